@@ -1,0 +1,1 @@
+"""Benchmarks: suites, graders, reports."""

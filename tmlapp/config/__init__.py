@@ -1,0 +1,1 @@
+"""Typed settings, paths and profiles."""

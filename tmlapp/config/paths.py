@@ -1,0 +1,49 @@
+"""Where things lie: what is shipped, and what belongs to the user."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from tmlapp.core.errors import AppError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def _shipped(name: str) -> Path:
+    # A wheel carries models/ and assets/ inside the package; a checkout has them beside it.
+    for root in (_PACKAGE / "_bundled", _PACKAGE.parent):
+        if (root / name).is_dir():
+            return root / name
+    raise AppError(
+        f"The shipped folder {name}/ is missing.",
+        f"It is neither in {_PACKAGE / '_bundled'} nor beside {_PACKAGE}.",
+        "Install tmlapp again.",
+    )
+
+
+def models_dir() -> Path:
+    """Folder of the shipped models; `onnx:tiny` is its sub-folder `tiny`."""
+    return _shipped("models")
+
+
+def assets_dir() -> Path:
+    """Folder of the shipped clip, themes and fonts."""
+    return _shipped("assets")
+
+
+def config_dir() -> Path:
+    """Folder of the settings; `TMLAPP_CONFIG_DIR` overrides it."""
+    return Path(os.environ.get("TMLAPP_CONFIG_DIR") or platformdirs.user_config_dir("tmlapp", appauthor=False))
+
+
+def log_dir() -> Path:
+    """Folder of the log files; `TMLAPP_LOG_DIR` overrides it."""
+    return Path(os.environ.get("TMLAPP_LOG_DIR") or platformdirs.user_log_dir("tmlapp", appauthor=False))
+
+
+def default_recordings_dir() -> Path:
+    """Where recordings go unless the settings say otherwise."""
+    return Path(platformdirs.user_documents_dir()) / "tmlapp" / "recordings"

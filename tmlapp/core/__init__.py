@@ -1,0 +1,1 @@
+"""The nouns: values and pure functions, no I/O, no threads, no Qt."""

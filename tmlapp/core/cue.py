@@ -1,0 +1,141 @@
+"""Cues: proactive outputs as a person sees them.
+
+The window paints an `Overlay`; only this module decides what is in it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tmlapp.core.event import Event, Heard, Interrupted, TaskSet, TextOut, TextOutDone
+from tmlapp.core.numbers import numbers_in
+from tmlapp.core.units import NS_PER_S
+
+CueKind = Literal["count", "start", "stop", "remind", "say"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One thing the model said of its own accord, at session time `t_ns`; `value` is the number of a count."""
+
+    t_ns: int
+    kind: CueKind
+    text: str
+    value: int | None = None
+
+
+def classify(text: str, *, task: str = "") -> tuple[CueKind, int | None]:
+    """Which kind of cue a finished utterance is.
+
+    A bare number is a count, a bare `start` or `stop` a border; what is said under a timer task is a reminder;
+    everything else is speech.
+    """
+    words = re.findall(r"[a-z0-9']+", text.casefold())
+    numbers = numbers_in(text)
+    if len(numbers) == 1 and not numbers_in_rest(text):
+        return "count", numbers[0].value
+    if words in (["start"], ["stop"]):
+        return ("start" if words == ["start"] else "stop"), None
+    if task in TIMER_TASKS:
+        return "remind", None
+    return "say", None
+
+
+TIMER_TASKS = frozenset({"every_n_seconds", "once_after_n", "remind"})
+
+
+def numbers_in_rest(text: str) -> str:
+    """What stands in `text` beside its first number, without punctuation: empty for a bare count."""
+    found = numbers_in(text)
+    if not found:
+        return text
+    rest = text[: found[0].start] + text[found[0].end :]
+    return "".join(re.findall(r"\w+", rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What lies over the picture right now.
+
+    Attributes:
+        count: number in the badge, None before the first count; `count_t_ns` is when it changed.
+        action_on: True between a start and its stop; `action_t_ns` is when that changed.
+        border: the latest of `start` and `stop`, None before the first.
+        action: what is being watched, as named by the instruction.
+        reminders: reminder toasts, newest last; each stays for `TOAST_NS`.
+        caption: what the model is saying or said last.
+        speaking_until_ns: the loudspeaker is busy up to here, as far as is known.
+    """
+
+    count: int | None = None
+    count_t_ns: int = 0
+    border: Literal["start", "stop"] | None = None
+    border_t_ns: int = 0
+    action: str = ""
+    reminders: tuple[Cue, ...] = ()
+    caption: str = ""
+    caption_t_ns: int = 0
+    speaking_until_ns: int = 0
+    task: str = ""
+
+    def speaking_at(self, t_ns: int) -> bool:
+        return t_ns < self.speaking_until_ns
+
+    def toasts_at(self, t_ns: int) -> tuple[Cue, ...]:
+        """Reminders still to be shown at `t_ns`."""
+        return tuple(c for c in self.reminders if t_ns - c.t_ns < TOAST_NS)
+
+
+TOAST_NS = 4 * NS_PER_S
+_TOASTS_KEPT = 3
+
+
+def action_of(instruction: str) -> str:
+    """The `{action}` of the usual instructions ("count out reps for squats" → "squats"), or an empty string."""
+    match = re.search(
+        r"(?:reps|repetitions) (?:for|of) (?:the |my )?(?P<a>[^.,;]+)|starts? (?:doing )?(?P<b>.+?) then\b|"
+        r"count (?:out )?(?:my |the )?(?P<c>[a-z -]+)",
+        instruction,
+        re.IGNORECASE,
+    )
+    return next((g.strip() for g in match.groups() if g), "") if match else ""
+
+
+def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
+    """The overlay after `event`, and the cue that the event was, if it was one. Pure: no clock, no widget."""
+    match event:
+        case TaskSet():
+            return replace(overlay, task=event.task, action=action_of(event.instruction), count=None, border=None), None
+        case TextOut(channel="thought") | TextOutDone(channel="thought"):
+            return overlay, None
+        case TextOut():
+            same = overlay.caption_t_ns == event.t_rx_ns
+            return replace(
+                overlay, caption=overlay.caption + event.delta if same else event.delta, caption_t_ns=event.t_rx_ns
+            ), None
+        case TextOutDone():
+            return _utterance(overlay, event)
+        case Heard():
+            return replace(overlay, speaking_until_ns=max(overlay.speaking_until_ns, event.t_ns + event.dur_ns)), None
+        case Interrupted():
+            return replace(overlay, speaking_until_ns=min(overlay.speaking_until_ns, event.t_rx_ns)), None
+        case _:
+            return overlay, None
+
+
+def _utterance(overlay: Overlay, event: TextOutDone) -> tuple[Overlay, Cue]:
+    t_ns = event.t_rx_ns
+    kind, value = classify(event.text, task=overlay.task)
+    cue = Cue(t_ns, kind, event.text, value)
+    after = replace(overlay, caption=event.text, caption_t_ns=t_ns)
+    if kind == "count":
+        after = replace(after, count=value, count_t_ns=t_ns)
+    elif kind == "start":
+        after = replace(after, border="start", border_t_ns=t_ns)
+    elif kind == "stop":
+        after = replace(after, border="stop", border_t_ns=t_ns)
+    elif kind == "remind":
+        after = replace(after, reminders=(*overlay.reminders, cue)[-_TOASTS_KEPT:])
+    return after, cue

@@ -1,0 +1,1 @@
+"""One running session, without a window."""

@@ -1,0 +1,1 @@
+"""The session log: write, read, recover, verify, replay, export."""

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tmlapp.core.event import Event, Heard, Interrupted, TaskSet, TextOut, TextOutDone
+from tmlapp.core.event import AudioOut, Event, Interrupted, TaskSet, TextOut, TextOutDone
 from tmlapp.core.numbers import numbers_in
-from tmlapp.core.units import NS_PER_S
+from tmlapp.core.units import NS_PER_S, samples_to_ns
 
 CueKind = Literal["count", "start", "stop", "remind", "say"]
 
@@ -117,8 +117,11 @@ def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
             ), None
         case TextOutDone():
             return _utterance(overlay, event)
-        case Heard():
-            return replace(overlay, speaking_until_ns=max(overlay.speaking_until_ns, event.t_ns + event.dur_ns)), None
+        case AudioOut():
+            begins_ns = max(overlay.speaking_until_ns, event.t_rx_ns)
+            return replace(
+                overlay, speaking_until_ns=begins_ns + samples_to_ns(len(event.pcm16) // 2, event.rate)
+            ), None
         case Interrupted():
             return replace(overlay, speaking_until_ns=min(overlay.speaking_until_ns, event.t_rx_ns)), None
         case _:

@@ -1,0 +1,517 @@
+"""One running session, without a window: micro-turns in, events out, everything recorded.
+
+Threads: the engine thread owns the order of things. It wakes when the feed has a micro-turn or the endpoint has an
+event, and never waits for the model, the disk or the window. Endpoints and the feed compute on threads of their own.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tmlapp.core.clock import Clock
+from tmlapp.core.cue import Cue, Overlay, fold
+from tmlapp.core.endpoint import Duplex, Endpoint, EndpointSetup, Synthesizer
+from tmlapp.core.errors import AppError
+from tmlapp.core.event import (
+    AudioOut,
+    Closed,
+    EndpointError,
+    EndpointEvent,
+    Event,
+    Gap,
+    Granted,
+    Health,
+    Interrupted,
+    Marker,
+    Notice,
+    SessionEvent,
+    SessionOpened,
+    SessionUpdated,
+    StateChanged,
+    UnitDone,
+)
+from tmlapp.core.feed import Captured, Feed
+from tmlapp.core.media import Picture
+from tmlapp.core.session import SessionInfo, SessionState
+from tmlapp.core.turn import MicroTurn, TextInput
+from tmlapp.core.units import NS_PER_S, TURN_NS, TURN_SAMPLES
+from tmlapp.live.health import TURNS_PER_SAMPLE, HealthMeter
+from tmlapp.live.observer import Observer
+from tmlapp.live.playout import Playout, VirtualPlayout
+
+ANSWER_TIMEOUT_NS = 60 * NS_PER_S
+"""In virtual time: how long one micro-turn may stay unanswered before the session gives up."""
+
+DRAIN_S = 10.0
+SWITCH_INTERVAL_S = 0.0005
+"""A busy Python thread hands the interpreter over after this long (5 ms by default), see docs/decisions."""
+
+
+class SessionLog(Protocol):
+    """Where a session writes itself down; `tmlapp.recording.writer.Recorder` is the real one."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def bytes_written(self) -> int: ...
+    def start(self) -> None: ...
+    def turn(self, turn: MicroTurn, *, ready_ns: int, pushed_ns: int, drift_ppm: float | None) -> None: ...
+    def event(self, event: Event) -> None: ...
+    def cue(self, cue: Cue) -> None: ...
+    def heard(self, t_ns: int, pcm: np.ndarray[Any, np.dtype[np.int16]], rate_hz: int) -> None: ...
+    def close(self) -> Path: ...
+
+
+LogFactory = Callable[[SessionInfo, Callable[[AppError], None]], SessionLog]
+"""Makes the log once the feed is open and everything about the session is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """How a session runs.
+
+    Attributes:
+        virtual_time: as fast as possible, on a clock that is moved by the micro-turns themselves.
+        honest_clock: in virtual time, let receive times include the measured compute time.
+        folder: where the recording goes (watched for free space).
+    """
+
+    virtual_time: bool = False
+    honest_clock: bool = False
+    folder: Path | None = None
+    endpoint_options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How the session looks right now; made for the window, cheap to take."""
+
+    state: SessionState
+    t_ns: int
+    name: str
+    instruction: str
+    endpoint: str
+    granted: Granted | None
+    overlay: Overlay
+    health: Health | None
+    muted: bool
+    paused: bool
+    level_dbfs: float
+    recording_path: Path | None
+    recording_bytes: int
+    error: AppError | None
+
+
+class LiveSession:
+    """Runs one conversation from `start` until the feed ends, `stop` is called, or something fails."""
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        endpoint: Endpoint,
+        info: Callable[[Feed], SessionInfo],
+        make_log: LogFactory,
+        clock: Clock,
+        options: SessionOptions,
+        playout: Callable[[Callable[[int], int]], Playout] | None = None,
+        synthesize: Synthesizer | None = None,
+        name: str = "session",
+        instruction: str = "",
+    ) -> None:
+        self._feed = feed
+        self._endpoint = endpoint
+        self._make_info = info
+        self._make_log = make_log
+        self._clock = clock
+        self._options = options
+        self._make_playout = playout
+        self._synthesize = synthesize
+        self._name = name
+        self._instruction = instruction
+
+        self.state: SessionState = "idle"
+        self.error: AppError | None = None
+        self.recording_path: Path | None = None
+        self._observers: list[Observer] = []
+        self._wake = threading.Event()
+        self._closed = threading.Event()
+        self._stop_reason: str | None = None
+        # Events of the endpoint and requests of the window meet here; the engine thread alone takes them out.
+        self._inbox: queue.SimpleQueue[EndpointEvent] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[TextInput | SessionEvent] = queue.SimpleQueue()
+        self._log: SessionLog | None = None
+        self._duplex: Duplex | None = None
+        self._playout: Playout = VirtualPlayout()
+        self._anchor = (0, 0)
+        self._paused = False
+        self._paused_at_ns = 0
+        self._muted = False
+        self._mute_gap_from: int | None = None
+        self._answered = -1
+        self._pushed = -1
+        self._items = 0
+        self._opening_over = False
+        self._endpoint_closed = False
+        self.granted: Granted | None = None
+        self.overlay = Overlay()
+        self.health: Health | None = None
+        self._meter = HealthMeter(options.folder)
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    # ------------------------------------------------------------------ from any thread
+
+    def add_observer(self, observer: Observer) -> None:
+        """Let `observer` watch; only before `start`."""
+        self._observers.append(observer)
+
+    def start(self) -> None:
+        """Open endpoint, feed and log, then run.
+
+        Raises:
+            AppError: one of them cannot be opened; everything opened so far is closed again.
+        """
+        self._set_state("preflight")
+        try:
+            self._endpoint.check(self._instruction)
+            self._duplex = self._endpoint.open(self._endpoint_setup(), self._sink)
+            if self._make_playout is not None:
+                self._playout = self._make_playout(self._to_session_ns)
+            self._feed.open(self._wake.set)
+            self._log = self._make_log(self._make_info(self._feed), self._on_log_failure)
+            self._log.start()
+            self.recording_path = self._log.path
+        except AppError as error:
+            self.error = error
+            self._release()
+            self._set_state("closed", str(error))
+            self._closed.set()
+            raise
+        self._set_state("armed")
+        if not self._options.virtual_time:
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._thread.start()
+
+    def stop(self, reason: str = "stopped by the operator") -> None:
+        """Ask the session to drain and close; returns at once."""
+        if self._stop_reason is None:
+            self._stop_reason = reason
+        self._wake.set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the session is closed; False if `timeout_s` passed first."""
+        return self._closed.wait(timeout_s)
+
+    def send_text(self, text: str) -> None:
+        """Type `text` to the model; the micro-turn being captured carries it."""
+        self._requests.put(TextInput(self.now_ns(), text))
+
+    def marker(self, label: str, note: str = "") -> None:
+        """Set a marker (`marker`, `note`, or a verdict tag `1` … `9`) at the present moment."""
+        self._requests.put(Marker(t_ns=self.now_ns(), label=label, note=note))
+        self._wake.set()
+
+    def set_muted(self, muted: bool) -> None:
+        """While muted the model hears, and the recording holds, digital silence."""
+        if muted != self._muted:
+            self._muted = muted
+            self._requests.put(StateChanged(t_ns=self.now_ns(), state="muted" if muted else "unmuted"))
+            self._wake.set()
+
+    def set_paused(self, paused: bool) -> None:
+        """While paused session time stands still and nothing is captured."""
+        if paused == self._paused:
+            return
+        now_ns = self.now_ns()
+        if paused:
+            self._paused_at_ns = now_ns
+        self._paused = paused
+        self._feed.pause(paused)
+        self._requests.put(StateChanged(t_ns=now_ns, state="paused" if paused else "resumed"))
+        self._wake.set()
+
+    def now_ns(self) -> int:
+        """Session time: the microphone's sample counter, carried on by the monotonic clock between micro-turns."""
+        if self._options.virtual_time:
+            return (self._pushed + 1) * TURN_NS
+        if self._paused:
+            return self._paused_at_ns
+        return max(0, self._to_session_ns(self._clock.now_ns()))
+
+    def preview(self) -> Picture | None:
+        """The newest camera picture, BGR."""
+        return self._feed.preview()
+
+    def level_dbfs(self) -> float:
+        """Peak level of the last moments of the microphone."""
+        return self._feed.level_dbfs()
+
+    def snapshot(self) -> Snapshot:
+        """How the session looks right now."""
+        running = self.state in ("armed", "running", "draining")
+        return Snapshot(
+            state=self.state,
+            t_ns=self.now_ns() if self._pushed >= 0 else 0,
+            name=self._name,
+            instruction=self._instruction,
+            endpoint=self._endpoint.address,
+            granted=self.granted,
+            overlay=self.overlay,
+            health=self.health,
+            muted=self._muted,
+            paused=self._paused,
+            level_dbfs=self._feed.level_dbfs() if running else -120.0,
+            recording_path=self.recording_path,
+            recording_bytes=self._log.bytes_written if self._log else 0,
+            error=self.error,
+        )
+
+    # ------------------------------------------------------------------ engine thread
+
+    def _run(self) -> None:
+        try:
+            self._set_state("running")
+            self._loop()
+            self._set_state("draining", self._stop_reason or "the source has ended")
+            self._drain()
+        except AppError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is must reach the person, and the recording must be closed
+            self._fail(_bug(error))
+        finally:
+            self._finish()
+
+    def _loop(self) -> None:
+        while self._stop_reason is None:
+            while self._stop_reason is None and (captured := self._feed.poll()) is not None:
+                self._micro_turn(captured)
+                if self._options.virtual_time:
+                    self._await_answer(captured.index)
+            self._take_requests()
+            self._take_inbox()
+            if self._feed.finished:
+                return
+            self._clock.wait(self._wake, None)
+            self._wake.clear()
+
+    def _micro_turn(self, captured: Captured) -> None:
+        assert self._duplex is not None and self._log is not None
+        texts = self._texts_for(captured)
+        pcm = np.zeros(TURN_SAMPLES, np.int16) if self._muted else captured.pcm
+        turn = MicroTurn(captured.index, pcm, captured.frames, texts, (), captured.mono_ns)
+        self._duplex.push(turn)
+        pushed_ns = self._clock.now_ns()
+        # The ruler is the sample counter: between micro-turns the monotonic clock only carries it on.
+        self._anchor = (turn.t_ns, captured.mono_ns)
+        self._pushed = turn.index
+        self._log.turn(turn, ready_ns=captured.ready_ns, pushed_ns=pushed_ns, drift_ppm=captured.drift_ppm)
+        self._meter.turn(turn, captured, pushed_ns)
+        for event in captured.events:
+            self._publish(event)
+        if self._muted:
+            self._publish(
+                Gap(t_ns=turn.t_ns, track="mic", dur_ns=TURN_NS, reason="Muted by the operator.", kind="muted")
+            )
+        for observer in self._observers:
+            observer.on_turn(turn, captured)
+        self._take_requests()
+        self._take_inbox()
+        self._advance_playout(turn.end_ns)
+        if (turn.index + 1) % TURNS_PER_SAMPLE == 0:
+            self.health = self._meter.sample(turn.end_ns, self._log.bytes_written)
+            self._publish(self.health)
+
+    def _texts_for(self, captured: Captured) -> tuple[TextInput, ...]:
+        texts = [t for t in self._drain_requests() if isinstance(t, TextInput)]
+        recorded = getattr(self._feed, "recorded_texts", None)
+        if recorded is not None:
+            texts.extend(recorded(captured.index))
+        return tuple(texts)
+
+    def _drain_requests(self) -> list[TextInput]:
+        texts: list[TextInput] = []
+        while True:
+            try:
+                request = self._requests.get_nowait()
+            except queue.Empty:
+                return texts
+            if isinstance(request, TextInput):
+                texts.append(request)
+            else:
+                self._publish(request)
+
+    def _take_requests(self) -> None:
+        # Texts wait for the next micro-turn, which carries them; everything else happens now.
+        for text in self._drain_requests():
+            self._requests.put(text)
+
+    def _take_inbox(self) -> None:
+        while True:
+            try:
+                event = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            self._endpoint_event(event)
+
+    def _await_answer(self, index: int) -> None:
+        """Virtual time: go on only when the endpoint has answered micro-turn `index`."""
+        if not (self.granted and self.granted.acknowledges_units):
+            return
+        while self._answered < index and not self._endpoint_closed and self._stop_reason is None:
+            try:
+                event = self._inbox.get(timeout=ANSWER_TIMEOUT_NS / NS_PER_S)
+            except queue.Empty:
+                raise AppError(
+                    f"The endpoint {self._endpoint.address} has stopped answering.",
+                    f"Micro-turn {index} had no answer for {ANSWER_TIMEOUT_NS // NS_PER_S} s.",
+                    "Look at the log of the endpoint; what was recorded so far is kept.",
+                ) from None
+            self._endpoint_event(event)
+
+    def _endpoint_event(self, event: EndpointEvent) -> None:
+        match event:
+            case SessionOpened() | SessionUpdated():
+                self.granted = event.granted
+            case UnitDone():
+                self._answered = max(self._answered, event.micro_turn)
+            case AudioOut():
+                self._items += 1
+                event = event if event.item_id else replace(event, item_id=f"say-{self._items}")
+                self._playout.play(event, event.item_id or "")
+            case Interrupted():
+                self._playout.flush(event.t_rx_ns)
+            case EndpointError(fatal=True):
+                self._fail(_endpoint_failure(self._endpoint.address, event))
+            case Closed():
+                self._endpoint_closed = True
+                if event.initiated_by != "us":
+                    self.stop(f"the endpoint closed the session: {event.reason or event.code}")
+            case _:
+                pass
+        self._publish(event)
+
+    def _publish(self, event: Event) -> None:
+        """Everything that happens goes the same way: log, vital signs, overlay, observers."""
+        assert self._log is not None
+        self._log.event(event)
+        self._meter.event(event)
+        self.overlay, cue = fold(self.overlay, event)
+        for observer in self._observers:
+            observer.on_event(event)
+        if cue is not None:
+            self._log.cue(cue)
+            for observer in self._observers:
+                observer.on_cue(cue)
+
+    def _advance_playout(self, to_ns: int) -> None:
+        assert self._log is not None
+        pieces, ended = self._playout.advance(to_ns)
+        for piece in pieces:
+            self._log.heard(piece.t_ns, piece.pcm, piece.rate_hz)
+        for heard in ended:
+            self._publish(heard)
+
+    def _drain(self) -> None:
+        assert self._duplex is not None
+        self._duplex.drain(DRAIN_S)
+        self._take_requests()
+        self._take_inbox()
+        end_ns = (self._pushed + 1) * TURN_NS
+        waiting = threading.Event()
+        for _ in range(round(DRAIN_S / 0.2)):
+            if not self._playout.busy:
+                return
+            if not self._options.virtual_time:
+                self._clock.wait(waiting, self._clock.now_ns() + TURN_NS)
+            end_ns += TURN_NS
+            self._advance_playout(end_ns)
+
+    def _finish(self) -> None:
+        """Close endpoint, feed and log whatever happened before; the recording is finalized here."""
+        self._release()
+        if self._log is not None:
+            try:
+                self._take_inbox()
+                if self._pushed >= 0:
+                    self._publish(self._meter.sample((self._pushed + 1) * TURN_NS, self._log.bytes_written))
+                self._publish(StateChanged(t_ns=self.now_ns(), state="closed", reason=self._stop_reason or ""))
+                self.recording_path = self._log.close()
+            except AppError as error:
+                self._fail(error)
+        self._set_state("closed", self._stop_reason or "")
+        self._closed.set()
+
+    def _release(self) -> None:
+        self._feed.close()
+        if self._duplex is not None:
+            self._duplex.close()
+        self._playout.close()
+
+    # ------------------------------------------------------------------ helpers
+
+    def _endpoint_setup(self) -> EndpointSetup:
+        return EndpointSetup(
+            instruction=self._instruction,
+            clock=self._clock,
+            session_now_ns=self.now_ns,
+            virtual_time=self._options.virtual_time,
+            honest_clock=self._options.honest_clock,
+            synthesize=self._synthesize,
+            options=dict(self._options.endpoint_options),
+        )
+
+    def _to_session_ns(self, mono_ns: int) -> int:
+        t_ns, at_ns = self._anchor
+        return t_ns + mono_ns - at_ns if at_ns else 0
+
+    def _sink(self, event: EndpointEvent) -> None:
+        self._inbox.put(event)
+        self._wake.set()
+
+    def _on_log_failure(self, error: AppError) -> None:
+        """Called by the writer thread when the disk gave up."""
+        self._fail(error)
+
+    def _fail(self, error: AppError) -> None:
+        if self.error is None:
+            self.error = error
+        self.stop(error.what)
+
+    def _set_state(self, state: SessionState, reason: str = "") -> None:
+        self.state = state
+        if self._log is not None and state in ("running", "draining"):
+            self._publish(StateChanged(t_ns=self.now_ns(), state=state, reason=reason))
+        for observer in self._observers:
+            observer.on_state(state, reason)
+
+
+def _endpoint_failure(address: str, event: EndpointError) -> AppError:
+    return AppError(
+        f"The endpoint {address} failed ({event.code}).",
+        event.message,
+        "The recording up to here is kept. Correct the cause and start a new session.",
+    )
+
+
+def _bug(error: Exception) -> AppError:
+    import logging
+
+    logging.getLogger(__name__).critical("the engine failed", exc_info=error)
+    return AppError(
+        "The session stopped because of a fault in tmlapp.",
+        f"{type(error).__name__}: {error}.",
+        "The recording up to here is kept. Please report this with the log file.",
+    )
+
+
+def notice(t_ns: int, error: AppError) -> Notice:
+    """`error` as something to show and log without stopping."""
+    return Notice(t_ns=t_ns, level="error", what=error.what, why=error.why, fix=error.fix)

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Usage: packaging/scripts/setup.sh run|dev|train
+# Installs what is missing (system libraries, .venv, Python packages) and does nothing when all is there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+profile=${1:-dev}
+case "$profile" in
+  run) lists=(run) extras=media ;;
+  dev) lists=(run dev) extras=media,dev ;;
+  train) lists=(run dev) extras=media,dev,train ;;
+  *) echo "usage: $0 run|dev|train" >&2; exit 2 ;;
+esac
+venv=.venv
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+die() { printf '\nerror: %s\n  why: %s\n  fix: %s\n' "$1" "$2" "$3" >&2; exit 1; }
+
+# --- system libraries -------------------------------------------------------------------------------------------------
+libraries=$({ ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null || true)
+
+present() {
+  local what=${1#*:}
+  case "$1" in
+    lib:*) grep -qF "	$what " <<<"$libraries" ;;
+    cmd:*) command -v "$what" >/dev/null 2>&1 ;;
+    file:*) compgen -G "$what" >/dev/null ;;
+  esac
+}
+
+missing_packages() {
+  local list package probe
+  for list in "${lists[@]}"; do
+    while read -r package probe; do
+      [[ -z "$package" || "$package" == \#* ]] && continue
+      # On Debian the pulseaudio package would push a running PipeWire out of the desktop.
+      [[ "$package" == pulseaudio ]] && command -v pipewire-pulse >/dev/null 2>&1 && continue
+      present "$probe" || echo "$package"
+    done <"packaging/system/$list.txt"
+  done
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+apt_install() {
+  command -v apt-get >/dev/null 2>&1 ||
+    die "Some system libraries are missing." "This system has no apt-get; by their Debian names they are: $*." \
+      "Install them with your package manager and run this again."
+  if [[ $(id -u) != 0 ]]; then
+    command -v sudo >/dev/null 2>&1 ||
+      die "Some system libraries are missing." "Installing them needs root, and sudo is not here." \
+        "As root: apt-get install --no-install-recommends $*"
+    say "sudo may now ask for your password, to install the packages named above"
+  fi
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
+  as_root "${apt[@]}" -qq update || say "apt-get update reported a problem; going on with the lists that are here"
+  as_root "${apt[@]}" -qq install -y --no-install-recommends "$@" >/dev/null ||
+    die "apt-get could not install: $*." "Its own message stands above." "Repair that and run this again."
+}
+
+setup_system() {
+  [[ $(uname -s) == Linux ]] || { say "System libraries: nothing to install on $(uname -s)"; return; }
+  local missing
+  mapfile -t missing < <(missing_packages)
+  if ((${#missing[@]} == 0)); then say "System libraries: all here"; return; fi
+  say "System libraries: installing ${missing[*]}"
+  apt_install "${missing[@]}"
+  libraries=$({ ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null || true)
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]} == 0)) || die "Still missing after the installation: ${missing[*]}." \
+    "The packages are installed, but what they should bring is not found." "Look at packaging/system/*.txt."
+}
+
+# --- Python -----------------------------------------------------------------------------------------------------------
+fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; }
+
+find_python() {
+  local name
+  for name in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+    if fits "$name"; then echo "$name"; return; fi
+  done
+  die "No suitable Python was found." "tmlapp needs Python 3.11, 3.12 or 3.13." \
+    "Install one of them, or name it: make $profile PYTHON=/path/to/python3.12"
+}
+
+make_venv() {
+  if [[ -x $venv/bin/python ]] && fits "$venv/bin/python"; then return; fi
+  local python
+  python=$(find_python)
+  if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    say "Python: its venv module is missing, installing python3-venv"
+    apt_install python3-venv
+  fi
+  say "Python: making $venv with $("$python" -V)"
+  rm -rf "$venv"
+  "$python" -m venv "$venv"
+}
+
+setup_python() {
+  make_venv
+  local want stamp=$venv/.setup-$profile
+  want=$({ pwd; cat pyproject.toml packaging/scripts/setup.sh; } | sha256sum | cut -d' ' -f1)
+  if [[ -f $stamp && $(<"$stamp") == "$want" ]]; then say "Python packages: up to date"; return; fi
+  say "Python packages: installing tmlapp[$extras] into $venv (about 1 GB the first time)"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --progress-bar off --editable ".[$extras]" ||
+    die "pip could not install the Python packages." "Its own message stands above." "Check the network and run this again."
+  "$venv/bin/python" -m pip check --disable-pip-version-check >/dev/null || "$venv/bin/python" -m pip check
+  echo "$want" >"$stamp"
+}
+
+setup_system
+setup_python
+say "Ready: $("$venv/bin/python" -V), $venv/bin/tmlapp"

@@ -34,8 +34,8 @@ class Playout(Protocol):
         """Throw away everything not heard by `t_ns`."""
         ...
 
-    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[Heard]]:
-        """What has been heard up to `to_ns` since the last call, and the items that ended in it."""
+    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:
+        """What was heard up to `to_ns` since the last call; a `Heard` for each item that ended, and notices."""
         ...
 
     @property
@@ -94,9 +94,9 @@ class VirtualPlayout:
                 item.interrupted = True
         self._free_ns = min(self._free_ns, t_ns)
 
-    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[Heard]]:
+    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:
         pieces: list[HeardPiece] = []
-        ended: list[Heard] = []
+        ended: list[SessionEvent] = []
         while self._items:
             item = self._items[0]
             until = min(len(item.pcm), ns_to_samples(max(0, to_ns - item.start_ns), item.rate_hz))
@@ -167,9 +167,9 @@ class SpeakerPlayout:
     def flush(self, t_ns: int) -> None:  # noqa: ARG002 - the device knows best what it has sent
         self._speaker.flush()
 
-    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[Heard]]:  # noqa: ARG002
+    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:  # noqa: ARG002
         pieces: list[HeardPiece] = []
-        ended: list[Heard] = []
+        ended = self._speaker.pop_events(self._to_session_ns)
         for part in self._speaker.poll():
             t_ns = max(0, self._to_session_ns(part.start_mono_ns))
             if len(part.pcm):

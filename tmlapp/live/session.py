@@ -6,18 +6,18 @@ event, and never waits for the model, the disk or the window. Endpoints and the 
 
 from __future__ import annotations
 
+import logging
 import queue
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
 from tmlapp.core.clock import Clock
-from tmlapp.core.cue import Cue, Overlay, fold
+from tmlapp.core.cue import Overlay, fold
 from tmlapp.core.endpoint import Duplex, Endpoint, EndpointSetup, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
@@ -31,7 +31,6 @@ from tmlapp.core.event import (
     Health,
     Interrupted,
     Marker,
-    Notice,
     SessionEvent,
     SessionOpened,
     SessionUpdated,
@@ -46,6 +45,7 @@ from tmlapp.core.units import NS_PER_S, TURN_NS, TURN_SAMPLES
 from tmlapp.live.health import TURNS_PER_SAMPLE, HealthMeter
 from tmlapp.live.observer import Observer
 from tmlapp.live.playout import Playout, VirtualPlayout
+from tmlapp.live.state import LogFactory, SessionLog, SessionOptions, Snapshot
 
 ANSWER_TIMEOUT_NS = 60 * NS_PER_S
 """In virtual time: how long one micro-turn may stay unanswered before the session gives up."""
@@ -53,61 +53,6 @@ ANSWER_TIMEOUT_NS = 60 * NS_PER_S
 DRAIN_S = 10.0
 SWITCH_INTERVAL_S = 0.0005
 """A busy Python thread hands the interpreter over after this long (5 ms by default), see docs/decisions."""
-
-
-class SessionLog(Protocol):
-    """Where a session writes itself down; `tmlapp.recording.writer.Recorder` is the real one."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def bytes_written(self) -> int: ...
-    def start(self) -> None: ...
-    def turn(self, turn: MicroTurn, *, ready_ns: int, pushed_ns: int, drift_ppm: float | None) -> None: ...
-    def event(self, event: Event) -> None: ...
-    def cue(self, cue: Cue) -> None: ...
-    def heard(self, t_ns: int, pcm: np.ndarray[Any, np.dtype[np.int16]], rate_hz: int) -> None: ...
-    def close(self) -> Path: ...
-
-
-LogFactory = Callable[[SessionInfo, Callable[[AppError], None]], SessionLog]
-"""Makes the log once the feed is open and everything about the session is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionOptions:
-    """How a session runs.
-
-    Attributes:
-        virtual_time: as fast as possible, on a clock that is moved by the micro-turns themselves.
-        honest_clock: in virtual time, let receive times include the measured compute time.
-        folder: where the recording goes (watched for free space).
-    """
-
-    virtual_time: bool = False
-    honest_clock: bool = False
-    folder: Path | None = None
-    endpoint_options: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """How the session looks right now; made for the window, cheap to take."""
-
-    state: SessionState
-    t_ns: int
-    name: str
-    instruction: str
-    endpoint: str
-    granted: Granted | None
-    overlay: Overlay
-    health: Health | None
-    muted: bool
-    paused: bool
-    level_dbfs: float
-    recording_path: Path | None
-    recording_bytes: int
-    error: AppError | None
 
 
 class LiveSession:
@@ -290,8 +235,8 @@ class LiveSession:
             self._finish()
 
     def _loop(self) -> None:
-        while self._stop_reason is None:
-            while self._stop_reason is None and (captured := self._feed.poll()) is not None:
+        while not self._stopping():
+            while not self._stopping() and (captured := self._feed.poll()) is not None:
                 self._micro_turn(captured)
                 if self._options.virtual_time:
                     self._await_answer(captured.index)
@@ -303,16 +248,16 @@ class LiveSession:
             self._wake.clear()
 
     def _micro_turn(self, captured: Captured) -> None:
-        assert self._duplex is not None and self._log is not None
+        duplex, log = self._opened()
         texts = self._texts_for(captured)
         pcm = np.zeros(TURN_SAMPLES, np.int16) if self._muted else captured.pcm
         turn = MicroTurn(captured.index, pcm, captured.frames, texts, (), captured.mono_ns)
-        self._duplex.push(turn)
+        duplex.push(turn)
         pushed_ns = self._clock.now_ns()
         # The ruler is the sample counter: between micro-turns the monotonic clock only carries it on.
         self._anchor = (turn.t_ns, captured.mono_ns)
         self._pushed = turn.index
-        self._log.turn(turn, ready_ns=captured.ready_ns, pushed_ns=pushed_ns, drift_ppm=captured.drift_ppm)
+        log.turn(turn, ready_ns=captured.ready_ns, pushed_ns=pushed_ns, drift_ppm=captured.drift_ppm)
         self._meter.turn(turn, captured, pushed_ns)
         for event in captured.events:
             self._publish(event)
@@ -326,11 +271,11 @@ class LiveSession:
         self._take_inbox()
         self._advance_playout(turn.end_ns)
         if (turn.index + 1) % TURNS_PER_SAMPLE == 0:
-            self.health = self._meter.sample(turn.end_ns, self._log.bytes_written)
+            self.health = self._meter.sample(turn.end_ns, log.bytes_written)
             self._publish(self.health)
 
     def _texts_for(self, captured: Captured) -> tuple[TextInput, ...]:
-        texts = [t for t in self._drain_requests() if isinstance(t, TextInput)]
+        texts = self._drain_requests()
         recorded = getattr(self._feed, "recorded_texts", None)
         if recorded is not None:
             texts.extend(recorded(captured.index))
@@ -365,7 +310,7 @@ class LiveSession:
         """Virtual time: go on only when the endpoint has answered micro-turn `index`."""
         if not (self.granted and self.granted.acknowledges_units):
             return
-        while self._answered < index and not self._endpoint_closed and self._stop_reason is None:
+        while self._answered < index and not self._endpoint_closed and not self._stopping():
             try:
                 event = self._inbox.get(timeout=ANSWER_TIMEOUT_NS / NS_PER_S)
             except queue.Empty:
@@ -400,28 +345,28 @@ class LiveSession:
 
     def _publish(self, event: Event) -> None:
         """Everything that happens goes the same way: log, vital signs, overlay, observers."""
-        assert self._log is not None
-        self._log.event(event)
+        _, log = self._opened()
+        log.event(event)
         self._meter.event(event)
         self.overlay, cue = fold(self.overlay, event)
         for observer in self._observers:
             observer.on_event(event)
         if cue is not None:
-            self._log.cue(cue)
+            log.cue(cue)
             for observer in self._observers:
                 observer.on_cue(cue)
 
     def _advance_playout(self, to_ns: int) -> None:
-        assert self._log is not None
+        _, log = self._opened()
         pieces, ended = self._playout.advance(to_ns)
         for piece in pieces:
-            self._log.heard(piece.t_ns, piece.pcm, piece.rate_hz)
-        for heard in ended:
-            self._publish(heard)
+            log.heard(piece.t_ns, piece.pcm, piece.rate_hz)
+        for event in ended:
+            self._publish(event)
 
     def _drain(self) -> None:
-        assert self._duplex is not None
-        self._duplex.drain(DRAIN_S)
+        duplex, _ = self._opened()
+        duplex.drain(DRAIN_S)
         self._take_requests()
         self._take_inbox()
         end_ns = (self._pushed + 1) * TURN_NS
@@ -457,6 +402,11 @@ class LiveSession:
 
     # ------------------------------------------------------------------ helpers
 
+    def _opened(self) -> tuple[Duplex, SessionLog]:
+        if self._duplex is None or self._log is None:
+            raise RuntimeError("the session is not open")
+        return self._duplex, self._log
+
     def _endpoint_setup(self) -> EndpointSetup:
         return EndpointSetup(
             instruction=self._instruction,
@@ -485,6 +435,9 @@ class LiveSession:
             self.error = error
         self.stop(error.what)
 
+    def _stopping(self) -> bool:
+        return self._stop_reason is not None
+
     def _set_state(self, state: SessionState, reason: str = "") -> None:
         self.state = state
         if self._log is not None and state in ("running", "draining"):
@@ -502,16 +455,9 @@ def _endpoint_failure(address: str, event: EndpointError) -> AppError:
 
 
 def _bug(error: Exception) -> AppError:
-    import logging
-
     logging.getLogger(__name__).critical("the engine failed", exc_info=error)
     return AppError(
         "The session stopped because of a fault in tmlapp.",
         f"{type(error).__name__}: {error}.",
         "The recording up to here is kept. Please report this with the log file.",
     )
-
-
-def notice(t_ns: int, error: AppError) -> Notice:
-    """`error` as something to show and log without stopping."""
-    return Notice(t_ns=t_ns, level="error", what=error.what, why=error.why, fix=error.fix)

@@ -1,0 +1,71 @@
+"""What a session needs and how it looks: options, the log it writes to, the snapshot that the window reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tmlapp.core.cue import Cue, Overlay
+from tmlapp.core.errors import AppError
+from tmlapp.core.event import Event, Granted, Health
+from tmlapp.core.session import SessionInfo, SessionState
+from tmlapp.core.turn import MicroTurn
+
+
+class SessionLog(Protocol):
+    """Where a session writes itself down; `tmlapp.recording.writer.Recorder` is the real one."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def bytes_written(self) -> int: ...
+    def start(self) -> None: ...
+    def turn(self, turn: MicroTurn, *, ready_ns: int, pushed_ns: int, drift_ppm: float | None) -> None: ...
+    def event(self, event: Event) -> None: ...
+    def cue(self, cue: Cue) -> None: ...
+    def heard(self, t_ns: int, pcm: np.ndarray[Any, np.dtype[np.int16]], rate_hz: int) -> None: ...
+    def close(self) -> Path: ...
+
+
+LogFactory = Callable[[SessionInfo, Callable[[AppError], None]], SessionLog]
+"""Makes the log once the feed is open and everything about the session is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """How a session runs.
+
+    Attributes:
+        virtual_time: as fast as possible, on a clock that is moved by the micro-turns themselves.
+        honest_clock: in virtual time, let receive times include the measured compute time.
+        folder: where the recording goes (watched for free space).
+    """
+
+    virtual_time: bool = False
+    honest_clock: bool = False
+    folder: Path | None = None
+    endpoint_options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How the session looks right now; made for the window, cheap to take."""
+
+    state: SessionState
+    t_ns: int
+    name: str
+    instruction: str
+    endpoint: str
+    granted: Granted | None
+    overlay: Overlay
+    health: Health | None
+    muted: bool
+    paused: bool
+    level_dbfs: float
+    recording_path: Path | None
+    recording_bytes: int
+    error: AppError | None

@@ -13,7 +13,7 @@ case "$profile" in
 esac
 venv=.venv
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+say() { echo "==> $*"; }
 die() { printf '\nerror: %s\n  why: %s\n  fix: %s\n' "$1" "$2" "$3" >&2; exit 1; }
 
 # --- system libraries -------------------------------------------------------------------------------------------------

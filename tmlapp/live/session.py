@@ -6,7 +6,6 @@ event, and never waits for the model, the disk or the window. Endpoints and the 
 
 from __future__ import annotations
 
-import logging
 import queue
 import sys
 import threading
@@ -41,13 +40,15 @@ from tmlapp.core.feed import Captured, Feed
 from tmlapp.core.media import Picture
 from tmlapp.core.session import SessionInfo, SessionState
 from tmlapp.core.turn import MicroTurn, TextInput
-from tmlapp.core.units import NS_PER_S, TURN_NS, TURN_SAMPLES
+from tmlapp.core.units import TURN_NS, TURN_SAMPLES
+from tmlapp.live.failures import endpoint_failed, endpoint_silent, fault
 from tmlapp.live.health import TURNS_PER_SAMPLE, HealthMeter
 from tmlapp.live.observer import Observer
 from tmlapp.live.playout import Playout, VirtualPlayout
 from tmlapp.live.state import LogFactory, SessionLog, SessionOptions, Snapshot
+from tmlapp.live.timeline import Timeline
 
-ANSWER_TIMEOUT_NS = 60 * NS_PER_S
+ANSWER_TIMEOUT_S = 60
 """In virtual time: how long one micro-turn may stay unanswered before the session gives up."""
 
 DRAIN_S = 10.0
@@ -96,15 +97,12 @@ class LiveSession:
         self._log: SessionLog | None = None
         self._duplex: Duplex | None = None
         self._playout: Playout = VirtualPlayout()
-        self._anchor = (0, 0)
+        self._time = Timeline(clock, virtual=options.virtual_time)
         self._paused = False
-        self._paused_at_ns = 0
         self._muted = False
-        self._mute_gap_from: int | None = None
         self._answered = -1
         self._pushed = -1
         self._items = 0
-        self._opening_over = False
         self._endpoint_closed = False
         self.granted: Granted | None = None
         self.overlay = Overlay()
@@ -129,7 +127,7 @@ class LiveSession:
             self._endpoint.check(self._instruction)
             self._duplex = self._endpoint.open(self._endpoint_setup(), self._sink)
             if self._make_playout is not None:
-                self._playout = self._make_playout(self._to_session_ns)
+                self._playout = self._make_playout(self._time.at)
             self._feed.open(self._wake.set)
             self._log = self._make_log(self._make_info(self._feed), self._on_log_failure)
             self._log.start()
@@ -175,21 +173,15 @@ class LiveSession:
         """While paused session time stands still and nothing is captured."""
         if paused == self._paused:
             return
-        now_ns = self.now_ns()
-        if paused:
-            self._paused_at_ns = now_ns
         self._paused = paused
+        self._time.freeze(paused)
         self._feed.pause(paused)
-        self._requests.put(StateChanged(t_ns=now_ns, state="paused" if paused else "resumed"))
+        self._requests.put(StateChanged(t_ns=self.now_ns(), state="paused" if paused else "resumed"))
         self._wake.set()
 
     def now_ns(self) -> int:
-        """Session time: the microphone's sample counter, carried on by the monotonic clock between micro-turns."""
-        if self._options.virtual_time:
-            return (self._pushed + 1) * TURN_NS
-        if self._paused:
-            return self._paused_at_ns
-        return max(0, self._to_session_ns(self._clock.now_ns()))
+        """Session time."""
+        return self._time.now_ns()
 
     def preview(self) -> Picture | None:
         """The newest camera picture, BGR."""
@@ -204,7 +196,7 @@ class LiveSession:
         running = self.state in ("armed", "running", "draining")
         return Snapshot(
             state=self.state,
-            t_ns=self.now_ns() if self._pushed >= 0 else 0,
+            t_ns=self.now_ns(),
             name=self._name,
             instruction=self._instruction,
             endpoint=self._endpoint.address,
@@ -230,7 +222,7 @@ class LiveSession:
         except AppError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - whatever it is must reach the person, and the recording must be closed
-            self._fail(_bug(error))
+            self._fail(fault(error))
         finally:
             self._finish()
 
@@ -254,8 +246,7 @@ class LiveSession:
         turn = MicroTurn(captured.index, pcm, captured.frames, texts, (), captured.mono_ns)
         duplex.push(turn)
         pushed_ns = self._clock.now_ns()
-        # The ruler is the sample counter: between micro-turns the monotonic clock only carries it on.
-        self._anchor = (turn.t_ns, captured.mono_ns)
+        self._time.micro_turn(turn.t_ns, captured.mono_ns)
         self._pushed = turn.index
         log.turn(turn, ready_ns=captured.ready_ns, pushed_ns=pushed_ns, drift_ppm=captured.drift_ppm)
         self._meter.turn(turn, captured, pushed_ns)
@@ -312,13 +303,9 @@ class LiveSession:
             return
         while self._answered < index and not self._endpoint_closed and not self._stopping():
             try:
-                event = self._inbox.get(timeout=ANSWER_TIMEOUT_NS / NS_PER_S)
+                event = self._inbox.get(timeout=ANSWER_TIMEOUT_S)
             except queue.Empty:
-                raise AppError(
-                    f"The endpoint {self._endpoint.address} has stopped answering.",
-                    f"Micro-turn {index} had no answer for {ANSWER_TIMEOUT_NS // NS_PER_S} s.",
-                    "Look at the log of the endpoint; what was recorded so far is kept.",
-                ) from None
+                raise endpoint_silent(self._endpoint.address, index, ANSWER_TIMEOUT_S) from None
             self._endpoint_event(event)
 
     def _endpoint_event(self, event: EndpointEvent) -> None:
@@ -334,7 +321,7 @@ class LiveSession:
             case Interrupted():
                 self._playout.flush(event.t_rx_ns)
             case EndpointError(fatal=True):
-                self._fail(_endpoint_failure(self._endpoint.address, event))
+                self._fail(endpoint_failed(self._endpoint.address, event))
             case Closed():
                 self._endpoint_closed = True
                 if event.initiated_by != "us":
@@ -418,10 +405,6 @@ class LiveSession:
             options=dict(self._options.endpoint_options),
         )
 
-    def _to_session_ns(self, mono_ns: int) -> int:
-        t_ns, at_ns = self._anchor
-        return t_ns + mono_ns - at_ns if at_ns else 0
-
     def _sink(self, event: EndpointEvent) -> None:
         self._inbox.put(event)
         self._wake.set()
@@ -444,20 +427,3 @@ class LiveSession:
             self._publish(StateChanged(t_ns=self.now_ns(), state=state, reason=reason))
         for observer in self._observers:
             observer.on_state(state, reason)
-
-
-def _endpoint_failure(address: str, event: EndpointError) -> AppError:
-    return AppError(
-        f"The endpoint {address} failed ({event.code}).",
-        event.message,
-        "The recording up to here is kept. Correct the cause and start a new session.",
-    )
-
-
-def _bug(error: Exception) -> AppError:
-    logging.getLogger(__name__).critical("the engine failed", exc_info=error)
-    return AppError(
-        "The session stopped because of a fault in tmlapp.",
-        f"{type(error).__name__}: {error}.",
-        "The recording up to here is kept. Please report this with the log file.",
-    )

@@ -1,0 +1,5 @@
+"""`python -m tmlapp` is the command `tmlapp`."""
+
+from tmlapp.cli.main import main
+
+main()

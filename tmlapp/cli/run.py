@@ -1,0 +1,159 @@
+"""`tmlapp run`: one session without a window, from a file or from devices."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tmlapp.cli.common import Json, emit, err, out, reported
+from tmlapp.core.cue import Cue
+from tmlapp.core.event import EndpointError, Event, Gap, Notice
+from tmlapp.core.units import NS_PER_S
+from tmlapp.live.observer import BlankObserver
+
+
+class Printer(BlankObserver):
+    """Prints cues, gaps and notices on standard error as they come."""
+
+    def __init__(self) -> None:
+        self._console = err()
+
+    def on_cue(self, cue: Cue) -> None:
+        self._console.print(f"{cue.t_ns / NS_PER_S:8.1f} s  {cue.kind:7} {cue.text}", markup=False)
+
+    def on_event(self, event: Event) -> None:
+        match event:
+            case Gap(kind="muted" | "paused"):
+                pass
+            case Gap():
+                line = f"gap     {event.track}: {event.reason}"
+                self._console.print(f"{event.t_ns / NS_PER_S:8.1f} s  {line}", markup=False)
+            case Notice():
+                self._console.print(f"{event.t_ns / NS_PER_S:8.1f} s  {event.level:7} {event.what}", markup=False)
+            case EndpointError():
+                self._console.print(f"{event.t_rx_ns / NS_PER_S:8.1f} s  {event.code:7} {event.message}", markup=False)
+            case _:
+                pass
+
+
+def command(
+    source: Annotated[
+        str | None,
+        typer.Option(help="VIDEO[,AUDIO], a wav, a folder of images, synthetic:clap. Left out: the devices."),
+    ] = None,
+    instruction: Annotated[str, typer.Option(help="What to ask of the model at the start.")] = "",
+    endpoint: Annotated[str, typer.Option(help="onnx:tiny, onnx:FOLDER, scripted:FILE, recorded:FILE.")] = "onnx:tiny",
+    clock: Annotated[str, typer.Option(help="real, or fast: virtual time, as fast as the machine can.")] = "real",
+    out_dir: Annotated[Path | None, typer.Option("--out", help="Folder for the recording.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the session and of its file.")] = None,
+    tail: Annotated[float, typer.Option(min=0, help="Seconds to go on after the file.")] = 0.0,
+    pad_before: Annotated[float, typer.Option(min=0, help="Seconds of the first frame before the file.")] = 0.0,
+    pad_after: Annotated[float, typer.Option(min=0, help="Seconds of the last frame after the file.")] = 0.0,
+    seconds: Annotated[float | None, typer.Option(min=0.2, help="Stop after this long.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the sensor noise in the padding.")] = 0,
+    honest_clock: Annotated[bool, typer.Option(help="On the fast clock: add compute time to receive times.")] = False,
+    provider: Annotated[str | None, typer.Option(help="cpu or cuda: where a local model must compute.")] = None,
+    microphone: Annotated[str | None, typer.Option(help="Device name, part of one, default, or none.")] = None,
+    camera: Annotated[str | None, typer.Option(help="camera:0, a URL, or none.")] = None,
+    loudspeaker: Annotated[str | None, typer.Option(help="Device name, part of one, default, or none.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run one session without a window and write its recording."""
+    from tmlapp.config.settings import load_settings
+    from tmlapp.live.plan import plan_from_settings
+    from tmlapp.recording.reader import Recording
+    from tmlapp.recording.summary import summarize
+
+    with reported(as_json):
+        settings = load_settings()
+        changes: dict[str, Any] = {
+            "source": source,
+            "instruction": instruction,
+            "endpoint": endpoint,
+            "clock": _clock(clock),
+            "tail_s": tail,
+            "pad_before_s": pad_before,
+            "pad_after_s": pad_after,
+            "seed": seed,
+            "honest_clock": honest_clock,
+            "provider": provider,
+            "name": name or (Path(source.split(",")[0]).stem if source else settings.session_name),
+        }
+        chosen = {"microphone": microphone, "camera": camera, "loudspeaker": loudspeaker, "folder": out_dir}
+        changes |= {k: v for k, v in chosen.items() if v is not None}
+        if source is not None and loudspeaker is None:
+            # A file is usually watched by a program; who wants to hear it names a loudspeaker.
+            changes["loudspeaker"] = "none"
+        plan = plan_from_settings(settings, **changes)
+        path = run_plan(plan, settings, seconds=seconds)
+        summary = summarize(Recording.open(path))
+        if as_json:
+            emit(summary)
+        else:
+            out().print(
+                f"{len(summary['outputs'])} outputs in {summary['duration_s']} s. Recording: {path}", markup=False
+            )
+
+
+def run_plan(plan: Any, settings: Any, *, seconds: float | None = None) -> Path:
+    """Run `plan` to its end; Ctrl-C stops it cleanly.
+
+    Returns:
+        The finished recording.
+
+    Raises:
+        AppError: it could not start, or it failed on the way (what was recorded is kept).
+    """
+    from tmlapp.live.plan import build_session
+
+    session = build_session(plan, settings)
+    session.add_observer(Printer())
+    if seconds is not None:
+        session.add_observer(_StopAfter(session.stop, round(seconds * NS_PER_S)))
+    with _stops_on_signal(session.stop):
+        session.start()
+        # A timeout lets the signal handler run on every platform.
+        while not session.wait(0.5):
+            pass
+    if session.error is not None:
+        raise session.error
+    if session.recording_path is None:
+        raise RuntimeError("a session that did not fail has a recording")
+    return session.recording_path
+
+
+class _StopAfter(BlankObserver):
+    def __init__(self, stop: Any, at_ns: int) -> None:
+        self._stop = stop
+        self._at_ns = at_ns
+
+    def on_turn(self, turn: Any, captured: Any) -> None:  # noqa: ARG002 - the signature of an observer
+        if turn.end_ns >= self._at_ns:
+            self._stop("the time asked for is over")
+
+
+@contextmanager
+def _stops_on_signal(stop: Any) -> Iterator[None]:
+    def handler(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        stop(f"signal {signal.Signals(number).name}")
+
+    previous = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in previous.items():
+            signal.signal(number, old)
+
+
+def _clock(name: str) -> Literal["real", "fast"]:
+    if name == "real":
+        return "real"
+    if name == "fast":
+        return "fast"
+    raise typer.BadParameter(f"{name!r} is neither real nor fast", param_hint="--clock")

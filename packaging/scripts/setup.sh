@@ -54,10 +54,17 @@ apt_install() {
         "As root: apt-get install --no-install-recommends $*"
     say "sudo may now ask for your password, to install the packages named above"
   fi
-  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
-  as_root "${apt[@]}" -qq update || say "apt-get update reported a problem; going on with the lists that are here"
-  as_root "${apt[@]}" -qq install -y --no-install-recommends "$@" >/dev/null ||
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300) log
+  log=$(mktemp)
+  if ! as_root "${apt[@]}" update >"$log" 2>&1; then
+    say "apt-get update reported a problem; going on with the lists that are here:"
+    grep '^[EW]:' "$log" || true
+  fi
+  if ! as_root "${apt[@]}" install -y --no-install-recommends "$@" >"$log" 2>&1; then
+    cat "$log" >&2
     die "apt-get could not install: $*." "Its own message stands above." "Repair that and run this again."
+  fi
+  rm -f "$log"
 }
 
 setup_system() {

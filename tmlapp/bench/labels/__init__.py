@@ -1,0 +1,1 @@
+"""Readers of annotation files, as their authors publish them."""

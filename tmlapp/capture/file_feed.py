@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,7 @@ from tmlapp.core.clock import Clock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, SessionEvent
 from tmlapp.core.feed import FeedInfo, TrackInfo
+from tmlapp.core.media import Frame, Pcm
 from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ, TURN_NS, ns_to_samples, samples_to_ns
 
 _SYNTHETIC = "synthetic:"
@@ -166,28 +168,34 @@ class FileFeed(PacedFeed):
 
     # Turns
 
-    def _contents(self) -> Iterator[TurnContent]:
-        tracks = Tracks(self._pictures, self._sound, self._pictures_ns, self._sound_start, self._seed, self._quality)
+    def _contents(self) -> Generator[TurnContent]:
+        with ThreadPoolExecutor(1, "tmlapp-encoder") as encoder:
+            tracks = Tracks(
+                self._pictures, self._sound, self._pictures_ns, self._sound_start, self._seed, self._quality, encoder
+            )
+            yield from self._turns(tracks)
+
+    def _turns(self, tracks: Tracks) -> Generator[TurnContent]:
+        """One turn is held back: its frames are encoded while the next one is decoded."""
         events = self._absent_tracks()
-        held: TurnContent | None = None
+        held: tuple[Pcm, list[Future[Frame]]] | None = None
         index = 0
         while True:
-            limit_ns = (index + 1) * TURN_NS
-            frames = tracks.frames(limit_ns)
+            frames = tracks.frames((index + 1) * TURN_NS)
             pcm = tracks.pcm()
             events += tracks.events()
             end_ns = tracks.end_ns()
-            if end_ns is not None and index >= self._whole_turns(end_ns):
-                break
+            last = end_ns is not None and index >= self._whole_turns(end_ns)
             if held is not None:
-                yield held
-            due = tuple(sorted((e for e in events if e.t_ns < limit_ns), key=lambda e: e.t_ns))
-            events = [e for e in events if e.t_ns >= limit_ns]
-            held = TurnContent(index, pcm, tuple(frames), due)
+                # What was found at the very end belongs to the last turn, since no other follows.
+                due = [e for e in events if last or e.t_ns < index * TURN_NS]
+                events = [e for e in events if e not in due]
+                encoded = tuple(f.result() for f in held[1])
+                yield TurnContent(index - 1, held[0], encoded, tuple(sorted(due, key=lambda e: e.t_ns)))
+            if last:
+                return
+            held = (pcm, frames)
             index += 1
-        # What was found at the very end belongs to the last turn, since no other follows.
-        assert held is not None
-        yield replace(held, events=(*held.events, *sorted(events, key=lambda e: e.t_ns)))
 
     def _absent_tracks(self) -> list[SessionEvent]:
         dur_ns = self.info.duration_ns or 0

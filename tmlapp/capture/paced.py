@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 
 import cv2
@@ -77,7 +78,7 @@ class PacedFeed(ABC):
         """Open everything needed; raises AppError and leaves nothing open where that cannot be done."""
 
     @abstractmethod
-    def _contents(self) -> Iterator[TurnContent]:
+    def _contents(self) -> Generator[TurnContent]:
         """The turns, from index 0, without a hole. Runs in the read-ahead thread."""
 
     @abstractmethod
@@ -174,15 +175,10 @@ class PacedFeed(ABC):
 
     def _make(self) -> None:
         try:
-            for content in self._contents():
-                with self._changed:
-                    self._changed.wait_for(lambda: self._closed or len(self._queue) < self._ahead_turns)
-                    if self._closed:
+            with closing(self._contents()) as contents:
+                for content in contents:
+                    if not self._offer(content):
                         return
-                    self._queue.append(content)
-                    self._changed.notify_all()
-                if not self._realtime:
-                    self._wake()
         except BaseException as error:  # noqa: BLE001 - handed to the caller of `poll`, which raises it
             self._error = error
         finally:
@@ -190,6 +186,18 @@ class PacedFeed(ABC):
                 self._made_all = True
                 self._changed.notify_all()
             self._wake()
+
+    def _offer(self, content: TurnContent) -> bool:
+        """Queue `content` as soon as there is room; False once the feed was closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._queue) < self._ahead_turns)
+            if self._closed:
+                return False
+            self._queue.append(content)
+            self._changed.notify_all()
+        if not self._realtime:
+            self._wake()
+        return True
 
     # The pacer thread
 
@@ -204,7 +212,7 @@ class PacedFeed(ABC):
                 continue
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._made_all or len(self._queue) > len(self._releases))
-                if self._closed or len(self._queue) <= len(self._releases):
+                if len(self._queue) <= len(self._releases):
                     return
                 if self._paused_at is not None:
                     continue

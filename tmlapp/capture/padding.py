@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, Future
+
 import cv2
 import numpy as np
 
@@ -41,15 +43,20 @@ class HeldPictures:
     Before the first picture and after the last one it gives the picture with sensor noise at the clip's rate; the
     spacing runs on evenly across both borders.
 
+    Encoding runs in `encoder`, one thread of which keeps the second core busy while this one decodes.
+
     Attributes:
         end_ns: session time at which the clip itself ended; None until it did.
     """
 
-    def __init__(self, source: PictureSource, *, first_ns: int, seed: int, jpeg_quality: int) -> None:
+    def __init__(
+        self, source: PictureSource, *, first_ns: int, seed: int, jpeg_quality: int, encoder: Executor
+    ) -> None:
         self._source = source
         self._first_ns = first_ns
         self._noise = SensorNoise(seed)
         self._quality = jpeg_quality
+        self._encoder = encoder
         self._step_ns = NS_PER_S / source.fps
         self._next = source.read()
         if self._next is None:
@@ -59,14 +66,14 @@ class HeldPictures:
         self._still = self._next[1]
         self.end_ns: int | None = None
 
-    def until(self, limit_ns: int) -> list[Frame]:
+    def until(self, limit_ns: int) -> list[Future[Frame]]:
         """All frames before `limit_ns` that were not given yet."""
-        frames: list[Frame] = []
+        frames: list[Future[Frame]] = []
         while (frame := self._one_before(limit_ns)) is not None:
             frames.append(frame)
         return frames
 
-    def _one_before(self, limit_ns: int) -> Frame | None:
+    def _one_before(self, limit_ns: int) -> Future[Frame] | None:
         if self._before:
             t_ns = self._first_ns - round(self._before * self._step_ns)
             if t_ns >= limit_ns:
@@ -89,6 +96,10 @@ class HeldPictures:
         self._after += 1
         return self._frame(t_ns, self._noise.on(self._still))
 
-    def _frame(self, t_ns: int, picture: Picture) -> Frame:
-        height, width = picture.shape[:2]
-        return Frame(t_ns, encode_jpeg(picture, self._quality), width, height)
+    def _frame(self, t_ns: int, picture: Picture) -> Future[Frame]:
+        return self._encoder.submit(_encoded, t_ns, picture, self._quality)
+
+
+def _encoded(t_ns: int, picture: Picture, quality: int) -> Frame:
+    height, width = picture.shape[:2]
+    return Frame(t_ns, encode_jpeg(picture, quality), width, height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 
@@ -82,7 +82,7 @@ class SyntheticFeed(PacedFeed):
     def _release_sources(self) -> None:
         """Nothing is held open."""
 
-    def _contents(self) -> Iterator[TurnContent]:
+    def _contents(self) -> Generator[TurnContent]:
         number = 0
         for index in range(self._turns):
             frames: list[Frame] = []

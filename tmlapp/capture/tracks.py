@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 import numpy as np
@@ -27,17 +28,21 @@ class Tracks:
         sound_start: int,
         seed: int,
         quality: int,
+        encoder: Executor,
     ) -> None:
         self._source = pictures
         self._pictures_ns = pictures_ns
-        self._held = HeldPictures(pictures, first_ns=pictures_ns, seed=seed, jpeg_quality=quality) if pictures else None
+        self._held: HeldPictures | None = None
+        if pictures is not None:
+            self._held = HeldPictures(pictures, first_ns=pictures_ns, seed=seed, jpeg_quality=quality, encoder=encoder)
         self._sound = sound
         self._sound_start = sound_start
         self._samples = 0
         self._sound_end_ns: int | None = None
         self._told = False
 
-    def frames(self, limit_ns: int) -> list[Frame]:
+    def frames(self, limit_ns: int) -> list[Future[Frame]]:
+        """Frames before `limit_ns` that were not given yet, being encoded."""
         return self._held.until(limit_ns) if self._held else []
 
     def pcm(self) -> Pcm:

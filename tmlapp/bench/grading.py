@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.registry import suite_named
 from tmlapp.bench.said import Said
-from tmlapp.bench.suite import Entry, Sources
+from tmlapp.bench.sidecar import write_grade
+from tmlapp.bench.suite import Entry, Sources, Suite
+from tmlapp.bench.truth import load_truth
 from tmlapp.core.errors import AppError
+from tmlapp.core.event import Heard, TextOutDone
 from tmlapp.core.grade import Grade
+from tmlapp.core.units import NS_PER_S, ns_to_s
+from tmlapp.recording.reader import Recording
+
+__all__ = [
+    "grade_items",
+    "grade_outputs",
+    "grade_recording",
+    "outputs_heard",
+    "outputs_said",
+    "sha256_of",
+    "write_grade",
+]
 
 
 def sha256_of(path: Path) -> str:
@@ -36,7 +52,6 @@ def grade_outputs(
     params: Mapping[str, Any] | None = None,
     files: Mapping[str, str] | None = None,
     item: str = "item",
-    sources: Sources | None = None,
 ) -> Grade:
     """Grade what was said in one session.
 
@@ -47,17 +62,13 @@ def grade_outputs(
         profile: which rule; None for the suite's default.
         params: overrides of the profile's parameters.
         files: sha256 by role, kept in the provenance.
+        item: what the verdict is called.
 
     Raises:
         AppError: suite, profile, parameters or truth are not valid.
     """
-    grader = suite_named(suite)
-    return grader.grade(
-        [Entry(item, truth, tuple(outputs))],
-        profile=profile or grader.profiles[0],
-        params=params or {},
-        sources=sources or Sources(files=files or {}),
-    )
+    entry = Entry(item, truth, tuple(outputs))
+    return grade_items(suite, [entry], profile=profile, params=params, files=files)
 
 
 def grade_items(
@@ -74,6 +85,90 @@ def grade_items(
         AppError: as `grade_outputs`.
     """
     grader = suite_named(suite)
-    return grader.grade(
-        entries, profile=profile or grader.profiles[0], params=params or {}, sources=Sources(files=files or {})
+    return _grade(grader, entries, profile, params, Sources(files=files or {}))
+
+
+def _grade(
+    grader: Suite,
+    entries: Sequence[Entry],
+    profile: str | None,
+    params: Mapping[str, Any] | None,
+    sources: Sources,
+) -> Grade:
+    return grader.grade(entries, profile=profile or grader.profiles[0], params=params or {}, sources=sources)
+
+
+def outputs_said(recording: Recording) -> tuple[Said, ...]:
+    """What the model said, at the time its text was received (the end of a micro-turn for a local model)."""
+    return tuple(
+        Said(event.t_rx_ns / NS_PER_S, event.text)
+        for event in recording.events((TextOutDone,))
+        if isinstance(event, TextOutDone) and event.channel != "thought"
     )
+
+
+def outputs_heard(recording: Recording) -> tuple[Said, ...]:
+    """What came out of the loudspeaker, at the time it began to play."""
+    return tuple(
+        Said(event.t_ns / NS_PER_S, event.text)
+        for event in recording.events((Heard,))
+        if isinstance(event, Heard) and event.text
+    )
+
+
+def grade_recording(
+    recording: Recording,
+    suite: str,
+    truth_path: Path,
+    *,
+    profile: str | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Grade:
+    """Grade a finished recording against a truth file.
+
+    The headline uses the time at which each text was received. Where the loudspeaker was recorded, the same rule on
+    the times at which the words were heard is given beside it (`heard` in the aggregates).
+
+    Raises:
+        AppError: suite, profile, parameters or truth are not valid, or a file cannot be read.
+    """
+    grader = suite_named(suite)
+    truth, taken = _placed(load_truth(truth_path), grader, recording)
+    files = {"recording": sha256_of(recording.path), "truth": sha256_of(truth_path)}
+    item = str(truth.get("name") or recording.path.stem)
+    sources = Sources(files=files)
+    grade = _grade(grader, [Entry(item, truth, outputs_said(recording))], profile, params, sources)
+    aggregates = dict(grade.aggregates)
+    heard = outputs_heard(recording)
+    if heard:
+        second = _grade(grader, [Entry(item, truth, heard)], profile, params, sources).verdicts[0]
+        aggregates["heard"] = {
+            "timing_source": "heard", "score": second.score, "why": second.why, "graded_text": second.graded_text
+        }  # fmt: skip
+    provenance = replace(grade.provenance, parameters={**grade.provenance.parameters, **taken})
+    return replace(grade, aggregates=aggregates, provenance=provenance)
+
+
+def _placed(truth: dict[str, Any], grader: Suite, recording: Recording) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`truth` with the place of the video in the session, and where that was taken from.
+
+    What the truth file does not say comes from how the session was set up: padding before the video, and its length
+    as that of the recording without padding and tail.
+    """
+    options = recording.info.get("options") or {}
+    placed = dict(truth)
+    taken: dict[str, Any] = {"video_start_from": "truth", "length_from": "truth"}
+    if placed.get("video_start_s") is None:
+        placed["video_start_s"] = _seconds(options.get("pad_before_s"))
+        taken["video_start_from"] = "recording"
+    if not any(placed.get(member) is not None for member in grader.length_members):
+        around = (
+            _seconds(placed["video_start_s"]) + _seconds(options.get("pad_after_s")) + _seconds(options.get("tail_s"))
+        )
+        placed[grader.length_members[0]] = max(0.0, ns_to_s(recording.duration_ns) - around)
+        taken["length_from"] = "recording"
+    return placed, taken | {"video_start_s": placed["video_start_s"]}
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

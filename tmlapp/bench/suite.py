@@ -40,6 +40,8 @@ class Suite(Protocol):
     suite_name: ClassVar[str]
     profiles: ClassVar[tuple[str, ...]]
     """Names of the rules it can grade by; the first is the default."""
+    length_members: ClassVar[tuple[str, ...]]
+    """Members of a truth that give the length of the video; the first takes seconds."""
 
     def grade(self, entries: Sequence[Entry], *, profile: str, params: Mapping[str, Any], sources: Sources) -> Grade:
         """Grade every entry.

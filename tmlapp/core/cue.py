@@ -61,8 +61,7 @@ class Overlay:
 
     Attributes:
         count: number in the badge, None before the first count; `count_t_ns` is when it changed.
-        action_on: True between a start and its stop; `action_t_ns` is when that changed.
-        border: the latest of `start` and `stop`, None before the first.
+        border: the latest of `start` and `stop`, None before the first; `border_t_ns` is when it came.
         action: what is being watched, as named by the instruction.
         reminders: reminder toasts, newest last; each stays for `TOAST_NS`.
         caption: what the model is saying or said last.
@@ -92,15 +91,19 @@ TOAST_NS = 4 * NS_PER_S
 _TOASTS_KEPT = 3
 
 
+_ACTIONS = (
+    r"(?:reps|repetitions) (?:for|of) (?:the |my )?(?P<a>[^.,;]+)",
+    r"starts? (?:doing )?(?P<a>.+?) then\b",
+    r"count (?:out )?(?:my |the )?(?P<a>[a-z -]+)",
+)
+
+
 def action_of(instruction: str) -> str:
     """The `{action}` of the usual instructions ("count out reps for squats" → "squats"), or an empty string."""
-    match = re.search(
-        r"(?:reps|repetitions) (?:for|of) (?:the |my )?(?P<a>[^.,;]+)|starts? (?:doing )?(?P<b>.+?) then\b|"
-        r"count (?:out )?(?:my |the )?(?P<c>[a-z -]+)",
-        instruction,
-        re.IGNORECASE,
-    )
-    return next((g.strip() for g in match.groups() if g), "") if match else ""
+    for pattern in _ACTIONS:
+        if match := re.search(pattern, instruction, re.IGNORECASE):
+            return match["a"].strip()
+    return ""
 
 
 def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:

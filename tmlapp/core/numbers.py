@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TOKEN = re.compile(r"\d+|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s]|_")
+_TOKEN = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)?|[^\w\s]|_")
+_HYPHENS = frozenset("-‐‑")  # also the two hyphens that typesetting programs write
+_MOST_DIGITS = 18
 _UNITS = {w: i for i, w in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])}
 _TEENS = {
     w: i
@@ -73,7 +75,8 @@ def _number_at(tokens: list[_Token], i: int) -> tuple[int, int]:
     """Value of the number that begins at token `i` and how many tokens it takes; (0, 0) if none does."""
     word = tokens[i].text
     if word.isdecimal():
-        return int(word), 1
+        # Python refuses to read thousands of digits; from here on a number only needs to be huge.
+        return int(word) if len(word) <= _MOST_DIGITS else 10**_MOST_DIGITS, 1
     if word == "hundred":
         return 100, 1
     if _UNITS.get(word, 0) >= 1 and i + 1 < len(tokens) and tokens[i + 1].text == "hundred":
@@ -104,7 +107,7 @@ def _below_hundred(tokens: list[_Token], i: int) -> tuple[int, int]:
     if word not in _TENS:
         return 0, 0
     unit_at = i + 1
-    if unit_at + 1 < len(tokens) and tokens[unit_at].text == "-":
+    if unit_at + 1 < len(tokens) and tokens[unit_at].text in _HYPHENS:
         hyphen = tokens[unit_at]
         if hyphen.start == tokens[i].end and tokens[unit_at + 1].start == hyphen.end:
             unit_at += 1

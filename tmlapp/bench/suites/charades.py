@@ -151,6 +151,7 @@ class Charades:
 
     suite_name: ClassVar[str] = "charades"
     profiles: ClassVar[tuple[str, ...]] = tuple(PROFILES)
+    length_members: ClassVar[tuple[str, ...]] = ("length_s",)
 
     def grade(self, entries: Sequence[Entry], *, profile: str, params: Mapping[str, Any], sources: Sources) -> Grade:
         parameters = merged_parameters(self.suite_name, profile, PROFILES, params)

@@ -150,6 +150,7 @@ class RepCountA:
 
     suite_name: ClassVar[str] = "repcount-a"
     profiles: ClassVar[tuple[str, ...]] = tuple(PROFILES)
+    length_members: ClassVar[tuple[str, ...]] = ("duration_s", "num_frames")
 
     def grade(self, entries: Sequence[Entry], *, profile: str, params: Mapping[str, Any], sources: Sources) -> Grade:
         parameters = merged_parameters(self.suite_name, profile, PROFILES, params)

@@ -9,7 +9,8 @@ SETUP := packaging/scripts/setup.sh
 SCREEN := packaging/scripts/with_screen.sh
 DEMO ?=
 PERF ?=
-SEED ?= 1
+TRAIN ?=
+SEED ?= 7
 
 .PHONY: help setup setup-run demo test lint coverage format model clip screenshots perf slow soak fuzz bundle clean
 
@@ -46,9 +47,9 @@ format: setup ## Let ruff put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-model: ## Train models/tiny anew from a seed (SEED=1)
+model: ## Train models/tiny anew from a seed (SEED=7)
 	@$(SETUP) train
-	@$(PY) -m models.tiny.train --seed $(SEED)
+	@$(PY) -m models.tiny.train --seed $(SEED) $(TRAIN)
 
 clip: setup ## Draw the bundled demo clip anew
 	@$(PY) assets/demo/make_clip.py
@@ -57,7 +58,7 @@ screenshots: setup ## Draw the window at two sizes in both schemes, into docs/im
 	@$(SCREEN) $(PY) -m tests.screenshots
 
 perf: setup ## Measure the figures, one JSON line each (PERF="--quick NAME…")
-	@$(PY) -m tests.perf $(PERF)
+	@$(SCREEN) $(PY) -m tests.perf $(PERF)
 
 slow: setup ## Every slow test: long runs, fuzzing, full disks
 	@$(SCREEN) $(PY) -m pytest -m slow --timeout=3600

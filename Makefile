@@ -12,7 +12,7 @@ PERF ?=
 TRAIN ?=
 SEED ?= 7
 
-.PHONY: help setup setup-run demo test lint coverage format model clip screenshots perf slow soak fuzz bundle clean
+.PHONY: help setup setup-run demo test lint format model clip screenshots perf slow soak fuzz bundle clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

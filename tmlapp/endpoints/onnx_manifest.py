@@ -1,0 +1,366 @@
+"""`manifest.json` of a local model as typed values (contract section 3)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tmlapp.endpoints.onnx_errors import OnnxContractError
+
+CONTRACT = "tmlapp-interaction-onnx/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramesSpec:
+    """How the graph wants pictures. `kind` is `rgb_u8` or `patches40`; sizes in pixels."""
+
+    kind: str
+    count: int
+    height: int
+    width: int
+    fit: str = "letterbox"
+    patch_rule: str = "exact"
+    temporal: int = 2
+    temporal_source: str = "repeat"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRule:
+    """`match` is searched in the normalised instruction; `params` maps task parameters to named groups."""
+
+    match: str
+    option: int
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """`kind` is `none`, `enum` or `utf8` (then `length` is L)."""
+
+    kind: str
+    options: tuple[str, ...] = ()
+    rules: tuple[TaskRule, ...] = ()
+    params: tuple[str, ...] = ()
+    default: int | None = None
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    text: str
+    wav: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """True if it holds a `{placeholder}`."""
+        return "{" in self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSpec:
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    init: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A manifest that kept the schema. `audio` is `pcm`, `dmel` or `none`; `sha256` is of the manifest file itself."""
+
+    folder: Path
+    sha256: str
+    contract: str
+    name: str
+    version: str
+    licence: str
+    chunk_ms: int
+    model: str
+    audio: str
+    rate: int
+    output_rate: int
+    frames: FramesSpec | None
+    task: TaskSpec
+    vocabulary: tuple[Phrase, ...]
+    min_margin: float | None
+    repeat_ms: int
+    interrupts: bool
+    states: tuple[StateSpec, ...]
+    diagnostics: Mapping[str, int]
+    providers: tuple[str, ...]
+    max_lag_turns: int
+    files: Mapping[str, tuple[str, int]]
+    hears_instructions: bool
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "manifest.json"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the model in `folder`.
+
+    Raises:
+        OnnxContractError: E_MANIFEST_MISSING, E_MANIFEST_JSON, E_MANIFEST_SCHEMA or E_CONTRACT_VERSION.
+    """
+    path = folder / "manifest.json"
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise OnnxContractError("E_MANIFEST_MISSING", f"There is no {path}.", path) from error
+    except OSError as error:
+        raise OnnxContractError("E_MANIFEST_MISSING", f"{path} cannot be read: {error.strerror}.", path) from error
+    try:
+        plain = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise OnnxContractError("E_MANIFEST_JSON", f"{path} is not valid: {error}.", path) from error
+    return _Reader(path).manifest(plain, hashlib.sha256(raw).hexdigest())
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands there twice")
+        found[key] = value
+    return found
+
+
+_MISSING = object()
+
+
+class _Object:
+    """One JSON object of the manifest; `take` each key, then `done` refuses whatever is left."""
+
+    def __init__(self, path: Path, where: str, value: Any) -> None:
+        self._path = path
+        self._where = where
+        if not isinstance(value, dict):
+            raise self.wrong("", f"must be an object, not {_kind(value)}")
+        self._left = dict(value)
+
+    def wrong(self, key: str, why: str) -> OnnxContractError:
+        name = ".".join(part for part in (self._where, key) if part) or "the manifest"
+        return OnnxContractError("E_MANIFEST_SCHEMA", f"manifest.json: {name} {why}.", self._path)
+
+    def raw(self, key: str, default: Any = _MISSING) -> Any:
+        value = self._left.pop(key, default)
+        if value is _MISSING:
+            raise self.wrong(key, "is missing")
+        return value
+
+    def text(self, key: str, default: Any = _MISSING, *, empty: bool = False) -> str:
+        value = self.raw(key, default)
+        if not isinstance(value, str) or not (value.strip() or empty):
+            raise self.wrong(key, "must be a text" + ("" if empty else " that is not empty"))
+        return value
+
+    def choice(self, key: str, choices: tuple[str, ...], default: Any = _MISSING) -> str:
+        value = self.raw(key, default)
+        if value not in choices:
+            raise self.wrong(key, f"must be one of {', '.join(choices)}, not {value!r}")
+        return str(value)
+
+    def integer(self, key: str, default: Any = _MISSING, *, least: int = 0) -> int:
+        value = self.raw(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self.wrong(key, f"must be a whole number of at least {least}, not {value!r}")
+        return value
+
+    def number(self, key: str, default: Any = _MISSING) -> float:
+        value = self.raw(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.wrong(key, f"must be a number, not {_kind(value)}")
+        return float(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.raw(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(key, f"must be true or false, not {_kind(value)}")
+        return value
+
+    def items(self, key: str, default: Any = _MISSING) -> list[Any]:
+        value = self.raw(key, default)
+        if not isinstance(value, list):
+            raise self.wrong(key, f"must be a list, not {_kind(value)}")
+        return value
+
+    def texts(self, key: str, default: Any = _MISSING) -> tuple[str, ...]:
+        values = self.items(key, default)
+        if not all(isinstance(v, str) and v for v in values):
+            raise self.wrong(key, "must be a list of texts")
+        return tuple(values)
+
+    def child(self, key: str, default: Any = _MISSING) -> _Object:
+        return _Object(self._path, f"{self._where}.{key}" if self._where else key, self.raw(key, default))
+
+    def children(self, key: str, default: Any = _MISSING) -> list[_Object]:
+        where = f"{self._where}.{key}" if self._where else key
+        return [_Object(self._path, f"{where}[{i}]", v) for i, v in enumerate(self.items(key, default))]
+
+    def has(self, key: str) -> bool:
+        return self._left.get(key) is not None
+
+    def done(self) -> None:
+        for key in self._left:
+            if not key.startswith("x-"):
+                raise self.wrong(key, "is not a key of the contract")
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def manifest(self, plain: Any, sha256: str) -> Manifest:
+        top = _Object(self._path, "", plain)
+        contract = top.text("contract")
+        say, runtime = top.child("say_policy", {}), top.child("runtime", {})
+        audio = self._audio(top.child("audio"))
+        manifest = Manifest(
+            folder=self._path.parent,
+            sha256=sha256,
+            contract=contract,
+            name=top.text("name"),
+            version=top.text("version"),
+            licence=top.text("licence"),
+            chunk_ms=top.integer("chunk_ms"),
+            model=top.text("model"),
+            audio=audio[0],
+            rate=audio[1],
+            output_rate=audio[2],
+            frames=self._frames(top.child("frames")) if top.has("frames") else top.raw("frames", None),
+            task=self._task(top.child("task")),
+            vocabulary=self._all(top.children("vocabulary"), self._phrase),
+            min_margin=say.number("min_margin") if say.has("min_margin") else say.raw("min_margin", None),
+            repeat_ms=say.integer("repeat_ms", 0),
+            interrupts=say.flag("interrupts", False),
+            states=self._all(top.children("states", []), self._state),
+            diagnostics=dict(self._all(top.children("diagnostics", []), self._diagnostic)),
+            providers=self._runtime(runtime),
+            max_lag_turns=runtime.integer("max_lag_chunks", 5, least=2),
+            files=dict(self._all(top.children("files"), self._file)),
+            hears_instructions=top.flag("hears_instructions", False),
+            provenance=self._provenance(top),
+            examples=top.texts("x-examples", []),
+        )
+        top.text("description", "", empty=True)
+        for part in (say, runtime, top):
+            part.done()
+        if contract != CONTRACT:
+            raise OnnxContractError(
+                "E_CONTRACT_VERSION",
+                f"manifest.json: contract is {contract!r}, this app reads {CONTRACT!r}.",
+                self._path,
+            )
+        return manifest
+
+    @staticmethod
+    def _all(parts: list[_Object], read: Callable[[_Object], Any]) -> tuple[Any, ...]:
+        found = []
+        for part in parts:
+            found.append(read(part))
+            part.done()
+        return tuple(found)
+
+    def _audio(self, part: _Object) -> tuple[str, int, int]:
+        kind = part.choice("input", ("pcm", "dmel", "none"))
+        found = kind, part.integer("rate", 16_000), part.integer("output_rate", 24_000)
+        part.done()
+        return found
+
+    def _frames(self, part: _Object) -> FramesSpec:
+        kind = part.choice("input", ("rgb_u8", "patches40"))
+        spec = FramesSpec(
+            kind=kind,
+            count=part.integer("count", 1 if kind == "patches40" else _MISSING, least=1),
+            height=part.integer("height", least=1),
+            width=part.integer("width", least=1),
+            fit=part.choice("fit", ("letterbox", "crop", "stretch"), "letterbox"),
+            patch_rule=part.choice("patch_rule", ("exact", "inkling"), "exact"),
+            temporal=part.integer("temporal", 2, least=1),
+            temporal_source=part.choice("temporal_source", ("repeat", "last_two"), "repeat"),
+        )
+        part.done()
+        return spec
+
+    def _task(self, part: _Object) -> TaskSpec:
+        kind = part.choice("kind", ("none", "enum", "utf8"))
+        enum = kind == "enum"
+        spec = TaskSpec(
+            kind=kind,
+            options=part.texts("options", _MISSING if enum else []),
+            rules=self._all(part.children("rules", _MISSING if enum else []), self._rule),
+            params=part.texts("params", []),
+            default=part.integer("default") if part.has("default") else part.raw("default", None),
+            length=part.integer("length", _MISSING if kind == "utf8" else 0, least=1 if kind == "utf8" else 0),
+        )
+        if enum and not spec.options:
+            raise part.wrong("options", "must not be empty")
+        part.done()
+        return spec
+
+    @staticmethod
+    def _rule(part: _Object) -> TaskRule:
+        params = part.raw("params", {})
+        if not isinstance(params, dict) or not all(isinstance(v, str) for v in params.values()):
+            raise part.wrong("params", "must map parameters to named groups")
+        option = part.raw("option")
+        if isinstance(option, bool) or not isinstance(option, int):
+            raise part.wrong("option", "must be a whole number")
+        return TaskRule(match=part.text("match"), option=option, params=params)
+
+    @staticmethod
+    def _phrase(part: _Object) -> Phrase:
+        return Phrase(part.text("text", empty=True), part.text("wav") if part.has("wav") else part.raw("wav", None))
+
+    @staticmethod
+    def _state(part: _Object) -> StateSpec:
+        shape = part.items("shape")
+        if not all(isinstance(d, int) and not isinstance(d, bool) and d >= 0 for d in shape):
+            raise part.wrong("shape", "must be a list of whole numbers")
+        init = part.raw("init")
+        if isinstance(init, dict):
+            inner = _Object(part._path, "states.init", init)
+            init = {"file": inner.text("file")}
+            inner.done()
+        elif isinstance(init, bool) or not isinstance(init, int | float | list):
+            raise part.wrong("init", "must be a number, a nested list or a file")
+        return StateSpec(name=part.text("name"), dtype=part.text("dtype"), shape=tuple(shape), init=init)
+
+    @staticmethod
+    def _diagnostic(part: _Object) -> tuple[str, int]:
+        limits = part.items("range", [0, 1])
+        if len(limits) != 2 or not all(isinstance(v, int | float) for v in limits):
+            raise part.wrong("range", "must be two numbers")
+        return part.text("name"), part.integer("size", 1, least=1)
+
+    @staticmethod
+    def _runtime(part: _Object) -> tuple[str, ...]:
+        part.integer("opset", 18, least=1)
+        part.number("step_budget_ms", 200)
+        return part.texts("providers", ["CPUExecutionProvider"])
+
+    @staticmethod
+    def _file(part: _Object) -> tuple[str, tuple[str, int]]:
+        sha256 = part.text("sha256").lower()
+        if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+            raise part.wrong("sha256", "must be 64 hexadecimal digits")
+        return part.text("path"), (sha256, part.integer("bytes"))
+
+    @staticmethod
+    def _provenance(top: _Object) -> Mapping[str, Any]:
+        value = top.raw("provenance")
+        if not isinstance(value, dict) or not value:
+            raise top.wrong("provenance", "must be an object that is not empty")
+        return value

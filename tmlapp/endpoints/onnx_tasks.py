@@ -1,0 +1,251 @@
+"""From an instruction to the task input of a local model (contract section 4)."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tmlapp.config.settings import PRESETS
+from tmlapp.core.numbers import numbers_in
+from tmlapp.endpoints.onnx_errors import OnnxContractError
+from tmlapp.endpoints.onnx_manifest import Manifest, TaskRule
+
+MAX_CHARACTERS = 400
+MAX_MATCH_NS = 50_000_000
+_MAX_OPEN_REPEATS = 3
+_MAX_CHOICES = 1_000_000
+_MANY = 8
+_PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the model is told to do.
+
+    Attributes:
+        instruction: as it was typed.
+        name: the option's name; `utf8` or `none` where the model has no options.
+        value: int64 [1] (option) or int32 [1, L] (text); None where the graph has no `task`.
+        params: numbers by name, in the manifest's order.
+        groups: cleaned texts of the rule's named groups, for placeholders.
+    """
+
+    instruction: str
+    name: str
+    value: npt.NDArray[Any] | None
+    params: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+def normalise(instruction: str) -> str:
+    """Lower case, white space collapsed, number words one … sixty as digits."""
+    text = " ".join(instruction.lower().split())
+    for number in reversed(numbers_in(text)):
+        if 1 <= number.value <= 60 and not text[number.start].isdigit():
+            text = text[: number.start] + str(number.value) + text[number.end :]
+    return text
+
+
+class TaskReader:
+    """Matches instructions against the rules of one manifest. Rules are compiled and judged when it is made.
+
+    Python's `re` can be neither timed out nor interrupted and holds the interpreter lock while it searches, so the
+    limit of 50 ms is kept by construction: a rule whose search could take exponential time is refused when the model
+    is loaded, and instructions are limited to 400 characters. What takes longer all the same is an error.
+
+    Raises:
+        OnnxContractError: E_TASK_RULE.
+    """
+
+    def __init__(self, manifest: Manifest, *, timer: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._manifest = manifest
+        self._task = manifest.task
+        self._timer = timer
+        self._rules = [(self._compiled(i, rule), rule) for i, rule in enumerate(manifest.task.rules)]
+        if self._task.default is not None and self._task.default >= max(1, len(self._task.options)):
+            raise self._bad("task.default", f"{self._task.default} is not the index of an option")
+
+    def read(self, instruction: str) -> Task:
+        """The task for `instruction`; empty means: wait (the option named `none`).
+
+        Raises:
+            OnnxContractError: E_TASK_UNSUPPORTED, E_TASK_TOO_LONG, or E_TASK_RULE for a search over 50 ms.
+        """
+        if self._task.kind == "none":
+            return Task(instruction, "none", None)
+        if self._task.kind == "utf8":
+            return Task(instruction, "utf8", self._utf8(instruction))
+        if not instruction.strip():
+            return self._waiting(instruction)
+        text = normalise(instruction)
+        if len(text) > MAX_CHARACTERS:
+            raise OnnxContractError(
+                "E_TASK_TOO_LONG",
+                f"The instruction has {len(text)} characters; rules are searched in at most {MAX_CHARACTERS}.",
+                self._manifest.folder,
+            )
+        for number, (pattern, rule) in enumerate(self._rules):
+            match = self._search(number, pattern, text)
+            if match is not None:
+                return self._matched(instruction, rule, match)
+        if self._task.default is not None:
+            return self._option(instruction, self._task.default)
+        raise OnnxContractError(
+            "E_TASK_UNSUPPORTED",
+            f"{self._manifest.name} does not understand “{instruction}”.",
+            self._manifest.folder,
+            fix=f"Say for example: {' · '.join(self.examples())}",
+        )
+
+    def examples(self) -> list[str]:
+        """Instructions that this model understands: the manifest's, else the app's presets that it matches."""
+        if self._manifest.examples:
+            return list(self._manifest.examples)
+        presets = [preset.format(action="squats") for preset in PRESETS]
+        known = [p for p in presets if any(pattern.search(normalise(p)) for pattern, _ in self._rules)]
+        return known or [name.replace("_", " ") for name in self._task.options if name != "none"]
+
+    def _search(self, number: int, pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+        start_ns = self._timer()
+        match = pattern.search(text)
+        if self._timer() - start_ns > MAX_MATCH_NS:
+            raise self._bad(f"task.rules[{number}].match", "took more than 50 ms")
+        return match
+
+    def _matched(self, instruction: str, rule: TaskRule, match: re.Match[str]) -> Task:
+        groups = {name: cleaned(text) for name, text in match.groupdict().items() if text}
+        params = {name: _number(groups.get(rule.params.get(name, ""), "")) for name in self._task.params}
+        return self._option(instruction, rule.option, params, {k: v for k, v in groups.items() if v})
+
+    def _option(
+        self,
+        instruction: str,
+        option: int,
+        params: Mapping[str, float] | None = None,
+        groups: Mapping[str, str] | None = None,
+    ) -> Task:
+        value = np.array([option], dtype=np.int64)
+        zeros = dict.fromkeys(self._task.params, 0.0)
+        return Task(instruction, self._task.options[option], value, zeros | dict(params or {}), groups or {})
+
+    def _waiting(self, instruction: str) -> Task:
+        if "none" in self._task.options:
+            return self._option(instruction, self._task.options.index("none"))
+        if self._task.default is not None:
+            return self._option(instruction, self._task.default)
+        raise OnnxContractError(
+            "E_TASK_UNSUPPORTED",
+            f"{self._manifest.name} has no option none: it cannot wait for an instruction.",
+            self._manifest.folder,
+            fix=f"Give an instruction, for example: {' · '.join(self.examples())}",
+        )
+
+    def _utf8(self, instruction: str) -> npt.NDArray[np.int32]:
+        raw = instruction.encode("utf-8")
+        if len(raw) > self._task.length:
+            raise OnnxContractError(
+                "E_TASK_TOO_LONG",
+                f"The instruction has {len(raw)} bytes, the model takes {self._task.length}.",
+                self._manifest.folder,
+            )
+        value = np.zeros((1, self._task.length), dtype=np.int32)
+        value[0, : len(raw)] = np.frombuffer(raw, dtype=np.uint8).astype(np.int32) + 1
+        return value
+
+    def _compiled(self, number: int, rule: TaskRule) -> re.Pattern[str]:
+        key = f"task.rules[{number}]"
+        try:
+            pattern = re.compile(rule.match, re.ASCII)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise self._bad(f"{key}.match", f"is not a regular expression: {error}") from error
+        why = risk(rule.match)
+        if why:
+            raise self._bad(f"{key}.match", why)
+        if not 0 <= rule.option < len(self._task.options):
+            raise self._bad(f"{key}.option", f"{rule.option} is not the index of an option")
+        for param, group in rule.params.items():
+            if param not in self._task.params:
+                raise self._bad(f"{key}.params", f"{param!r} is not in task.params")
+            if group not in pattern.groupindex:
+                raise self._bad(f"{key}.params", f"there is no group named {group!r} in match")
+        return pattern
+
+    def _bad(self, key: str, why: str) -> OnnxContractError:
+        return OnnxContractError("E_TASK_RULE", f"manifest.json: {key}: {why}.", self._manifest.path)
+
+
+def cleaned(text: str) -> str:
+    """`text` without quotes around it and punctuation after it."""
+    return text.strip().strip("\"'“”‘’«»").rstrip(".,;:!?… ").strip("\"'“”‘’«» ")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def fill(text: str, groups: Mapping[str, str]) -> str | None:
+    """`text` with its `{placeholders}` filled from `groups`; None where one has no value."""
+    if any(not groups.get(name) for name in _PLACEHOLDER.findall(text)):
+        return None
+    return _PLACEHOLDER.sub(lambda m: groups[m.group(1)], text)
+
+
+def placeholders(text: str) -> list[str]:
+    """Names of the placeholders in `text`."""
+    return _PLACEHOLDER.findall(text)
+
+
+def risk(match: str) -> str:
+    """Why a search for `match` might take very long, or an empty string.
+
+    A bound over the parsed expression: no choice inside something that repeats, at most three open repeats one
+    after the other, and a bounded number of alternatives.
+    """
+    # The parser is not public, but no other way tells what `re` itself understands.
+    parser: Any = importlib.import_module("re._parser")
+    tree = parser.parse(match, re.ASCII)
+    open_repeats, choices, nested = _cost(tree, inside=False)
+    if nested:
+        return "has a choice inside a repeat, whose search may never end"
+    if open_repeats > _MAX_OPEN_REPEATS:
+        return f"has {open_repeats} open repeats, at most {_MAX_OPEN_REPEATS} are searched in time"
+    if choices > _MAX_CHOICES:
+        return "has too many alternatives"
+    return ""
+
+
+def _cost(tree: Any, *, inside: bool) -> tuple[int, int, bool]:
+    """(open repeats in a row, product of finite choices, whether a choice stands inside a repeat)."""
+    repeats, choices, nested = 0, 1, False
+    for operator, argument in tree:
+        name = str(operator)
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            least, most, body = argument
+            free = least != most
+            inner = _cost(body, inside=inside or int(most) > 1)
+            many = free and int(most) > _MANY
+            repeats += int(many) + inner[0]
+            choices *= (1 if many or not free else int(most) - int(least) + 1) * inner[1]
+            nested |= inner[2] or (inside and free)
+        elif name == "BRANCH":
+            parts = [_cost(branch, inside=inside) for branch in argument[1]]
+            repeats += max(p[0] for p in parts)
+            choices *= sum(p[1] for p in parts)
+            nested |= inside or any(p[2] for p in parts)
+        elif name in ("SUBPATTERN", "ATOMIC_GROUP", "ASSERT", "ASSERT_NOT"):
+            body = argument if name == "ATOMIC_GROUP" else argument[-1]
+            inner = _cost(body, inside=inside)
+            repeats, choices, nested = repeats + inner[0], choices * inner[1], nested or inner[2]
+        elif name == "GROUPREF_EXISTS":
+            nested = True
+    return repeats, choices, nested

@@ -1,0 +1,328 @@
+"""Repair: from an unfinished, cut or holed file to a verified recording, and an honest list of what is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tmlapp.core.errors import AppError
+from tmlapp.core.event import Gap, to_json
+from tmlapp.core.units import TURN_NS
+from tmlapp.recording.finalize import publish
+from tmlapp.recording.lock import try_lock
+from tmlapp.recording.log_writer import dump_json
+from tmlapp.recording.names import FINAL, PART, base_of
+from tmlapp.recording.reader import Recording
+from tmlapp.recording.scan import Found, Scan, Source, opened, payloads, scan
+from tmlapp.recording.schema import BY_ID, CHANNEL_IDS, Group, decode_picture
+
+_MIC, _CAMERA, _TURN, _MODEL = (CHANNEL_IDS[n] for n in ("/mic", "/camera", "/turn", "/model/audio"))
+_CHECKED = ("/mic", "/camera", "/model/audio")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryReport:
+    """What a repair saved and what it could not.
+
+    Attributes:
+        path: the verified recording.
+        source: the damaged file, untouched.
+        turns: micro-turns in the recording, lost ones included.
+        lost_turns: those whose sound is gone; they are silence at their place.
+        rebuilt_turns: those whose own entry is gone: sound and frames are there, typed texts are not.
+        lost_frames, lost_outputs: frames and model sounds that are gone although something speaks of them.
+        damage: byte ranges `(from, to)` of the source that hold nothing readable.
+        already: the recording had been finished or repaired before; nothing was written.
+    """
+
+    path: Path
+    source: Path
+    turns: int
+    lost_turns: tuple[int, ...] = ()
+    rebuilt_turns: tuple[int, ...] = ()
+    lost_frames: int = 0
+    lost_outputs: int = 0
+    damage: tuple[tuple[int, int], ...] = ()
+    already: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Nothing at all was lost."""
+        return not (self.lost_turns or self.rebuilt_turns or self.lost_frames or self.lost_outputs or self.damage)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self) | {"path": str(self.path), "source": str(self.source), "complete": self.complete}
+
+
+def find_parts(folder: Path) -> list[Path]:
+    """The `.part` files in `folder` that no process writes and that were not repaired yet, oldest name first."""
+    if not folder.is_dir():
+        return []
+    parts = sorted(folder.glob(f"*{PART}"))
+    return [p for p in parts if not p.with_name(base_of(p) + FINAL).exists() and not _in_use(p)]
+
+
+def _in_use(part: Path) -> bool:
+    with part.open("rb") as file:
+        return not try_lock(file.fileno())
+
+
+def recover(source: Path, *, out: Path | None = None) -> RecoveryReport:
+    """Write everything that still holds in `source` to a verified recording; `source` itself is not changed.
+
+    Args:
+        source: a `.mcap.part`, or a damaged `.mcap`.
+        out: the file to write; by default `<name>.mcap` beside a `.part`, `<name> (recovered).mcap` beside a `.mcap`.
+
+    Raises:
+        AppError: `source` is still being written, holds nothing, or the result cannot be written.
+    """
+    final = out or _beside(source)
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise AppError(
+            f"{source.name} cannot be read.", f"{error.strerror or error}.", "Check the path and its permissions."
+        ) from error
+    with file:
+        if not try_lock(file.fileno()):
+            raise AppError(
+                f"{source.name} is still being written.", "A session holds it open.", "Stop that session first."
+            )
+        with opened(source) as data:
+            found = scan(data)
+            if not len(found):
+                raise AppError(
+                    f"{source.name} holds nothing to recover.",
+                    f"None of its {found.size} bytes is part of a recording.",
+                    "Delete it.",
+                )
+            if out is None and final.exists() and os.fspath(source).endswith(PART):
+                return _already(source, final, data, found)
+            return _Repair(source, final, data, found).run()
+
+
+def _beside(source: Path) -> Path:
+    suffix = "" if source.name.endswith(PART) else " (recovered)"
+    return source.with_name(base_of(source) + suffix + FINAL)
+
+
+def _already(source: Path, final: Path, data: Source, found: Scan) -> RecoveryReport:
+    recording = Recording.open(final)
+    setup = next((m for _, m in payloads(data, found, iter(range(len(found)))) if m.topic.name == "/setup"), None)
+    if setup is None or json.loads(setup.data).get("session_id") != recording.info.get("session_id"):
+        raise AppError(
+            f"{final.name} already exists.", "It is another session's recording.", "Give another name for the result."
+        )
+    return RecoveryReport(
+        path=final,
+        source=source,
+        turns=recording.n_turns,
+        lost_turns=tuple(sorted(recording.lost_turns)),
+        already=True,
+    )
+
+
+@dataclass(slots=True)
+class _Turns:
+    """What the `/turn` messages promise, by micro-turn and by sequence number."""
+
+    records: dict[int, int] = field(default_factory=dict)
+    pcm: dict[int, int] = field(default_factory=dict)
+    frames: dict[int, int] = field(default_factory=dict)
+    outputs: dict[int, int] = field(default_factory=dict)
+
+
+class _Repair:
+    def __init__(self, source: Path, final: Path, data: Source, found: Scan) -> None:
+        self._source, self._final, self._data, self._found = source, final, data, found
+        self._promised = self._read_promises()
+        good = self._good_media()
+        self._mic = {found.log_times[i] // TURN_NS: i for i in good if found.channels[i] == _MIC}
+        self._frames = {found.sequences[i]: i for i in good if found.channels[i] == _CAMERA}
+        self._model = {found.sequences[i]: i for i in good if found.channels[i] == _MODEL}
+        self._loose = self._loose_frames()
+        known = self._promised.records.keys() | self._mic.keys() | self._loose.keys()
+        self._turns = max(known, default=-1) + 1
+        self._lost = [k for k in range(self._turns) if k not in self._mic]
+        self._rebuilt = sorted((self._mic.keys() | self._loose.keys()) - self._promised.records.keys())
+        self._sequence: Counter[str] = Counter()
+        self._gaps: list[Gap] = []
+        self._lost_outputs = 0
+
+    def run(self) -> RecoveryReport:
+        lost_frames = len(self._promised.frames.keys() - self._frames.keys())
+        publish(self._final, self._messages(), lost_turns=self._lost)
+        return RecoveryReport(
+            path=self._final, source=self._source, turns=self._turns, lost_turns=tuple(self._lost),
+            rebuilt_turns=tuple(self._rebuilt), lost_frames=lost_frames, lost_outputs=self._lost_outputs,
+            damage=tuple(self._found.damage),
+        )  # fmt: skip
+
+    def _read_promises(self) -> _Turns:
+        promised = _Turns()
+        for i, message in self._of("/turn", "/output"):
+            value = json.loads(message.data)
+            if message.topic.name == "/turn":
+                index = int(value["index"])
+                promised.records[index] = i
+                if not value.get("lost_sound"):
+                    promised.pcm[index] = value["pcm_crc32"]
+                promised.frames.update((f["seq"], f["crc32"]) for f in value["frames"])
+            elif value.get("audio") and not value["audio"].get("lost"):
+                promised.outputs[value["audio"]["seq"]] = value["audio"]["crc32"]
+        return promised
+
+    def _of(self, *topics: str) -> Iterator[tuple[int, Found]]:
+        channels = {CHANNEL_IDS[t] for t in topics}
+        wanted = (i for i in range(len(self._found)) if self._found.channels[i] in channels)
+        return payloads(self._data, self._found, wanted)
+
+    def _good_media(self) -> list[int]:
+        """Places of sound and frames that nothing contradicts: no checksum, or the right one."""
+        found, promised, good = self._found, self._promised, []
+        for i in range(len(found)):
+            channel, crc, sequence = found.channels[i], found.crcs[i], found.sequences[i]
+            expected: int | None = crc
+            if channel == _MIC:
+                expected = promised.pcm.get(found.log_times[i] // TURN_NS, crc)
+            elif channel == _CAMERA:
+                expected = promised.frames.get(sequence, crc)
+            elif channel == _MODEL:
+                expected = promised.outputs.get(sequence)
+            if channel in (_MIC, _CAMERA, _MODEL) and expected == crc:
+                good.append(i)
+        return good
+
+    def _loose_frames(self) -> dict[int, list[int]]:
+        """Frames of micro-turns whose own entry is gone, by micro-turn."""
+        loose: dict[int, list[int]] = {}
+        for sequence, i in sorted(self._frames.items()):
+            index = self._found.log_times[i] // TURN_NS
+            if sequence not in self._promised.frames and index not in self._promised.records:
+                loose.setdefault(index, []).append(sequence)
+        return loose
+
+    def _messages(self) -> Iterator[Found]:
+        yield from self._events()
+        yield from self._all_turns()
+        yield from self._new_gaps()
+        for group in (Group.MODEL, Group.MIC, Group.CAMERA):
+            names = [t.name for t in BY_ID.values() if t.group is group]
+            kept = {*self._mic.values(), *self._frame_places(), *self._model.values()}
+            for i, message in self._of(*names):
+                if message.topic.name not in _CHECKED or i in kept:
+                    yield message
+
+    def _frame_places(self) -> set[int]:
+        wanted = set(self._promised.frames) | {s for loose in self._loose.values() for s in loose}
+        return {i for sequence, i in self._frames.items() if sequence in wanted}
+
+    def _events(self) -> Iterator[Found]:
+        names = [t.name for t in BY_ID.values() if t.group is Group.EVENTS and t.name != "/turn"]
+        setup = CHANNEL_IDS["/setup"]
+        if setup not in self._found.channels:
+            yield _json("/setup", 0, 0, _lost_setup(base_of(self._source)))
+        for _, message in self._of(*names):
+            name = message.topic.name
+            self._sequence[name] = max(self._sequence[name], message.sequence + 1)
+            yield self._output(message) if name == "/output" else message
+
+    def _output(self, message: Found) -> Found:
+        value = json.loads(message.data)
+        audio = value.get("audio")
+        if not audio or audio.get("lost") or audio["seq"] in self._model:
+            return message
+        self._lost_outputs += 1
+        dur_ns = audio["samples"] * 1_000_000_000 // value["rate"]
+        self._gap("model", message.log_time, dur_ns)
+        value["audio"] = {"lost": True, "samples": audio["samples"]}
+        return _json("/output", message.sequence, message.log_time, value)
+
+    def _gap(self, track: str, t_ns: int, dur_ns: int) -> None:
+        reason = "Lost when the file of the recording was damaged."
+        last = self._gaps[-1] if self._gaps else None
+        if last is not None and last.track == track and last.t_ns + last.dur_ns == t_ns:
+            self._gaps[-1] = Gap(t_ns=last.t_ns, track=last.track, dur_ns=last.dur_ns + dur_ns, reason=reason)
+        else:
+            self._gaps.append(Gap(t_ns=t_ns, track=track, dur_ns=dur_ns, reason=reason))  # type: ignore[arg-type]
+
+    def _all_turns(self) -> Iterator[Found]:
+        lost, before = set(self._lost), 0
+        for index in range(self._turns):
+            place = self._promised.records.get(index)
+            if place is not None:
+                _, message = next(payloads(self._data, self._found, iter([place])))
+                value = json.loads(message.data)
+                before = value["mono_ns"]
+                yield self._turn(message, value, index in lost)
+            elif index in self._mic or index in self._loose:
+                before += TURN_NS
+                yield self._rebuild(index, before)
+            else:
+                before += TURN_NS
+            if index in lost:
+                self._gap("mic", index * TURN_NS, TURN_NS)
+
+    def _turn(self, message: Found, value: dict[str, Any], lost: bool) -> Found:
+        frames = [f for f in value["frames"] if f["seq"] in self._frames]
+        missing = len(value["frames"]) - len(frames)
+        if not missing and (not lost or value.get("lost_sound")):
+            return message
+        if missing:
+            self._gap("camera", value["t_ns"], TURN_NS)
+        value |= {"frames": frames, "lost_sound": lost, "lost_frames": missing}
+        return _json("/turn", message.sequence, message.log_time, value)
+
+    def _rebuild(self, index: int, mono_ns: int) -> Found:
+        frames = []
+        for sequence in self._loose.get(index, []):
+            _, message = next(payloads(self._data, self._found, iter([self._frames[sequence]])))
+            picture = decode_picture(message.data)
+            width, height = jpeg_size(picture.jpeg)
+            frames.append({
+                "seq": sequence, "t_ns": picture.t_ns, "repeated": False, "width": width, "height": height,
+                "crc32": self._found.crcs[self._frames[sequence]],
+            })  # fmt: skip
+        place = self._mic.get(index)
+        return _json("/turn", index, index * TURN_NS, {
+            "index": index, "start_sample": index * 3200, "t_ns": index * TURN_NS, "mono_ns": mono_ns,
+            "ready_ns": None, "pushed_ns": None, "drift_ppm": None, "frames": frames, "texts": [], "controls": [],
+            "pcm_crc32": 0 if place is None else self._found.crcs[place], "lost_sound": place is None, "rebuilt": True,
+        })  # fmt: skip
+
+    def _new_gaps(self) -> Iterator[Found]:
+        for number, gap in enumerate(self._gaps, self._sequence["/gap"]):
+            yield _json("/gap", number, gap.t_ns, to_json(gap))
+
+
+def _json(topic: str, sequence: int, t_ns: int, value: dict[str, Any]) -> Found:
+    return Found(BY_ID[CHANNEL_IDS[topic]], sequence, max(0, t_ns), dump_json(value))
+
+
+def _lost_setup(name: str) -> dict[str, Any]:
+    track = {"kind": "none", "name": "", "sha256": "", "asked": {}, "actual": {}}
+    return {
+        "session_id": "", "name": name, "created_utc": "", "instruction": "", "endpoint": "", "clock": "real",
+        "feed": {"mic": track, "camera": track, "realtime": True, "duration_ns": None}, "versions": {},
+        "options": {"recovered": "the beginning of the file was lost"},
+    }  # fmt: skip
+
+
+def jpeg_size(jpeg: bytes) -> tuple[int, int]:
+    """Width and height as the frame header of a JPEG states them; (0, 0) if there is none."""
+    at = 2
+    while at + 9 <= len(jpeg) and jpeg[at] == 0xFF:
+        marker, length = struct.unpack_from(">BH", jpeg, at + 1)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", jpeg, at + 5)
+            return width, height
+        at += 2 + length
+    return 0, 0

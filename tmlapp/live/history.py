@@ -1,0 +1,233 @@
+"""The last half minute of a session, ready to be drawn: filled on the engine thread, read by the window."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from tmlapp.core.cue import Cue
+from tmlapp.core.event import AudioOut, Event, Gap, Heard, Interrupted, UnitDone
+from tmlapp.core.feed import Captured
+from tmlapp.core.media import Pcm
+from tmlapp.core.turn import MicroTurn
+from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_NS, samples_to_ns
+
+SPAN_NS = 30 * NS_PER_S
+"""How far back the lanes look."""
+
+BUCKET_NS = 20 * NS_PER_MS
+"""One peak of a waveform."""
+
+BUCKETS_PER_TURN = TURN_NS // BUCKET_NS
+
+LATE_NS = TURN_NS
+"""A reply that takes longer than a micro-turn is late: the next input is already complete."""
+
+_VOICE_OVER_FLOOR = 4.0
+_VOICE_MIN_LEVEL = 0.01
+
+Levels = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Something the model says: heard from `t_ns` on for `dur_ns`; one peak of `levels` (0 … 1) per bucket."""
+
+    item_id: str
+    text: str
+    t_ns: int
+    dur_ns: int
+    levels: Levels
+    played: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one micro-turn, placed at the end of that micro-turn."""
+
+    t_ns: int
+    latency_ns: int
+    late: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HistoryView:
+    """What the lanes draw.
+
+    Attributes:
+        mic: float32 [n], peak of each bucket of the microphone, 0 … 1; bucket i begins at `mic_t_ns + i * BUCKET_NS`.
+        voice: bool [n], where somebody seems to speak.
+        inner: the model's own first diagnostic by micro-turn, as (t_ns, value); `inner_name` is its name.
+        inner_range: smallest and largest value of it in view.
+        turn_mean_ms, turn_jitter_ms: spacing of micro-turns and its standard deviation; None before the third.
+    """
+
+    mic: Levels
+    voice: npt.NDArray[np.bool_]
+    mic_t_ns: int
+    spoken: tuple[Spoken, ...]
+    cues: tuple[Cue, ...]
+    replies: tuple[Reply, ...]
+    gaps: tuple[Gap, ...]
+    inner_name: str
+    inner: tuple[tuple[int, float], ...]
+    inner_range: tuple[float, float]
+    turn_mean_ms: float | None
+    turn_jitter_ms: float | None
+
+
+def peaks(pcm: Pcm, samples_per_bucket: int) -> Levels:
+    """Peak of each bucket of `pcm`, 0 … 1; the last one may be short."""
+    if len(pcm) == 0:
+        return np.zeros(0, np.float32)
+    whole = -(-len(pcm) // samples_per_bucket)
+    padded = np.zeros(whole * samples_per_bucket, np.int32)
+    padded[: len(pcm)] = np.abs(pcm.astype(np.int32))
+    return np.asarray(padded.reshape(whole, -1).max(axis=1) / 32768.0, dtype=np.float32)
+
+
+class History:
+    """An observer that keeps the last `span_ns` of what the lanes show."""
+
+    def __init__(self, span_ns: int = SPAN_NS) -> None:
+        self._span_ns = span_ns
+        turns = span_ns // TURN_NS + 2
+        self._lock = threading.Lock()
+        self._mic: deque[Levels] = deque(maxlen=turns)
+        self._voice: deque[npt.NDArray[np.bool_]] = deque(maxlen=turns)
+        self._mic_end_ns = 0
+        self._ready_ns: deque[int] = deque(maxlen=turns)
+        self._floor = _VOICE_MIN_LEVEL / _VOICE_OVER_FLOOR
+        self._spoken: dict[str, Spoken] = {}
+        self._cues: deque[Cue] = deque(maxlen=256)
+        self._replies: deque[Reply] = deque(maxlen=turns)
+        self._gaps: deque[Gap] = deque(maxlen=turns)
+        self._inner: deque[tuple[int, float]] = deque(maxlen=turns)
+        self._inner_name = ""
+
+    def on_turn(self, turn: MicroTurn, captured: Captured) -> None:
+        levels = peaks(turn.pcm, len(turn.pcm) // BUCKETS_PER_TURN)
+        voice = self._voice_in(levels)
+        with self._lock:
+            self._mic.append(levels)
+            self._voice.append(voice)
+            self._mic_end_ns = turn.end_ns
+            self._ready_ns.append(captured.ready_ns)
+
+    def on_event(self, event: Event) -> None:
+        match event:
+            case UnitDone():
+                self._on_reply(event)
+            case AudioOut():
+                self._on_audio(event)
+            case Heard():
+                self._on_heard(event)
+            case Interrupted():
+                with self._lock:
+                    self._cut(event.t_rx_ns)
+            case Gap():
+                with self._lock:
+                    self._gaps.append(event)
+            case _:
+                pass
+
+    def on_cue(self, cue: Cue) -> None:
+        with self._lock:
+            self._cues.append(cue)
+
+    def on_state(self, state: str, reason: str) -> None:
+        """States leave no trace in the lanes."""
+
+    def view(self, now_ns: int) -> HistoryView:
+        """Everything that touches the last `span_ns` before `now_ns`; any thread."""
+        from_ns = now_ns - self._span_ns
+        with self._lock:
+            mic = np.concatenate(self._mic) if self._mic else np.zeros(0, np.float32)
+            voice = np.concatenate(self._voice) if self._voice else np.zeros(0, np.bool_)
+            mic_t_ns = self._mic_end_ns - len(mic) * BUCKET_NS
+            spoken = tuple(s for s in self._spoken.values() if s.t_ns + s.dur_ns > from_ns)
+            self._spoken = {s.item_id: s for s in spoken}
+            cues = tuple(c for c in self._cues if c.t_ns > from_ns)
+            replies = tuple(r for r in self._replies if r.t_ns > from_ns)
+            gaps = tuple(g for g in self._gaps if g.t_ns + g.dur_ns > from_ns)
+            inner = tuple(p for p in self._inner if p[0] > from_ns)
+            ready = tuple(self._ready_ns)
+            name = self._inner_name
+        values = [v for _, v in inner]
+        mean, jitter = _spacing_ms(ready)
+        return HistoryView(
+            mic=mic,
+            voice=voice,
+            mic_t_ns=mic_t_ns,
+            spoken=spoken,
+            cues=cues,
+            replies=replies,
+            gaps=gaps,
+            inner_name=name,
+            inner=inner,
+            inner_range=(min(values), max(values)) if values else (0.0, 1.0),
+            turn_mean_ms=mean,
+            turn_jitter_ms=jitter,
+        )
+
+    def _voice_in(self, levels: Levels) -> npt.NDArray[np.bool_]:
+        # For the eye only: a level that stands out of the room's noise, which is followed slowly upwards.
+        quiet = float(np.percentile(levels, 20))
+        self._floor = quiet if quiet < self._floor else self._floor + 0.02 * (quiet - self._floor)
+        return np.asarray(levels > max(_VOICE_MIN_LEVEL, self._floor * _VOICE_OVER_FLOOR))
+
+    def _on_reply(self, done: UnitDone) -> None:
+        end_ns = (done.micro_turn + 1) * TURN_NS
+        late = done.latency_ns > LATE_NS or done.lag_turns > 0
+        name = next((n for n, v in done.diagnostics.items() if v), "")
+        with self._lock:
+            self._replies.append(Reply(end_ns, done.latency_ns, late))
+            if name:
+                self._inner_name = name
+                self._inner.append((end_ns, float(done.diagnostics[name][0])))
+
+    def _on_audio(self, event: AudioOut) -> None:
+        pcm = np.frombuffer(event.pcm16, dtype="<i2")
+        levels = peaks(pcm, event.rate * BUCKET_NS // NS_PER_S)
+        dur_ns = samples_to_ns(len(pcm), event.rate)
+        item_id = event.item_id or ""
+        with self._lock:
+            known = self._spoken.get(item_id)
+            if known is not None:
+                levels = np.concatenate([known.levels, levels])
+                self._spoken[item_id] = replace(known, levels=levels, dur_ns=known.dur_ns + dur_ns)
+                return
+            busy_ns = max((s.t_ns + s.dur_ns for s in self._spoken.values()), default=0)
+            self._spoken[item_id] = Spoken(item_id, event.text, max(busy_ns, event.t_rx_ns), dur_ns, levels)
+
+    def _on_heard(self, heard: Heard) -> None:
+        # What was foreseen when the sound arrived gives way to what the loudspeaker did.
+        with self._lock:
+            known = self._spoken.get(heard.item_id)
+            levels = known.levels if known else np.full(-(-heard.dur_ns // BUCKET_NS), 0.5, np.float32)
+            self._spoken[heard.item_id] = Spoken(
+                heard.item_id, heard.text, heard.t_ns, heard.dur_ns, levels[: -(-heard.dur_ns // BUCKET_NS)], True
+            )
+
+    def _cut(self, t_ns: int) -> None:
+        kept: dict[str, Spoken] = {}
+        for spoken in self._spoken.values():
+            if spoken.played or spoken.t_ns + spoken.dur_ns <= t_ns:
+                kept[spoken.item_id] = spoken
+            elif spoken.t_ns < t_ns:
+                dur_ns = t_ns - spoken.t_ns
+                levels = spoken.levels[: -(-dur_ns // BUCKET_NS)]
+                kept[spoken.item_id] = replace(spoken, dur_ns=dur_ns, levels=levels)
+        self._spoken = kept
+
+
+def _spacing_ms(ready_ns: tuple[int, ...]) -> tuple[float | None, float | None]:
+    if len(ready_ns) < 3:
+        return None, None
+    steps = np.asarray([b - a for a, b in pairwise(ready_ns)], dtype=np.float64) / NS_PER_MS
+    return float(steps.mean()), float(steps.std())

@@ -1,0 +1,85 @@
+"""Every command of the window, registered once; menu, palette, tooltips and the shortcut sheet are fed from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a person can ask for.
+
+    Attributes:
+        key: stable name, `group.verb`.
+        title: as shown, sentence case; "…" where more is asked.
+        shortcut: as Qt writes it, e.g. `Ctrl+K`; several are separated by ` | `.
+        help: one sentence for the tooltip.
+        group: heading in menu and shortcut sheet.
+        checkable: it is a state that is on or off.
+        listed: shown in menu and palette; the shortcut sheet shows all.
+    """
+
+    key: str
+    title: str
+    shortcut: str
+    help: str
+    group: str
+    icon: str = ""
+    checkable: bool = False
+    listed: bool = True
+
+
+class Actions(QObject):
+    """The commands of one window, as `QAction`s that belong to it."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self._actions: dict[str, QAction] = {}
+        self._commands: dict[str, Command] = {}
+
+    def add(self, command: Command, do: Callable[[], object]) -> QAction:
+        """Register `command`; `do` runs when it is triggered by any way."""
+        action = QAction(command.title, self._window)
+        action.setObjectName(command.key)
+        sequences = [QKeySequence(s) for s in command.shortcut.split(" | ") if s]
+        action.setShortcuts(sequences)
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.setAutoRepeat(False)
+        action.setCheckable(command.checkable)
+        hint = f" ({shortcut_text(command)})" if command.shortcut else ""
+        action.setToolTip(f"{command.help}{hint}")
+        action.setStatusTip(command.help)
+        action.triggered.connect(lambda _checked=False: do())
+        self._window.addAction(action)
+        self._actions[command.key] = action
+        self._commands[command.key] = command
+        return action
+
+    def __getitem__(self, key: str) -> QAction:
+        return self._actions[key]
+
+    def command(self, key: str) -> Command:
+        return self._commands[key]
+
+    def commands(self) -> list[Command]:
+        """All commands in the order of their registration."""
+        return list(self._commands.values())
+
+    def groups(self) -> dict[str, list[Command]]:
+        """Commands by heading, in order."""
+        grouped: dict[str, list[Command]] = {}
+        for command in self._commands.values():
+            grouped.setdefault(command.group, []).append(command)
+        return grouped
+
+
+def shortcut_text(command: Command) -> str:
+    """The first shortcut of `command` as the platform writes it."""
+    first = command.shortcut.split(" | ")[0]
+    return QKeySequence(first).toString(QKeySequence.SequenceFormat.NativeText)

@@ -1,0 +1,58 @@
+"""Starts the window. Nothing heavy is imported before it is on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from tmlapp.live.plan import SessionPlan
+
+
+def make_app(argv: Sequence[str]) -> QApplication:
+    """The application object with style, fonts and names set; the running one if there is one already."""
+    from PySide6.QtWidgets import QApplication
+
+    from tmlapp.ui.theme import app_font, load_fonts
+
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(list(argv))
+    app.setApplicationName("tmlapp")
+    app.setApplicationDisplayName("tmlapp")
+    app.setDesktopFileName("tmlapp")
+    app.setStyle("Fusion")
+    app.setFont(app_font(load_fonts(), 13))
+    return app
+
+
+def run_window(argv: Sequence[str], plan: SessionPlan | None = None) -> int:
+    """Show the window and stay until it is closed; the exit status.
+
+    Args:
+        argv: as given to the program; Qt takes its own options out of it.
+        plan: what to run; None plans from the settings, which keeps heavy imports off the way to the first picture.
+
+    Raises:
+        AppError: the settings or the colour scheme cannot be read.
+    """
+    import qasync
+
+    from tmlapp.config.settings import load_settings
+
+    settings = load_settings()
+    app = make_app(argv or sys.argv[:1])
+    loop = qasync.QEventLoop(app)
+    asyncio.set_event_loop(loop)
+    from tmlapp.ui.window import MainWindow
+
+    app.setQuitOnLastWindowClosed(False)
+    window = MainWindow(settings, loop, plan=plan)
+    window.show()
+    window.check()
+    with loop:
+        loop.run_forever()
+    return 0

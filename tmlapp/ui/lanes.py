@@ -1,0 +1,192 @@
+"""The last 30 seconds on one axis: you, the model, its replies, its inner state."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from tmlapp.core.units import NS_PER_S
+from tmlapp.live.history import BUCKET_NS, LATE_NS, SPAN_NS, HistoryView
+from tmlapp.ui.text import tr
+from tmlapp.ui.theme import Theme, font
+
+_LABELS_PX = 84.0
+_STEP_PX = 3.0
+_RIGHT_PX = 12.0
+
+
+class Lanes(QWidget):
+    """Draws a `HistoryView`; redrawn by whoever sets a new one."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._view: HistoryView | None = None
+        self._now_ns = 0
+        self.setFixedHeight(186)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(tr("Last 30 seconds"))
+        self.setAccessibleDescription(tr("Waveforms of you and the model, cues, reply latency"))
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(892, 186)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.update()
+
+    def show_view(self, view: HistoryView | None, now_ns: int) -> None:
+        """Draw `view`, whose right edge is session time `now_ns`; None draws the empty state."""
+        self._view, self._now_ns = view, now_ns
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme = self._theme
+        card = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(theme.line)
+        painter.setBrush(theme.surface)
+        painter.drawRoundedRect(card, theme.radius_card, theme.radius_card)
+        plot = QRectF(_LABELS_PX, 0, card.width() - _LABELS_PX - _RIGHT_PX, card.height())
+        view = self._view
+        rows = {"you": 29.0, "model": 76.0, "reply": 113.0, "inner": 141.0}
+        self._labels(painter, rows, view.inner_name if view else "")
+        self._axis(painter, plot)
+        for key in ("you", "model"):
+            painter.setPen(QPen(theme.turn, 1, Qt.PenStyle.DotLine))
+            painter.drawLine(QPointF(plot.left(), rows[key]), QPointF(plot.right(), rows[key]))
+        if view is None:
+            painter.setPen(theme.muted)
+            painter.setFont(font(theme.font_px))
+            hint = tr("The last 30 seconds are drawn here once a session runs.")
+            painter.drawText(plot.adjusted(0, 90, 0, -40), Qt.AlignmentFlag.AlignCenter, hint)
+            return
+        self._gaps(painter, plot, rows["you"], view)
+        self._you(painter, plot, rows["you"], view)
+        self._model(painter, plot, rows["model"], view)
+        self._replies(painter, plot, rows["reply"] + 12, view)
+        self._inner(painter, plot, rows["inner"], view)
+
+    def _x(self, plot: QRectF, t_ns: int) -> float:
+        return plot.right() - (self._now_ns - t_ns) / SPAN_NS * plot.width()
+
+    def _labels(self, painter: QPainter, rows: dict[str, float], inner_name: str) -> None:
+        names = {"you": tr("you"), "model": tr("model"), "reply": tr("reply"), "inner": inner_name or tr("inner")}
+        painter.setFont(font(self._theme.font_small_px))
+        painter.setPen(self._theme.muted)
+        metrics = QFontMetricsF(painter.font())
+        for key, y in rows.items():
+            shown = metrics.elidedText(names[key], Qt.TextElideMode.ElideRight, _LABELS_PX - 20)
+            box = QRectF(8, y - 10, _LABELS_PX - 18, 20)
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, shown)
+
+    def _axis(self, painter: QPainter, plot: QRectF) -> None:
+        painter.setFont(font(self._theme.font_small_px - 1))
+        painter.setPen(self._theme.faint)
+        for seconds in (30, 20, 10, 0):
+            x = plot.right() - seconds * NS_PER_S / SPAN_NS * plot.width()
+            text = tr("now") if seconds == 0 else f"−{seconds} s"
+            width = QFontMetricsF(painter.font()).horizontalAdvance(text)
+            left = x if seconds == 30 else x - width if seconds == 0 else x - width / 2
+            painter.drawText(QPointF(left, plot.bottom() - 8), text)
+
+    def _gaps(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
+        for gap in view.gaps:
+            if gap.track == "mic":
+                left = max(plot.left(), self._x(plot, gap.t_ns))
+                right = min(plot.right(), self._x(plot, gap.t_ns + gap.dur_ns))
+                color = QColor(self._theme.turn if gap.kind in ("muted", "paused") else self._theme.act)
+                color.setAlpha(90)
+                painter.fillRect(QRectF(left, y - 14, max(2.0, right - left), 28), color)
+
+    def _bars(
+        self, painter: QPainter, plot: QRectF, y: float, t_ns: int, levels: object, color: QColor, half: float
+    ) -> None:
+        """Upright bars, one per `_STEP_PX`, each as high as the loudest bucket under it."""
+        values = list(levels)  # type: ignore[call-overload]
+        per_px = BUCKET_NS / SPAN_NS * plot.width()
+        tallest: dict[int, float] = {}
+        start = self._x(plot, t_ns)
+        for i, value in enumerate(values):
+            x = start + i * per_px
+            if plot.left() <= x <= plot.right():
+                slot = int(x / _STEP_PX)
+                tallest[slot] = max(tallest.get(slot, 0.0), value)
+        lines = [
+            QLineF(s * _STEP_PX, y - v**0.6 * half, s * _STEP_PX, y + v**0.6 * half)
+            for s, v in tallest.items()
+            if v > 0.004
+        ]
+        if lines:
+            painter.setPen(QPen(color, 1.6))
+            painter.drawLines(lines)
+
+    def _you(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
+        soft = QColor(self._theme.you)
+        soft.setAlpha(110)
+        quiet = view.mic.copy()
+        quiet[view.voice] = 0
+        loud = view.mic.copy()
+        loud[~view.voice] = 0
+        self._bars(painter, plot, y, view.mic_t_ns, quiet.tolist(), soft, 18)
+        self._bars(painter, plot, y, view.mic_t_ns, loud.tolist(), self._theme.you, 18)
+
+    def _model(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
+        for spoken in view.spoken:
+            self._bars(painter, plot, y, spoken.t_ns, spoken.levels.tolist(), self._theme.model, 13)
+        face = font(self._theme.font_small_px, weight=QFont.Weight.DemiBold)
+        metrics = QFontMetricsF(face)
+        painter.setFont(face)
+        taken = 0.0
+        for cue in view.cues:
+            shown = str(cue.value) if cue.value is not None else cue.text
+            shown = shown.upper() if cue.kind in ("start", "stop") else shown
+            shown = metrics.elidedText(shown, Qt.TextElideMode.ElideRight, 110)
+            width = metrics.horizontalAdvance(shown) + 10
+            x = max(plot.left(), min(plot.right() - width, self._x(plot, cue.t_ns)))
+            # Flags keep their time; one that would cover the flag before it is drawn as a tick only.
+            if x < taken:
+                painter.setPen(self._theme.muted)
+                painter.drawLine(QPointF(x, y - 26), QPointF(x, y - 13))
+                continue
+            taken = x + width + 2
+            self._flag(painter, QRectF(x, y - 27, width, 15), cue.kind, shown)
+
+    def _flag(self, painter: QPainter, box: QRectF, kind: str, text: str) -> None:
+        theme = self._theme
+        ground = {"start": theme.good, "stop": theme.act, "remind": theme.remind}.get(kind, theme.pressed)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ground)
+        painter.drawRoundedRect(box, 4, 4)
+        plain = kind not in ("start", "stop", "remind")
+        painter.setPen(theme.text if plain else QColor("#0b0d10") if theme.dark else theme.on_accent)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _replies(self, painter: QPainter, plot: QRectF, base: float, view: HistoryView) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        width = max(1.5, plot.width() / 150 - 2)
+        for reply in view.replies:
+            x = self._x(plot, reply.t_ns) - width
+            if x < plot.left():
+                continue
+            part = min(1.0, reply.latency_ns / LATE_NS)
+            height = 23.0 if reply.late else 4 + 16 * part**0.7
+            color = self._theme.act if reply.late else self._theme.turn
+            painter.setBrush(color)
+            painter.drawRoundedRect(QRectF(x, base - height, width, height), 1, 1)
+
+    def _inner(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
+        if len(view.inner) < 2:
+            return
+        low, high = view.inner_range
+        span = (high - low) or 1.0
+        points = [
+            QPointF(self._x(plot, t), y + 9 - (v - low) / span * 18)
+            for t, v in view.inner
+            if self._x(plot, t) >= plot.left()
+        ]
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(self._theme.accent, 1.6))
+        painter.drawPolyline(QPolygonF(points))

@@ -1,0 +1,211 @@
+"""Paints the signs over the picture: count badge, START/STOP banner, reminders, caption, speaking sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
+
+from tmlapp.core.cue import Cue, Overlay
+from tmlapp.ui.overlay_layout import Box, Placed, Wanted, place, scale_for
+from tmlapp.ui.text import stamp_text, tr
+from tmlapp.ui.theme import Theme, font
+
+_BADGE = 132.0
+_GIANT = 0.46
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayState:
+    """An overlay at a moment: session time, progress of the count's bump (1 = it has just changed), presenter mode."""
+
+    overlay: Overlay
+    t_ns: int
+    bump: float = 0.0
+    presenter: bool = False
+
+
+class OverlayPainter:
+    """Measures, places and paints; keeps no state of its own but the theme."""
+
+    def __init__(self, theme: Theme) -> None:
+        self._theme = theme
+
+    def placed(self, width: float, height: float, state: OverlayState) -> Placed:
+        """Where the signs of `state` lie on a stage of `width` × `height`."""
+        return place(width, height, self._wanted(width, height, state))
+
+    def paint(self, painter: QPainter, width: float, height: float, state: OverlayState) -> Placed:
+        """Paint the signs of `state`; what was painted where."""
+        placed = self.placed(width, height, state)
+        scale = scale_for(width, height)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        overlay = state.overlay
+        if placed.badge:
+            self._badge(painter, placed.badge, overlay.count or 0, state.bump)
+        if placed.banner:
+            self._banner(painter, placed.banner, scale, state)
+        if placed.caption:
+            self._caption(painter, placed.caption, scale, state)
+        if placed.speaking:
+            self._speaking(painter, placed.speaking, scale)
+        toasts = overlay.toasts_at(state.t_ns)
+        for box, cue in zip(placed.toasts, toasts[len(toasts) - len(placed.toasts) :], strict=True):
+            self._toast(painter, box, scale, cue)
+        return placed
+
+    def _wanted(self, width: float, height: float, state: OverlayState) -> Wanted:
+        scale, overlay = scale_for(width, height), state.overlay
+        badge = None
+        if overlay.count is not None:
+            badge = min(width, height) * _GIANT if state.presenter else _BADGE * scale
+        caption = self._caption_size(width, scale, overlay.caption) if overlay.caption else None
+        if state.presenter:
+            return Wanted(badge=badge, caption=caption)
+        banner = None
+        if overlay.border is not None:
+            word, action, elapsed = self._banner_parts(state)
+            bold, plain = QFontMetricsF(_bold(14 * scale)), QFontMetricsF(font(14 * scale))
+            w = bold.horizontalAdvance(word) + plain.horizontalAdvance(elapsed) + 64 * scale
+            w += bold.horizontalAdvance(action) + 12 * scale if action else 0
+            banner = (w, 42 * scale)
+        speaking = None
+        if overlay.speaking_at(state.t_ns):
+            speaking = (QFontMetricsF(_bold(13 * scale)).horizontalAdvance(tr("speaking")) + 42 * scale, 34 * scale)
+        metrics = QFontMetricsF(font(14 * scale))
+        toasts = tuple(
+            (metrics.horizontalAdvance(c.text) + 34 * scale, 36 * scale) for c in overlay.toasts_at(state.t_ns)
+        )
+        return Wanted(badge, banner, caption, speaking, toasts)
+
+    def _caption_size(self, width: float, scale: float, text: str) -> tuple[float, float]:
+        metrics = QFontMetricsF(_bold(20 * scale))
+        most = width * 0.6
+        bounds = metrics.boundingRect(QRectF(0, 0, most, 1000), int(_CAPTION_FLAGS), _quoted(text))
+        lines = min(2, max(1, round(bounds.height() / metrics.lineSpacing())))
+        return min(most, bounds.width()) + 38 * scale, lines * metrics.lineSpacing() + 18 * scale
+
+    def _banner_parts(self, state: OverlayState) -> tuple[str, str, str]:
+        overlay = state.overlay
+        word = tr("START") if overlay.border == "start" else tr("STOP")
+        return word, overlay.action, stamp_text(state.t_ns - overlay.border_t_ns)
+
+    def _badge(self, painter: QPainter, box: Box, count: int, bump: float) -> None:
+        grown = 1 + 0.10 * bump
+        side = box.w * grown
+        # It grows inwards, from its outer corner, so that it stays inside the stage.
+        rect = QRectF(box.right - side, box.y, side, side)
+        radius = side * 0.27
+        green = self._theme.good
+        for spread, alpha in ((9, 10), (6, 18), (3, 30)):
+            glow = QColor(green)
+            glow.setAlpha(round(alpha * (1 + 1.5 * bump)))
+            grow = spread * side / 132
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(glow)
+            painter.drawRoundedRect(rect.adjusted(-grow, -grow, grow, grow), radius + grow, radius + grow)
+        dark = QColor(10, 12, 16, 225)
+        painter.setPen(QPen(green, max(2.0, side * 0.022)))
+        painter.setBrush(dark)
+        painter.drawRoundedRect(rect, radius, radius)
+        text = str(count)
+        size = side * (0.60 if len(text) < 3 else 0.42)
+        painter.setFont(_bold(size, QFont.Weight.Bold))
+        painter.setPen(self._theme.on_overlay)
+        figure = QRectF(rect.x(), rect.y() - side * 0.05, rect.width(), rect.height())
+        painter.drawText(figure, Qt.AlignmentFlag.AlignCenter, text)
+        painter.setFont(font(max(9.0, side * 0.085)))
+        painter.setPen(QColor(255, 255, 255, 170))
+        foot = QRectF(rect.x(), rect.bottom() - side * 0.28, rect.width(), side * 0.16)
+        painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, tr("reps"))
+
+    def _banner(self, painter: QPainter, box: Box, scale: float, state: OverlayState) -> None:
+        rect = self._ground(painter, box, 10 * scale)
+        word, action, elapsed = self._banner_parts(state)
+        bold = _bold(14 * scale)
+        word_w = QFontMetricsF(bold).horizontalAdvance(word) + 18 * scale
+        tag = QRectF(rect.x() + 12 * scale, rect.y() + 10 * scale, word_w, rect.height() - 20 * scale)
+        started = state.overlay.border == "start"
+        painter.setBrush(self._theme.good if started else self._theme.act)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.drawRoundedRect(tag, 5 * scale, 5 * scale)
+        painter.setFont(bold)
+        painter.setPen(QColor("#06140d") if started and self._theme.dark else self._theme.on_accent)
+        painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, word)
+        x = tag.right() + 10 * scale
+        elapsed_w = QFontMetricsF(font(14 * scale)).horizontalAdvance(elapsed)
+        end = rect.right() - 14 * scale
+        if action:
+            room = max(0.0, end - elapsed_w - 10 * scale - x)
+            shown = QFontMetricsF(bold).elidedText(action, Qt.TextElideMode.ElideRight, room)
+            painter.setPen(self._theme.on_overlay)
+            painter.drawText(QRectF(x, rect.y(), room, rect.height()), Qt.AlignmentFlag.AlignVCenter, shown)
+        painter.setFont(font(14 * scale))
+        painter.setPen(QColor(255, 255, 255, 170))
+        time_box = QRectF(end - elapsed_w - 1, rect.y(), elapsed_w + 2, rect.height())
+        painter.drawText(time_box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, elapsed)
+
+    def _caption(self, painter: QPainter, box: Box, scale: float, state: OverlayState) -> None:
+        rect = self._ground(painter, box, 10 * scale)
+        face = _bold(20 * scale)
+        painter.setFont(face)
+        painter.setPen(self._theme.on_overlay)
+        inner = rect.adjusted(16 * scale, 6 * scale, -16 * scale, -6 * scale)
+        text = _fitted(_quoted(state.overlay.caption), face, inner)
+        painter.drawText(inner, int(_CAPTION_FLAGS | Qt.AlignmentFlag.AlignCenter), text)
+
+    def _speaking(self, painter: QPainter, box: Box, scale: float) -> None:
+        rect = self._ground(painter, box, box.h / 2)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor("#c8a2ff"))
+        center = QPointF(rect.x() + 16 * scale, rect.center().y())
+        painter.drawEllipse(center, 4.5 * scale, 4.5 * scale)
+        painter.setFont(_bold(13 * scale))
+        painter.setPen(self._theme.on_overlay)
+        painter.drawText(rect.adjusted(27 * scale, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, tr("speaking"))
+
+    def _toast(self, painter: QPainter, box: Box, scale: float, cue: Cue) -> None:
+        rect = self._ground(painter, box, 6 * scale)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.remind)
+        painter.drawRoundedRect(QRectF(rect.x(), rect.y(), 4 * scale, rect.height()), 2 * scale, 2 * scale)
+        face = font(14 * scale)
+        painter.setFont(face)
+        painter.setPen(self._theme.on_overlay)
+        inner = rect.adjusted(18 * scale, 0, -12 * scale, 0)
+        shown = QFontMetricsF(face).elidedText(cue.text, Qt.TextElideMode.ElideRight, inner.width() + 1)
+        painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter, shown)
+
+    def _ground(self, painter: QPainter, box: Box, radius: float) -> QRectF:
+        rect = QRectF(box.x, box.y, box.w, box.h)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.overlay)
+        path = QPainterPath()
+        path.addRoundedRect(rect, radius, radius)
+        painter.drawPath(path)
+        return rect
+
+
+_CAPTION_FLAGS = Qt.TextFlag.TextWordWrap
+
+
+def _bold(px: float, weight: QFont.Weight = QFont.Weight.DemiBold) -> QFont:
+    return font(px, weight=weight)
+
+
+def _quoted(text: str) -> str:
+    return f"“{text.strip()}”"
+
+
+def _fitted(text: str, face: QFont, box: QRectF) -> str:
+    """`text`, with its beginning left out where it would not fit: the newest words are the ones that matter."""
+    metrics = QFontMetricsF(face)
+    words = text.split(" ")
+    while len(words) > 1:
+        shown = " ".join(words)
+        needed = metrics.boundingRect(QRectF(0, 0, box.width() + 1, 10_000), int(_CAPTION_FLAGS), shown)
+        if needed.height() <= box.height() + 2:
+            return shown
+        words = ["“…", *words[2:]] if words[0] == "“…" else ["“…", *words[1:]]
+    return metrics.elidedText(" ".join(words), Qt.TextElideMode.ElideRight, box.width())

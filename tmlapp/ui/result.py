@@ -1,0 +1,119 @@
+"""After the stop: where the recording is, what the model said, and what to do with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from tmlapp.core.errors import AppError
+from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.services import Output
+from tmlapp.ui.text import bytes_text, clock_text, stamp_text, tr
+from tmlapp.ui.theme import Theme
+
+
+class ResultPage(QFrame):
+    """Stands where the stage was.
+
+    Signals:
+        again, open_folder, trash: the three buttons.
+    """
+
+    again = Signal()
+    open_folder = Signal()
+    trash = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.recording: Path | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 20)
+        column.setSpacing(4)
+        self.title, self.path, self.summary = QLabel(), QLabel(), QLabel()
+        self.title.setObjectName("big")
+        self.path.setObjectName("muted")
+        self.path.setWordWrap(True)
+        self.path.setAccessibleName(tr("Recording"))
+        self.path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.summary.setWordWrap(True)
+        column.addWidget(self.title)
+        column.addWidget(self.path)
+        column.addSpacing(6)
+        column.addWidget(self.summary)
+        column.addSpacing(8)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        inner = QWidget()
+        inner.setObjectName("scrolled")
+        self._grid = QGridLayout(inner)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(16)
+        self._grid.setColumnStretch(2, 1)
+        scroll.setWidget(inner)
+        column.addWidget(scroll, 1)
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        self.again_button = KeyButton(theme, tr("New session"), key="Space", kind="primary")
+        self.folder_button = KeyButton(theme, tr("Open folder"), key="Ctrl+O")
+        self.trash_button = KeyButton(theme, tr("Move to trash…"), key="Del")
+        self.again_button.clicked.connect(self.again)
+        self.folder_button.clicked.connect(self.open_folder)
+        self.trash_button.clicked.connect(self.trash)
+        for button in (self.again_button, self.folder_button, self.trash_button):
+            row.addWidget(button)
+        row.addStretch(1)
+        column.addLayout(row)
+
+    def set_theme(self, theme: Theme) -> None:
+        for button in (self.again_button, self.folder_button, self.trash_button):
+            button.set_theme(theme)
+
+    def show_result(self, recording: Path | None, t_ns: int, error: AppError | None) -> None:
+        """The session is over after `t_ns`; `recording` is None where nothing was written."""
+        self.recording = recording
+        self.title.setText(tr("Recorded") if error is None else tr("Stopped by an error"))
+        if recording is None:
+            self.path.setText(tr("Nothing was recorded."))
+        else:
+            size = bytes_text(recording.stat().st_size) if recording.exists() else ""
+            self.path.setText(f"{recording}\n{clock_text(t_ns)} · {size}")
+        self.summary.setText(tr("Reading what the model said…") if recording else "")
+        self.folder_button.setEnabled(recording is not None)
+        self.trash_button.setEnabled(recording is not None)
+        self._clear()
+
+    def show_outputs(self, outputs: list[Output]) -> None:
+        """List what the model said."""
+        counts = [o for o in outputs if o.kind == "count"]
+        last = tr(", the last was “{text}”").format(text=counts[-1].text) if counts else ""
+        words = tr("{n} outputs, {c} of them counts{last}.")
+        self.summary.setText(words.format(n=len(outputs), c=len(counts), last=last))
+        if not outputs:
+            self.summary.setText(tr("The model said nothing."))
+        self._clear()
+        for i, output in enumerate(outputs):
+            for column, (text, name) in enumerate(
+                ((stamp_text(round(output.t_s * 1e9)), "faint"), (tr(output.kind), "muted"), (output.text, "plain"))
+            ):
+                label = QLabel(text)
+                label.setObjectName(name)
+                self._grid.addWidget(label, i, column)
+        self._grid.setRowStretch(len(outputs), 1)
+
+    def show_trashed(self) -> None:
+        """The recording is in the trash now."""
+        self.recording = None
+        self.title.setText(tr("Moved to the trash"))
+        self.folder_button.setEnabled(False)
+        self.trash_button.setEnabled(False)
+
+    def _clear(self) -> None:
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()

@@ -1,0 +1,118 @@
+"""What the window asks of the rest of the program. Heavy modules are imported when first used, off its thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tmlapp.config.settings import Settings
+    from tmlapp.live.plan import SessionPlan
+    from tmlapp.live.preflight import Check
+    from tmlapp.ui.bridge import Session
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointFacts:
+    """Where an endpoint computes: `host` is where the data would go, empty for a local one."""
+
+    local: bool
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceNames:
+    """Names of what is plugged in."""
+
+    microphones: tuple[str, ...]
+    loudspeakers: tuple[str, ...]
+    cameras: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One line of what the model said, for the result card; `t_s` is session time."""
+
+    t_s: float
+    kind: str
+    text: str
+
+
+def _build(plan: SessionPlan, settings: Settings) -> Session:
+    from tmlapp.live.plan import build_session
+
+    return build_session(plan, settings)
+
+
+def _preflight(plan: SessionPlan, settings: Settings) -> list[Check]:
+    from tmlapp.live.preflight import run_preflight
+
+    return run_preflight(plan, settings)
+
+
+def _endpoint_facts(plan: SessionPlan, settings: Settings) -> EndpointFacts:
+    from tmlapp.live.plan import make_endpoint
+
+    endpoint = make_endpoint(plan.endpoint, settings, provider=plan.provider)
+    return EndpointFacts(endpoint.local, endpoint.host)
+
+
+def _devices() -> DeviceNames:
+    from tmlapp.capture.devices import list_devices
+
+    found = list_devices()
+    return DeviceNames(
+        tuple(d.name for d in found.microphones),
+        tuple(d.name for d in found.loudspeakers),
+        tuple(_camera_address(c) for c in found.cameras),
+    )
+
+
+def _camera_address(camera: Any) -> str:
+    return str(getattr(camera, "address", "") or f"camera:{getattr(camera, 'index', camera)}")
+
+
+def _outputs(recording: Path) -> list[Output]:
+    from tmlapp.recording.reader import Recording
+
+    cues = Recording.open(recording).cues()
+    return [Output(c.t_ns / 1e9, c.kind, c.text) for c in cues]
+
+
+def _recover(folder: Path) -> list[Path]:
+    from tmlapp.recording.recover import find_parts, recover
+
+    done: list[Path] = []
+    for part in find_parts(folder):
+        recover(part)
+        done.append(part)
+    return done
+
+
+def _trash(path: Path) -> None:
+    from send2trash import send2trash
+
+    send2trash(str(path))
+
+
+def _clip() -> Path | None:
+    from tmlapp.config.paths import assets_dir
+
+    clips = sorted((assets_dir() / "demo").glob("*.mp4"))
+    return clips[0] if clips else None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The real ones by default; a test may put its own in any place. All may block, and raise `AppError`."""
+
+    build_session: Callable[[SessionPlan, Settings], Session] = _build
+    run_preflight: Callable[[SessionPlan, Settings], list[Check]] = _preflight
+    endpoint_facts: Callable[[SessionPlan, Settings], EndpointFacts] = _endpoint_facts
+    devices: Callable[[], DeviceNames] = _devices
+    outputs: Callable[[Path], list[Output]] = _outputs
+    recover: Callable[[Path], list[Path]] = _recover
+    trash: Callable[[Path], None] = _trash
+    clip: Callable[[], Path | None] = field(default=_clip)

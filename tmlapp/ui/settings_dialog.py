@@ -1,0 +1,121 @@
+"""Settings (Ctrl+,): devices, endpoint, folder, colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tmlapp.config.settings import Settings
+from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.services import DeviceNames
+from tmlapp.ui.text import tr
+from tmlapp.ui.theme import Theme
+
+_THEMES = ("system", "light", "dark")
+
+
+class SettingsDialog(QDialog):
+    """Edits a copy of the settings; `result_settings` is what the person wants."""
+
+    def __init__(self, settings: Settings, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self.setWindowTitle(tr("Settings"))
+        self.setMinimumWidth(560)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 16)
+        column.setSpacing(14)
+        form = QFormLayout()
+        form.setHorizontalSpacing(18)
+        form.setVerticalSpacing(10)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.microphone = self._choice(form, tr("&Microphone"), settings.microphone, ("default", "none"))
+        self.loudspeaker = self._choice(form, tr("&Loudspeaker"), settings.loudspeaker, ("default", "none"))
+        self.camera = self._choice(form, tr("&Camera"), settings.camera, ("camera:0", "none"))
+        self.endpoint = self._choice(form, tr("&Endpoint"), settings.endpoint, ("onnx:tiny",))
+        self.folder = QLineEdit(str(settings.recordings_dir))
+        self.folder.setAccessibleName(tr("Folder of the recordings"))
+        browse = KeyButton(theme, tr("Choose…"))
+        browse.clicked.connect(self._browse)
+        row = QHBoxLayout()
+        row.addWidget(self.folder, 1)
+        row.addWidget(browse)
+        label = QLabel(tr("&Recordings"))
+        label.setBuddy(self.folder)
+        form.addRow(label, row)
+        self.theme = QComboBox()
+        for key, text in zip(_THEMES, (tr("Like the system"), tr("Light"), tr("Dark")), strict=True):
+            self.theme.addItem(text, key)
+        self.theme.setCurrentIndex(_THEMES.index(settings.theme))
+        self.theme.setAccessibleName(tr("Colours"))
+        form.addRow(tr("C&olours"), self.theme)
+        column.addLayout(form)
+        where = QLabel(tr("Recordings stay in this folder on this machine until you move or delete them."))
+        where.setObjectName("small")
+        where.setWordWrap(True)
+        column.addWidget(where)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        column.addWidget(buttons)
+
+    def result_settings(self) -> Settings:
+        """The settings with what was chosen here."""
+        return self._settings.model_copy(
+            update={
+                "microphone": self.microphone.currentText().strip(),
+                "loudspeaker": self.loudspeaker.currentText().strip(),
+                "camera": self.camera.currentText().strip(),
+                "endpoint": self.endpoint.currentText().strip(),
+                "recordings_dir": Path(self.folder.text()).expanduser(),
+                "theme": self.theme.currentData(),
+            }
+        )
+
+    def show_devices(self, names: DeviceNames) -> None:
+        """Offer what is plugged in."""
+        for box, found in (
+            (self.microphone, names.microphones),
+            (self.loudspeaker, names.loudspeakers),
+            (self.camera, names.cameras),
+        ):
+            known = {box.itemText(i) for i in range(box.count())}
+            box.addItems([n for n in found if n not in known])
+
+    def focus_on(self, what: str) -> None:
+        """Put the cursor where `what` (`microphone`, `camera`, `loudspeaker`, `endpoint`, `folder`) is chosen."""
+        boxes: dict[str, QWidget] = {
+            "microphone": self.microphone,
+            "camera": self.camera,
+            "loudspeaker": self.loudspeaker,
+            "endpoint": self.endpoint,
+            "folder": self.folder,
+        }
+        if what in boxes:
+            boxes[what].setFocus()
+
+    def _choice(self, form: QFormLayout, title: str, current: str, usual: tuple[str, ...]) -> QComboBox:
+        box = QComboBox()
+        box.setEditable(True)
+        box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        box.addItems([current, *(u for u in usual if u != current)])
+        box.setAccessibleName(title.replace("&", ""))
+        form.addRow(title, box)
+        return box
+
+    def _browse(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, tr("Folder of the recordings"), self.folder.text())
+        if chosen:
+            self.folder.setText(chosen)

@@ -1,0 +1,150 @@
+"""Colours, sizes and fonts of the window, read from assets/theme/*.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from tmlapp.config.paths import assets_dir
+from tmlapp.core.errors import AppError
+
+ThemeChoice = Literal["system", "light", "dark"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theme:
+    """One colour scheme.
+
+    Surfaces from back to front are `page`, `surface`, `raised`, `pressed`; `good`, `notice`, `remind` and `act` say
+    how things stand; `you` and `model` are the two voices; `overlay` lies behind cues on the picture. Sizes in
+    device-independent pixels.
+    """
+
+    name: str
+    dark: bool
+    page: QColor
+    surface: QColor
+    raised: QColor
+    pressed: QColor
+    line: QColor
+    text: QColor
+    muted: QColor
+    faint: QColor
+    accent: QColor
+    accent_soft: QColor
+    good: QColor
+    notice: QColor
+    remind: QColor
+    act: QColor
+    turn: QColor
+    you: QColor
+    model: QColor
+    on_accent: QColor
+    overlay: QColor
+    on_overlay: QColor
+    radius_control: int
+    radius_card: int
+    font_px: int
+    font_small_px: int
+    font_title_px: int
+
+
+def load_theme(name: Literal["light", "dark"]) -> Theme:
+    """The shipped scheme `name`.
+
+    Raises:
+        AppError: the file is missing or incomplete.
+    """
+    path = assets_dir() / "theme" / f"{name}.toml"
+    try:
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+        scale = plain["type"]["scale"]
+        colors = {f.name: QColor(plain["colors"][f.name]) for f in fields(Theme) if f.type in (QColor, "QColor")}
+        return Theme(
+            name=plain["name"],
+            dark=name == "dark",
+            radius_control=plain["radii"]["control"],
+            radius_card=plain["radii"]["card"],
+            font_px=scale["body"]["size"],
+            font_small_px=scale["caption"]["size"],
+            font_title_px=scale["title"]["size"],
+            **colors,
+        )
+    except (OSError, KeyError, ValueError) as error:
+        raise AppError(f"The colour scheme {path} cannot be used.", f"{error!r}.", "Install tmlapp again.") from error
+
+
+def wanted_scheme(choice: ThemeChoice) -> Literal["light", "dark"]:
+    """The scheme for `choice`; `system` follows the desktop, which may change at any time."""
+    if choice != "system":
+        return choice
+    light = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Light
+    return "light" if light else "dark"
+
+
+def load_fonts() -> str:
+    """Register the bundled faces; the family to use, which is the system's where none is bundled."""
+    folder = assets_dir() / "fonts"
+    found = sorted(folder.glob("*.ttf")) + sorted(folder.glob("*.otf")) if folder.is_dir() else []
+    for path in found:
+        QFontDatabase.addApplicationFont(str(path))
+    families = QFontDatabase.families()
+    for family in ("Inter", "Inter Variable"):
+        if family in families:
+            return family
+    return QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
+
+
+def font(px: float, *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """The window's font at `px` device-independent pixels, with figures of equal width."""
+    face = QFont(QApplication.font())
+    face.setPixelSize(max(1, round(px)))
+    face.setWeight(weight)
+    return face
+
+
+def app_font(family: str, px: int) -> QFont:
+    """The base font: `family` at `px`, tabular figures, so that running numbers do not jitter."""
+    face = QFont(family)
+    face.setPixelSize(px)
+    face.setFeature(QFont.Tag("tnum"), 1)
+    face.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    return face
+
+
+def palette_of(theme: Theme) -> QPalette:
+    """The Fusion palette of `theme`."""
+    role = QPalette.ColorRole
+    palette = QPalette()
+    for key, color in {
+        role.Window: theme.page,
+        role.WindowText: theme.text,
+        role.Base: theme.surface,
+        role.AlternateBase: theme.raised,
+        role.Text: theme.text,
+        role.Button: theme.raised,
+        role.ButtonText: theme.text,
+        role.BrightText: theme.act,
+        role.Highlight: theme.accent,
+        role.HighlightedText: theme.on_accent,
+        role.ToolTipBase: theme.pressed,
+        role.ToolTipText: theme.text,
+        role.PlaceholderText: theme.muted,
+        role.Link: theme.accent,
+        role.Mid: theme.line,
+        role.Accent: theme.accent,
+    }.items():
+        palette.setColor(key, color)
+    for key in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, key, theme.faint)
+    return palette
+
+
+def rgba(color: QColor) -> str:
+    """`color` as a style sheet writes it."""
+    return f"rgba({color.red()}, {color.green()}, {color.blue()}, {color.alphaF():.3f})"

@@ -1,0 +1,444 @@
+"""The main window: puts the parts of the Live workspace together and passes wishes on to the controller."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+
+from tmlapp.config.settings import Settings, save_settings
+from tmlapp.core.errors import AppError
+from tmlapp.ui import commands
+from tmlapp.ui.actions import Actions
+from tmlapp.ui.controller import LiveController
+from tmlapp.ui.controls import ErrorBanner
+from tmlapp.ui.dialogs import CommandPalette, ShortcutSheet
+from tmlapp.ui.eventpanel import EventPanel
+from tmlapp.ui.header import Header
+from tmlapp.ui.lanes import Lanes
+from tmlapp.ui.preflight import PreflightPage
+from tmlapp.ui.rail import Rail
+from tmlapp.ui.refresh import Refresher
+from tmlapp.ui.result import ResultPage
+from tmlapp.ui.services import DeviceNames, EndpointFacts, Output, Services
+from tmlapp.ui.settings_dialog import SettingsDialog
+from tmlapp.ui.stage import Stage
+from tmlapp.ui.statusbar import StatusBar
+from tmlapp.ui.style import style_sheet
+from tmlapp.ui.text import tr
+from tmlapp.ui.theme import Theme, load_theme, palette_of, wanted_scheme
+
+if TYPE_CHECKING:
+    from tmlapp.live.plan import SessionPlan
+    from tmlapp.live.preflight import Check
+
+
+class MainWindow(QMainWindow):
+    """One window, one session at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        plan: SessionPlan | None = None,
+        services: Services | None = None,
+    ) -> None:
+        super().__init__()
+        self.controller = LiveController(settings, services or Services(), loop, plan=plan, parent=self)
+        self.theme = load_theme(wanted_scheme(settings.theme))
+        self.actions_ = Actions(self)
+        commands.register(self.actions_, self)
+        self._close_when_done = False
+        self._was_maximized = False
+        self._settings_dialog: SettingsDialog | None = None
+        self._build(settings)
+        self.refresher = Refresher(self)
+        self._connect()
+        self.apply_theme(self.theme)
+        self.setMinimumSize(960, 600)
+        self.resize(1280, 800)
+        self._update_texts()
+        self._update_actions()
+
+    # ------------------------------------------------------------------ building
+
+    def _build(self, settings: Settings) -> None:
+        theme, actions = self.theme, self.actions_
+        self.rail = Rail(theme, actions)
+        self.header = Header(theme, actions, settings.presets)
+        self.stage = Stage(theme)
+        self.preflight = PreflightPage(theme)
+        self.result = ResultPage(theme)
+        self.pages = QStackedWidget()
+        for page in (self.preflight, self.stage, self.result):
+            self.pages.addWidget(page)
+        self.lanes = Lanes(theme)
+        self.events = EventPanel(theme)
+        self.events.search_button.follow(actions["view.search"])
+        self.status = StatusBar(theme)
+        self.banner = ErrorBanner(theme)
+        middle = QWidget()
+        self._middle = QVBoxLayout(middle)
+        self._middle.setContentsMargins(12, 12, 12, 12)
+        self._middle.setSpacing(10)
+        for widget, stretch in ((self.banner, 0), (self.pages, 1), (self.lanes, 0)):
+            self._middle.addWidget(widget, stretch)
+        body = QHBoxLayout()
+        body.setSpacing(0)
+        body.addWidget(middle, 1)
+        body.addWidget(self.events)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self.header)
+        right.addLayout(body, 1)
+        right.addWidget(self.status)
+        root = self._root = QWidget()
+        row = QHBoxLayout(root)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addLayout(right, 1)
+        root.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setCentralWidget(root)
+        root.setFocus()
+
+    def _connect(self) -> None:
+        controller = self.controller
+        controller.checking.connect(self._on_checking)
+        controller.checked.connect(self._on_checked)
+        controller.opened.connect(self._on_opened)
+        controller.started.connect(self._update_actions)
+        controller.moved.connect(lambda _state, _reason: self._update_actions())
+        controller.closed.connect(self._on_closed)
+        controller.failed.connect(self._on_failed)
+        controller.outputs_read.connect(self._on_outputs)
+        controller.devices_read.connect(self._on_devices)
+        self.header.name.editingFinished.connect(self._on_edited)
+        self.header.instruction.editingFinished.connect(self._on_edited)
+        self.header.name.returnPressed.connect(self.focus_stage)
+        self.header.instruction.returnPressed.connect(self.focus_stage)
+        self.preflight.help_asked.connect(self._help)
+        self.preflight.changed.connect(self._update_actions)
+        self.events.note_written.connect(lambda text: self._mark("note", text))
+        self.events.text_written.connect(self._send_text)
+        self.result.again.connect(self.toggle)
+        self.result.open_folder.connect(self.open_folder)
+        self.result.trash.connect(self.ask_trash)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
+
+    # ------------------------------------------------------------------ commands
+
+    def check(self) -> None:
+        if not self.controller.live:
+            self._show_page(self.preflight)
+            self.controller.check()
+
+    def toggle(self) -> None:
+        """Space: start, stop, or make ready for the next session."""
+        if self.controller.live:
+            self.controller.stop()
+        elif self.pages.currentWidget() is self.result:
+            self.controller.forget()
+            self.lanes.show_view(None, 0)
+            self.check()
+        elif self.preflight.ready:
+            self.banner.hide()
+            self.controller.start()
+        self._update_actions()
+
+    def toggle_mute(self) -> None:
+        session = self.controller.session
+        if session is not None:
+            session.set_muted(self.actions_["live.mute"].isChecked())
+
+    def toggle_pause(self) -> None:
+        session = self.controller.session
+        if session is not None:
+            session.set_paused(self.actions_["live.pause"].isChecked())
+
+    def toggle_consent(self) -> None:
+        if self.preflight.consent.isVisible():
+            self.preflight.consent.toggle()
+
+    def set_marker(self) -> None:
+        self._mark("marker", "")
+
+    def set_verdict(self, n: int) -> None:
+        self._mark(str(n), "")
+
+    def write_note(self) -> None:
+        self.events.note.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def write_text(self) -> None:
+        self.events.text.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def write_instruction(self) -> None:
+        self.header.instruction.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.header.instruction.selectAll()
+
+    def show_presets(self) -> None:
+        self.header.show_presets()
+
+    def toggle_presenter(self) -> None:
+        on = self.actions_["view.presenter"].isChecked()
+        for part in (self.rail, self.header, self.events, self.lanes, self.status):
+            part.setVisible(not on)
+        margin = 0 if on else 12
+        self._middle.setContentsMargins(margin, margin, margin, margin)
+        self.stage.set_presenter(on)
+        if on:
+            self._was_maximized = self.isMaximized()
+            self.showFullScreen()
+        elif self._was_maximized:
+            self.showMaximized()
+        else:
+            self.showNormal()
+
+    def toggle_mirror(self) -> None:
+        self.stage.set_mirrored(self.actions_["view.mirror"].isChecked())
+
+    def open_search(self) -> None:
+        self.events.open_search()
+
+    def toggle_theme(self) -> None:
+        self._save(self.controller.settings.model_copy(update={"theme": "light" if self.theme.dark else "dark"}))
+        self.apply_theme(load_theme(wanted_scheme(self.controller.settings.theme)))
+
+    def back(self) -> None:
+        """Esc: the innermost thing first."""
+        if self.actions_["view.presenter"].isChecked():
+            self.actions_["view.presenter"].trigger()
+        elif self.events.close_search():
+            self.focus_stage()
+        elif self.banner.isVisible():
+            self.banner.dismiss()
+        else:
+            self.focus_stage()
+
+    def show_palette(self) -> None:
+        CommandPalette(self.actions_, self).open()
+
+    def open_folder(self) -> None:
+        folder = self.result.recording.parent if self.result.recording else self.controller.settings.recordings_dir
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def ask_trash(self) -> None:
+        recording = self.result.recording
+        if recording is None or self.controller.live:
+            return
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle(tr("Move to trash"))
+        box.setText(tr("Move {name} to the trash?").format(name=recording.name))
+        box.setInformativeText(tr("It can be restored from the trash."))
+        yes = box.addButton(tr("Move to trash"), QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(tr("Keep"), QMessageBox.ButtonRole.RejectRole)
+        yes.clicked.connect(lambda: self.controller.trash(recording, self.result.show_trashed))
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def open_settings(self, focus: str = "") -> None:
+        dialog = SettingsDialog(self.controller.settings, self.theme, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._take_settings(dialog.result_settings()))
+        dialog.finished.connect(lambda _code: setattr(self, "_settings_dialog", None))
+        self._settings_dialog = dialog
+        dialog.open()
+        dialog.focus_on(focus)
+        self.controller.read_devices()
+
+    def show_keys(self) -> None:
+        sheet = ShortcutSheet(self.actions_, self)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.open()
+
+    def focus_stage(self) -> None:
+        """Take the cursor out of any text box, so that single keys are commands again."""
+        self._root.setFocus()
+
+    # ------------------------------------------------------------------ what the controller says
+
+    def _on_checking(self) -> None:
+        self.preflight.show_checking()
+        self._update_texts()
+
+    def _on_checked(self, checks: list[Check], facts: EndpointFacts | None) -> None:
+        self.preflight.show_checks(checks, facts)
+        self._update_texts()
+        free = _free_bytes(self.controller.settings.recordings_dir)
+        found = next((c for c in checks if c.key == "microphone" and c.ok), None)
+        self.status.show_idle(found.detail if found else "", free)
+
+    def _on_opened(self) -> None:
+        self.events.clear()
+        self.stage.clear()
+        self._show_page(self.stage)
+        self.header.set_live(True)
+        self.events.set_live(True)
+        self.refresher.watch(self.controller.bridge)
+        self._update_actions()
+
+    def _on_closed(self) -> None:
+        session = self.controller.session
+        if session is None:
+            return
+        self.refresher.stop()
+        self._leave_live()
+        self.result.show_result(session.recording_path, session.snapshot().t_ns, session.error)
+        if session.error is not None:
+            self.banner.show_error(session.error)
+        if session.recording_path is not None and session.recording_path.suffix == ".mcap":
+            self.controller.read_outputs(session.recording_path)
+        self._show_page(self.result)
+        self._update_actions()
+        if self._close_when_done:
+            self.close()
+
+    def _on_failed(self, error: AppError) -> None:
+        self.banner.show_error(error)
+        if not self.controller.live and self.pages.currentWidget() is self.stage:
+            self.refresher.stop()
+            self._leave_live()
+            self._show_page(self.preflight)
+        self._update_actions()
+
+    def _on_outputs(self, outputs: list[Output]) -> None:
+        self.result.show_outputs(outputs)
+
+    def _on_devices(self, names: DeviceNames) -> None:
+        if self._settings_dialog is not None:
+            self._settings_dialog.show_devices(names)
+
+    # ------------------------------------------------------------------ helpers
+
+    def _leave_live(self) -> None:
+        self.header.set_live(False)
+        self.events.set_live(False)
+        if self.actions_["view.presenter"].isChecked():
+            self.actions_["view.presenter"].trigger()
+        for key in ("live.mute", "live.pause"):
+            self.actions_[key].setChecked(False)
+
+    def _show_page(self, page: QWidget) -> None:
+        self.pages.setCurrentWidget(page)
+        self._update_actions()
+
+    def _help(self, action: str) -> None:
+        if action == "use_clip":
+            self.controller.use_clip()
+        elif action == "recover":
+            self.controller.recover()
+        else:
+            self.open_settings(action.removeprefix("choose_"))
+
+    def _mark(self, label: str, note: str) -> None:
+        session = self.controller.session
+        if session is not None:
+            session.marker(label, note)
+        self.focus_stage()
+
+    def _send_text(self, text: str) -> None:
+        session = self.controller.session
+        if session is not None:
+            session.send_text(text)
+        self.focus_stage()
+
+    def _on_edited(self) -> None:
+        name, instruction = self.header.name.text(), self.header.instruction.text()
+        if self.controller.live or (name, instruction) == (self.controller.name, self.controller.instruction):
+            return
+        self.controller.name, self.controller.instruction = name, instruction
+        if self.pages.currentWidget() is self.preflight:
+            self.controller.check()
+
+    def _take_settings(self, settings: Settings) -> None:
+        self._save(settings)
+        self.controller.use_settings(settings)
+        self.apply_theme(load_theme(wanted_scheme(settings.theme)))
+        self.check()
+
+    def _save(self, settings: Settings) -> None:
+        self.controller.settings = settings
+        try:
+            save_settings(settings)
+        except AppError as error:
+            self.banner.show_error(error)
+
+    def _update_texts(self) -> None:
+        controller = self.controller
+        self.header.set_texts(controller.name, controller.instruction)
+        self.header.set_endpoint(controller.endpoint, controller.facts)
+        self.setWindowTitle(f"{controller.name} – tmlapp")
+
+    def _update_actions(self) -> None:
+        live = self.controller.live
+        session = self.controller.session
+        running = session is not None and session.state == "running"
+        page = self.pages.currentWidget()
+        toggle = self.actions_["live.toggle"]
+        toggle.setText(tr("Stop") if live else tr("New session") if page is self.result else tr("Start"))
+        toggle.setEnabled(running if live else page is self.result or self.preflight.ready)
+        for key in ("live.mute", "live.pause", "live.marker", "live.note", "live.text"):
+            self.actions_[key].setEnabled(running)
+        for n in range(1, commands.VERDICTS + 1):
+            self.actions_[f"live.verdict{n}"].setEnabled(running)
+        for key in ("live.check", "live.instruction", "live.presets", "app.settings"):
+            self.actions_[key].setEnabled(not live)
+        self.actions_["app.trash"].setEnabled(page is self.result and self.result.recording is not None)
+        self.actions_["live.consent"].setEnabled(page is self.preflight)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Repaint everything in `theme`."""
+        self.theme = theme
+        QApplication.setPalette(palette_of(theme))
+        self.setStyleSheet(style_sheet(theme))
+        for part in (self.rail, self.header, self.stage, self.preflight, self.result, self.lanes, self.events):
+            part.set_theme(theme)
+        self.status.set_theme(theme)
+        self._update_texts()
+
+    def _on_system_scheme(self) -> None:
+        if self.controller.settings.theme == "system":
+            self.apply_theme(load_theme(wanted_scheme("system")))
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        if self.controller.live:
+            event.ignore()
+            self._ask_close()
+            return
+        self.refresher.stop()
+        self.controller.shutdown()
+        event.accept()
+        # The loop of the application ends when its last window is gone.
+        QTimer.singleShot(0, QApplication.quit)
+
+    def _ask_close(self) -> None:
+        box = QMessageBox(self)
+        box.setObjectName("close-guard")
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle(tr("Still recording"))
+        box.setText(tr("The session is still recording."))
+        box.setInformativeText(tr("Stop it and close the window? Everything so far is kept."))
+        stop = box.addButton(tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
+        keep = box.addButton(tr("Keep recording"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        stop.clicked.connect(self._stop_and_close)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def _stop_and_close(self) -> None:
+        self._close_when_done = True
+        self.controller.stop()
+
+
+def _free_bytes(folder: Path) -> int | None:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

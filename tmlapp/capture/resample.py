@@ -1,0 +1,134 @@
+"""Sample rate conversion by one streaming polyphase FIR, the same for devices, files and the loudspeaker."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from tmlapp.core.media import Pcm
+
+_LOBES = 16
+_BETA = 8.0
+_PASS = 0.9375
+_TAP_BITS = 22
+_FEW_PHASES = 8
+
+
+class Resampler:
+    """Converts a stream of mono int16 from one rate to another, block by block.
+
+    n samples in have given exactly `ceil(n * rate_out / rate_in)` samples out, however they were cut into blocks, and
+    bit for bit the same ones: taps are integers, so that every sum is exact whatever its order. Pass band 0.9375 of
+    the lower rate's half (7.5 kHz of 8 kHz), stop band below -75 dB from 1.125 of it on.
+
+    Attributes:
+        rate_in, rate_out: Hz.
+        delay_ns: group delay; output sample m shows the input at time `m / rate_out - delay_ns`.
+    """
+
+    def __init__(self, rate_in: int, rate_out: int) -> None:
+        if rate_in <= 0 or rate_out <= 0:
+            raise ValueError(f"rates are positive, not {rate_in} and {rate_out}")
+        common = math.gcd(rate_in, rate_out)
+        self.rate_in, self.rate_out = rate_in, rate_out
+        self._up, self._down = rate_out // common, rate_in // common
+        self._same = rate_in == rate_out
+        self.delay_ns = 0 if self._same else round(_LOBES * 1e9 / min(rate_in, rate_out))
+        self._bank = _filter_bank(self._up, self._down)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything that was pushed."""
+        self._taken = 0
+        self._given = 0
+        self._tail: npt.NDArray[np.int16] = np.zeros(self._bank.shape[1] - 1, np.int16)
+
+    def count_after(self, frames: int) -> int:
+        """How many samples will have come out, from the start on, after `frames` more have been pushed."""
+        return -(-(self._taken + frames) * self._up // self._down)
+
+    def frames_for(self, samples: int) -> int:
+        """How many more frames have to be pushed until `samples` more come out."""
+        target = self._given + samples
+        return max(0, (target - 1) * self._down // self._up + 1 - self._taken)
+
+    @property
+    def taken(self) -> int:
+        """Samples pushed or skipped so far."""
+        return self._taken
+
+    def skip(self, frames: int) -> int:
+        """As pushing `frames` zeros, without the work: only the number of samples that come out, all of them zero.
+
+        The last `ring_frames` that were pushed have to be zeros already.
+        """
+        count = self.count_after(frames) - self._given
+        self._taken += frames
+        self._given += count
+        return count
+
+    @property
+    def ring_frames(self) -> int:
+        """After this many zeros the output is zero."""
+        return int(self._bank.shape[1])
+
+    def push(self, pcm: Pcm) -> Pcm:
+        """The output that the next int16 [n] of input completes."""
+        if self._same:
+            self._taken += len(pcm)
+            self._given += len(pcm)
+            return pcm
+        data = np.concatenate((self._tail, pcm)).astype(np.float64)
+        count = self.count_after(len(pcm)) - self._given
+        out = self._few_phases(data, count) if self._up <= _FEW_PHASES else self._many_phases(data, count)
+        self._taken += len(pcm)
+        self._given += count
+        self._tail = data[len(pcm) :].astype(np.int16)
+        np.rint(out, out=out)
+        return np.clip(out, -32768, 32767, out=out).astype(np.int16)
+
+    def _few_phases(self, data: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+        out = np.empty(count)
+        width = self._bank.shape[1]
+        windows = np.lib.stride_tricks.sliding_window_view(data, width) if len(data) >= width else data[:0, None]
+        for offset in range(min(self._up, count)):
+            newest, phase = divmod((self._given + offset) * self._down, self._up)
+            out[offset :: self._up] = windows[newest - self._taken :: self._down] @ self._bank[phase]
+        return out
+
+    def _many_phases(self, data: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+        newest, phase = np.divmod(np.arange(self._given, self._given + count) * self._down, self._up)
+        width = self._bank.shape[1]
+        if not count:
+            return np.empty(0)
+        windows = np.lib.stride_tricks.sliding_window_view(data, width)[newest - self._taken]
+        return np.asarray(np.einsum("ij,ij->i", windows, self._bank[phase]))
+
+
+def _filter_bank(up: int, down: int) -> npt.NDArray[np.float64]:
+    """Taps [up, width], newest sample last; each row sums to one, in multiples of 2**-22."""
+    slow = max(up, down)
+    n = np.arange(-_LOBES * slow, _LOBES * slow + 1)
+    prototype = np.sinc(n * _PASS / slow) * np.kaiser(len(n), _BETA)
+    width = -(-len(prototype) // up)
+    rows = np.zeros((width * up,))
+    rows[: len(prototype)] = prototype
+    bank = rows.reshape(width, up).T[:, ::-1]
+    scale = 2.0**_TAP_BITS
+    bank = np.rint(bank / bank.sum(axis=1, keepdims=True) * scale)
+    # Rounding must not change the gain at 0 Hz, or a constant input would ripple from phase to phase.
+    bank[np.arange(up), np.abs(bank).argmax(axis=1)] += scale - bank.sum(axis=1)
+    return np.ascontiguousarray(bank / scale)
+
+
+def resample(pcm: Pcm, rate_in: int, rate_out: int) -> Pcm:
+    """All of `pcm` (int16 [n]) at another rate, without delay: `ceil(n * rate_out / rate_in)` samples."""
+    if rate_in == rate_out:
+        return pcm
+    converter = Resampler(rate_in, rate_out)
+    count = converter.count_after(len(pcm))
+    lead = round(converter.delay_ns * rate_out / 1e9)
+    pad = np.zeros(converter.frames_for(count + lead) - len(pcm), np.int16)
+    return converter.push(np.concatenate((pcm, pad)))[lead : lead + count]

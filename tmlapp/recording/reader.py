@@ -185,6 +185,10 @@ class Recording:
             found[message.topic.name].append((piece.t_ns, end_ns, message.log_time, piece.rate_hz))
         return found
 
+    def places(self, topic: str) -> list[tuple[int, int]]:
+        """Start and end in session time of each piece of `/model/audio` or `/model/heard`, without reading sound."""
+        return [(start_ns, end_ns) for start_ns, end_ns, _, _ in self._places[topic]]
+
     def audio(self, topic: str, start_ns: int = 0, end_ns: int | None = None) -> tuple[Pcm, int]:
         """One track from `start_ns` to `end_ns` (the end of the session if None), silence where there is nothing.
 

@@ -1,0 +1,1 @@
+"""A recording in formats that other programs open."""

@@ -1,0 +1,84 @@
+"""A recording in one JSON object: what `run --json` and `show --json` print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tmlapp.core.event import EndpointError, Gap, Health, Notice, UnitDone
+from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_NS, ns_to_s
+from tmlapp.recording.reader import Recording
+
+
+def summarize(recording: Recording) -> dict[str, Any]:
+    """Length, cues, latency and health of a session; durations in ms where the name says so, else in seconds.
+
+    `latency.turn_late_ms` is from the last sample of a micro-turn to its push, `reply_ms` from the end of a
+    micro-turn to its answer, `compute_ms` what the model took; each None where nothing was measured.
+    `realtime_factor` is session time per wall time, `over_budget_share` the share of steps longer than a micro-turn.
+    """
+    return {
+        "recording": str(recording.path),
+        "duration_s": ns_to_s(recording.duration_ns),
+        "micro_turns": recording.n_turns,
+        "outputs": [{"t_s": ns_to_s(c.t_ns), "text": c.text, "kind": c.kind} for c in recording.cues()],
+        "latency": _latency(recording),
+        "health": _health(recording),
+    }
+
+
+def _latency(recording: Recording) -> dict[str, Any]:
+    late, first_ns, last_ns = [], None, None
+    for record in recording.turn_records():
+        if record["pushed_ns"] is None:
+            continue
+        late.append(record["pushed_ns"] - record["ready_ns"])
+        first_ns = record["ready_ns"] if first_ns is None else first_ns
+        last_ns = record["pushed_ns"]
+    done = [e for e in recording.events((UnitDone,)) if isinstance(e, UnitDone)]
+    compute = [e.compute_ns for e in done if e.compute_ns]
+    wall_ns = 0 if first_ns is None or last_ns is None else last_ns - first_ns
+    # The first micro-turn was ready when the count began, so one fewer was captured in that time.
+    session_ns = (len(late) - 1) * TURN_NS
+    return {
+        "reply_ms": _spread([e.latency_ns for e in done]),
+        "turn_late_ms": _spread(late),
+        "compute_ms": _spread(compute),
+        "realtime_factor": round(session_ns / wall_ns, 3) if wall_ns > 0 and session_ns > 0 else None,
+        "over_budget_share": round(sum(c > TURN_NS for c in compute) / len(compute), 6) if compute else None,
+    }
+
+
+def _spread(values_ns: list[int]) -> dict[str, float] | None:
+    if not values_ns:
+        return None
+    p50, p99 = np.percentile(values_ns, [50, 99])
+    return {name: round(float(v) / NS_PER_MS, 3) for name, v in (("p50", p50), ("p99", p99), ("max", max(values_ns)))}
+
+
+def _health(recording: Recording) -> dict[str, Any]:
+    gaps: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    last: Health | None = None
+    for event in recording.events((Gap, Health, EndpointError, Notice)):
+        if isinstance(event, Gap):
+            gaps.append({
+                "t_s": ns_to_s(event.t_ns), "track": event.track, "kind": event.kind,
+                "dur_s": event.dur_ns / NS_PER_S, "reason": event.reason,
+            })  # fmt: skip
+        elif isinstance(event, Health):
+            last = event
+        elif isinstance(event, EndpointError):
+            errors.append({"t_s": ns_to_s(event.t_rx_ns), "what": event.message, "code": event.code})
+        elif isinstance(event, Notice) and event.level == "error":
+            errors.append({"t_s": ns_to_s(event.t_ns), "what": event.what, "code": ""})
+    drift = [r["drift_ppm"] for r in recording.turn_records() if r["drift_ppm"] is not None]
+    return {
+        "gaps": gaps,
+        "dropped_samples": last.dropped_samples if last else 0,
+        "dropped_frames": last.dropped_frames if last else 0,
+        "xruns": last.xruns if last else 0,
+        "drift_ppm": drift[-1] if drift else None,
+        "errors": errors,
+    }

@@ -212,7 +212,7 @@ def _online(entry: Entry, truth: RepTruth, said: Sequence[Said], parameters: Map
     details: dict[str, Any] = {
         "count": truth.count, "t_penultimate_end_s": truth.t_pen_s, "t_end_s": t_end,
         "last_number": last.value if last else None, "last_number_t_s": last.t_s if last else None,
-        "video_start_s": truth.video_start_s,
+        "video_start_s": truth.video_start_s, "rep_ends_s": truth.ends_s,
     }  # fmt: skip
     details |= count_diagnostics(numbers, truth.ends_s, truth.count, t_end, parameters)
     if truth.ignored:

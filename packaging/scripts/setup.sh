@@ -89,7 +89,7 @@ find_python() {
     if fits "$name"; then echo "$name"; return; fi
   done
   die "No suitable Python was found." "tmlapp needs Python 3.11, 3.12 or 3.13." \
-    "Install one of them, or name it: make $profile PYTHON=/path/to/python3.12"
+    "Install one of them, or name it: make setup PYTHON=/path/to/python3.12"
 }
 
 make_venv() {

@@ -129,16 +129,8 @@ class Recording:
         """
         sound = _Ahead(self._log.messages(["/mic"], start * TURN_NS), lambda m: m.log_time // TURN_NS)
         camera = _Ahead(self._log.messages(["/camera"], start * TURN_NS), lambda m: m.sequence)
-        index, mono_ns = start, 0
         for record in self.turn_records(start):
-            for lost in range(index, record["index"]):
-                yield _silent(lost, record["mono_ns"] - (record["index"] - lost) * TURN_NS)
-            index, mono_ns = record["index"], record["mono_ns"]
-            yield _turn(record, sound.at(index), camera)
-            index += 1
-        for lost in range(index, self.n_turns):
-            mono_ns += TURN_NS
-            yield _silent(lost, mono_ns)
+            yield _turn(record, sound.at(record["index"]), camera)
 
     def events(self, types: tuple[type[Any], ...] | None = None) -> Iterator[Event]:
         """Events in the order in which they were recorded, with their sound; only those of `types` if given."""
@@ -213,10 +205,6 @@ class Recording:
 def _object(message: Found) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(message.data)
     return value
-
-
-def _silent(index: int, mono_ns: int) -> MicroTurn:
-    return MicroTurn(index, np.zeros(TURN_SAMPLES, np.int16), mono_ns=mono_ns)
 
 
 def _turn(record: dict[str, Any], sound: Found | None, camera: _Ahead) -> MicroTurn:

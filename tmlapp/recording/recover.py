@@ -255,21 +255,30 @@ class _Repair:
             self._gaps.append(Gap(t_ns=t_ns, track=track, dur_ns=dur_ns, reason=reason))  # type: ignore[arg-type]
 
     def _all_turns(self) -> Iterator[Found]:
-        lost, before = set(self._lost), 0
+        lost, mono_ns = set(self._lost), self._first_mono_ns()
         for index in range(self._turns):
             place = self._promised.records.get(index)
-            if place is not None:
-                _, message = next(payloads(self._data, self._found, iter([place])))
-                value = json.loads(message.data)
-                before = value["mono_ns"]
-                yield self._turn(message, value, index in lost)
-            elif index in self._mic or index in self._loose:
-                before += TURN_NS
-                yield self._rebuild(index, before)
+            if place is None:
+                yield self._rebuild(index, mono_ns)
             else:
-                before += TURN_NS
+                message = self._at(place)
+                value = json.loads(message.data)
+                mono_ns = value["mono_ns"]
+                yield self._turn(message, value, index in lost)
+            mono_ns += TURN_NS
             if index in lost:
                 self._gap("mic", index * TURN_NS, TURN_NS)
+
+    def _first_mono_ns(self) -> int:
+        """Monotonic time of micro-turn 0, counted back from the first one that still tells its own."""
+        if not self._promised.records:
+            return 0
+        index = min(self._promised.records)
+        first = json.loads(self._at(self._promised.records[index]).data)
+        return int(first["mono_ns"]) - index * TURN_NS
+
+    def _at(self, place: int) -> Found:
+        return next(payloads(self._data, self._found, iter([place])))[1]
 
     def _turn(self, message: Found, value: dict[str, Any], lost: bool) -> Found:
         frames = [f for f in value["frames"] if f["seq"] in self._frames]
@@ -284,8 +293,7 @@ class _Repair:
     def _rebuild(self, index: int, mono_ns: int) -> Found:
         frames = []
         for sequence in self._loose.get(index, []):
-            _, message = next(payloads(self._data, self._found, iter([self._frames[sequence]])))
-            picture = decode_picture(message.data)
+            picture = decode_picture(self._at(self._frames[sequence]).data)
             width, height = jpeg_size(picture.jpeg)
             frames.append({
                 "seq": sequence, "t_ns": picture.t_ns, "repeated": False, "width": width, "height": height,

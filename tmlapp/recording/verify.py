@@ -136,8 +136,7 @@ class _Content:
         self.report.turns = self.last + 1
         if "/setup" not in self.report.counts:
             self.report.problems.append("/setup is missing")
-        lost = set(self.report.lost_turns)
-        self._say("micro-turn", (t for t in self.missing if t not in lost), "missing")
+        self._say("micro-turn", self.missing, "missing")
         self._media(found, "/mic", self.pcm, "the sound of micro-turn", per=TURN_NS)
         self._media(found, "/camera", self.frames, "frame")
         self._media(found, "/model/audio", self.outputs, "the sound of output")

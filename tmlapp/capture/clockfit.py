@@ -68,7 +68,8 @@ class ClockFit:
         at, early = self._earliest
         if early < self.due_ns(at) - at - _STEP_NS:
             # Far earlier than a punctual one: the stream has jumped ahead, the old points say nothing any more.
-            self.anchor(at, at + early)
+            self._points.clear()
+            self._lags.clear()
         self._points.append((at, early))
         self._lags.append(int(median(self._recent_lags)))
         self._lag_ns = max(0, int(median(self._lags)))

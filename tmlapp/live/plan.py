@@ -16,6 +16,7 @@ from typing import Any, Literal
 import tmlapp
 from tmlapp.capture.camera import Camera
 from tmlapp.capture.device_feed import DeviceFeed
+from tmlapp.capture.devices import AudioSystem
 from tmlapp.capture.file_feed import open_source
 from tmlapp.capture.microphone import Microphone
 from tmlapp.capture.speaker import Speaker
@@ -101,6 +102,7 @@ def build_session(plan: SessionPlan, settings: Settings, *, clock: Clock | None 
         AppError: the plan names something that does not exist.
     """
     clock = clock or MonotonicClock()
+    audio = AudioSystem()
     if plan.clock == "fast" and plan.source is None:
         raise AppError(
             "Devices cannot run on virtual time.",
@@ -109,8 +111,8 @@ def build_session(plan: SessionPlan, settings: Settings, *, clock: Clock | None 
         )
     voice = EspeakVoice()
     return LiveSession(
-        feed=make_feed(plan, settings, clock),
-        endpoint=make_endpoint(plan.endpoint, settings, provider=plan.provider),
+        feed=make_feed(plan, settings, clock, audio),
+        endpoint=make_endpoint(plan.endpoint, settings),
         info=lambda feed: _session_info(plan, feed),
         make_log=lambda info, on_failure: _recorder(plan, info, clock, on_failure),
         clock=clock,
@@ -120,18 +122,18 @@ def build_session(plan: SessionPlan, settings: Settings, *, clock: Clock | None 
             folder=plan.folder,
             endpoint_options=(("provider", plan.provider),) if plan.provider else (),
         ),
-        playout=_playout(plan, clock),
+        playout=_playout(plan, clock, audio),
         synthesize=_synthesizer(voice),
         name=plan.name,
         instruction=plan.instruction,
     )
 
 
-def make_feed(plan: SessionPlan, settings: Settings, clock: Clock) -> Feed:
+def make_feed(plan: SessionPlan, settings: Settings, clock: Clock, audio: AudioSystem | None = None) -> Feed:
     """Devices, a file, or a recording, as `plan` says."""
     realtime = plan.clock == "real"
     if plan.source is None:
-        microphone = None if plan.microphone == "none" else Microphone(plan.microphone, clock=clock)
+        microphone = None if plan.microphone == "none" else Microphone(plan.microphone, clock=clock, audio=audio)
         camera = None
         if plan.camera != "none":
             camera = Camera(
@@ -159,20 +161,26 @@ def make_feed(plan: SessionPlan, settings: Settings, clock: Clock) -> Feed:
     )
 
 
-def make_endpoint(address: str, settings: Settings, *, provider: str | None = None) -> Endpoint:
+def make_endpoint(address: str, settings: Settings) -> Endpoint:
     """The endpoint at `address`; `recorded:FILE` answers as in that recording."""
     if address.startswith("recorded:"):
         recording = Recording.open(Path(address.removeprefix("recorded:")))
+        if recording.granted is None:
+            raise AppError(
+                f"{recording.path.name} cannot answer.",
+                "The recording holds no opened conversation: its endpoint never said what it granted.",
+                "Choose another recording.",
+            )
         events = [e for e in recording.events() if isinstance(e, EndpointEvent)]
         return RecordedEndpoint(events, recording.granted, address=address)
     return endpoint_from_address(address, threads=settings.model_threads)
 
 
-def _playout(plan: SessionPlan, clock: Clock) -> Callable[[Callable[[int], int]], Playout]:
+def _playout(plan: SessionPlan, clock: Clock, audio: AudioSystem) -> Callable[[Callable[[int], int]], Playout]:
     def make(to_session_ns: Callable[[int], int]) -> Playout:
         if plan.clock == "fast" or plan.loudspeaker == "none":
             return VirtualPlayout()
-        speaker = Speaker(plan.loudspeaker, clock=clock)
+        speaker = Speaker(plan.loudspeaker, clock=clock, audio=audio)
         speaker.open()
         return SpeakerPlayout(speaker, to_session_ns)
 

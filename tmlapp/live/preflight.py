@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 
 from tmlapp.capture.camera import Camera
-from tmlapp.capture.devices import list_devices, resolve_loudspeaker, resolve_microphone
+from tmlapp.capture.devices import list_devices, resolve
 from tmlapp.config.settings import Settings
 from tmlapp.core.clock import MonotonicClock
 from tmlapp.core.errors import AppError
@@ -44,7 +44,7 @@ class Check:
 def run_preflight(plan: SessionPlan, settings: Settings) -> list[Check]:
     """All checks for `plan`, in the order in which they are shown. Opens and closes the camera: may take a while."""
     checks = [_source(plan, settings)] if plan.source else [_microphone(plan), _camera(plan, settings)]
-    return [*checks, _loudspeaker(plan), _endpoint(plan, settings), _disk(plan), *_leftovers(plan)]
+    return [*checks, _loudspeaker(plan), _endpoint(plan, settings), check_disk(plan), *_leftovers(plan)]
 
 
 def ready(checks: list[Check]) -> bool:
@@ -60,17 +60,17 @@ def _red(key: str, title: str, error: AppError, action: str | None, *, required:
 
 def _source(plan: SessionPlan, settings: Settings) -> Check:
     try:
-        feed = make_feed(plan, settings, MonotonicClock())
+        make_feed(plan, settings, MonotonicClock())
     except AppError as error:
         return _red("source", "Source", error, "use_clip")
-    return Check(key="source", title="Source", ok=True, detail=feed.__class__.__name__ and str(plan.source))
+    return Check(key="source", title="Source", ok=True, detail=str(plan.source))
 
 
 def _microphone(plan: SessionPlan) -> Check:
     if plan.microphone == "none":
         return Check(key="microphone", title="Microphone", ok=True, detail="None: the model hears silence.")
     try:
-        device = resolve_microphone(plan.microphone)
+        device = resolve("input", plan.microphone)
     except AppError as error:
         return _red("microphone", "Microphone", error, "choose_microphone")
     return Check(key="microphone", title="Microphone", ok=True, detail=device.name)
@@ -104,7 +104,7 @@ def _loudspeaker(plan: SessionPlan) -> Check:
             key="loudspeaker", title="Loudspeaker", ok=True, detail="None: what the model says is recorded only."
         )
     try:
-        device = resolve_loudspeaker(plan.loudspeaker)
+        device = resolve("output", plan.loudspeaker)
     except AppError as error:
         return _red("loudspeaker", "Loudspeaker", error, "choose_loudspeaker")
     return Check(key="loudspeaker", title="Loudspeaker", ok=True, detail=device.name)
@@ -112,7 +112,7 @@ def _loudspeaker(plan: SessionPlan) -> Check:
 
 def _endpoint(plan: SessionPlan, settings: Settings) -> Check:
     try:
-        endpoint = make_endpoint(plan.endpoint, settings, provider=plan.provider)
+        endpoint = make_endpoint(plan.endpoint, settings)
         endpoint.check(plan.instruction)
     except AppError as error:
         return _red("endpoint", "Model", error, "choose_endpoint")
@@ -120,7 +120,8 @@ def _endpoint(plan: SessionPlan, settings: Settings) -> Check:
     return Check(key="endpoint", title="Model", ok=True, detail=f"{endpoint.address}, {where}")
 
 
-def _disk(plan: SessionPlan) -> Check:
+def check_disk(plan: SessionPlan) -> Check:
+    """Whether recordings can be written to the folder of `plan`."""
     try:
         plan.folder.mkdir(parents=True, exist_ok=True)
         if not os.access(plan.folder, os.W_OK):

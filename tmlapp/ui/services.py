@@ -55,7 +55,7 @@ def _preflight(plan: SessionPlan, settings: Settings) -> list[Check]:
 def _endpoint_facts(plan: SessionPlan, settings: Settings) -> EndpointFacts:
     from tmlapp.live.plan import make_endpoint
 
-    endpoint = make_endpoint(plan.endpoint, settings, provider=plan.provider)
+    endpoint = make_endpoint(plan.endpoint, settings)
     return EndpointFacts(endpoint.local, endpoint.host)
 
 

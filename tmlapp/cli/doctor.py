@@ -1,0 +1,183 @@
+"""`tmlapp doctor`: is this machine ready, and if not, what helps?"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from tmlapp.cli.common import FAILED, Json, emit, out, reported
+from tmlapp.core.errors import AppError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the doctor: `ok` None means that something is absent that is not needed everywhere."""
+
+    name: str
+    ok: bool | None
+    detail: str
+    fix: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def command(
+    live: Annotated[
+        float, typer.Option(help="Measure sound against picture for this many seconds: clap in front of the camera.")
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Check libraries, devices, model, voice, disk and the offset between sound and picture."""
+    from tmlapp.config.settings import load_settings
+
+    with reported(as_json):
+        settings = load_settings()
+        findings = [
+            _guard("python", _python),
+            _guard("microphones", lambda: _sound("microphones")),
+            _guard("loudspeakers", lambda: _sound("loudspeakers")),
+            _guard("cameras", _cameras),
+            _guard("voice", _voice),
+            _guard("model", lambda: _model(settings)),
+            _guard("disk", lambda: _disk(settings)),
+            _guard("offset", lambda: _offset_of(_synthetic_turns())),
+        ]
+        if live > 0:
+            findings.append(_guard("live offset", lambda: _offset_of(_live_turns(settings, live))))
+    if as_json:
+        emit({"ok": all(f.ok is not False for f in findings), "findings": [asdict(f) for f in findings]})
+    else:
+        for finding in findings:
+            sign = {True: "ok     ", False: "MISSING", None: "absent "}[finding.ok]
+            out().print(f"{sign} {finding.name:12} {finding.detail}", markup=False, soft_wrap=True)
+            if finding.fix:
+                out().print(f"{'':21}{finding.fix}", markup=False, soft_wrap=True)
+    if any(f.ok is False for f in findings):
+        raise typer.Exit(FAILED)
+
+
+def _guard(name: str, find: Callable[[], Finding]) -> Finding:
+    try:
+        return find()
+    except AppError as error:
+        return Finding(name=name, ok=False, detail=f"{error.what} {error.why}", fix=error.fix)
+
+
+def _python() -> Finding:
+    from tmlapp.live.plan import versions
+
+    found = versions()
+    shown = ", ".join(f"{k} {v}" for k, v in found.items() if k != "platform")
+    return Finding(name="python", ok=sys.version_info >= (3, 11), detail=shown, figures=found)
+
+
+def _sound(kind: str) -> Finding:
+    from tmlapp.capture.devices import list_devices
+
+    devices = getattr(list_devices(), kind)
+    if not devices:
+        return Finding(name=kind, ok=None, detail="none found", fix="Plug one in, or work from files.")
+    default = next((d.name for d in devices if d.default), devices[0].name)
+    return Finding(name=kind, ok=True, detail=f"{len(devices)} found; default: {default}")
+
+
+def _cameras() -> Finding:
+    from tmlapp.capture.camera import list_cameras
+
+    cameras = list_cameras()
+    if not cameras:
+        return Finding(name="cameras", ok=None, detail="none found", fix="Plug one in, or work from files.")
+    return Finding(name="cameras", ok=True, detail=", ".join(f"{c.uri} ({c.name})" for c in cameras))
+
+
+def _voice() -> Finding:
+    from tmlapp.live.voice import EspeakVoice
+
+    if not EspeakVoice().available():
+        return Finding(
+            name="voice",
+            ok=None,
+            detail="espeak-ng is not installed: only the model's recorded phrases can be heard",
+            fix="Debian, Ubuntu: apt install espeak-ng.",
+        )
+    return Finding(name="voice", ok=True, detail="espeak-ng")
+
+
+def _model(settings: Any) -> Finding:
+    from tmlapp.core.clock import MonotonicClock
+    from tmlapp.core.endpoint import EndpointSetup
+    from tmlapp.core.event import EndpointEvent
+    from tmlapp.live.plan import make_endpoint
+
+    endpoint = make_endpoint(settings.endpoint, settings)
+    endpoint.check("")
+    if not endpoint.local:
+        return Finding(name="model", ok=True, detail=f"{endpoint.address}: not asked, it is not on this machine")
+    events: list[EndpointEvent] = []
+    setup = EndpointSetup(instruction="", clock=MonotonicClock(), session_now_ns=lambda: 0, virtual_time=True)
+    duplex = endpoint.open(setup, events.append)
+    granted = duplex.granted
+    duplex.close()
+    return Finding(
+        name="model",
+        ok=True,
+        detail=f"{granted.name} ({endpoint.address}) on {granted.provider}",
+        figures={"details": granted.details},
+    )
+
+
+def _disk(settings: Any) -> Finding:
+    from tmlapp.live.plan import plan_from_settings
+    from tmlapp.live.preflight import check_disk
+
+    check = check_disk(plan_from_settings(settings))
+    return Finding(name="disk", ok=check.ok, detail=check.detail or check.why, fix=check.fix)
+
+
+def _synthetic_turns() -> list[Any]:
+    """Ten claps with flashes through the same path that a file takes: the app's own share of the offset."""
+    from tmlapp.capture.synthetic import SyntheticFeed
+    from tmlapp.core.clock import MonotonicClock
+
+    return _turns(SyntheticFeed("clap", realtime=False, clock=MonotonicClock(), duration_s=10.0), None)
+
+
+def _live_turns(settings: Any, seconds: float) -> list[Any]:
+    from tmlapp.core.clock import MonotonicClock
+    from tmlapp.live.plan import make_feed, plan_from_settings
+
+    return _turns(make_feed(plan_from_settings(settings), settings, MonotonicClock()), round(seconds * 5))
+
+
+def _turns(feed: Any, count: int | None) -> list[Any]:
+    wake = threading.Event()
+    feed.open(wake.set)
+    turns: list[Any] = []
+    try:
+        while not feed.finished and (count is None or len(turns) < count):
+            turn = feed.poll()
+            if turn is None:
+                wake.wait(1.0)
+                wake.clear()
+            else:
+                turns.append(turn)
+    finally:
+        feed.close()
+    return turns
+
+
+def _offset_of(turns: list[Any]) -> Finding:
+    from tmlapp.capture.selftest import measure_av_offset
+
+    offset = measure_av_offset(turns)
+    detail = (
+        f"picture {offset.median_ms:+.1f} ms against sound (spread {offset.spread_ms:.1f} ms, "
+        f"{offset.n} claps, {offset.frame_ms:.1f} ms between frames)"
+    )
+    return Finding(
+        name="offset", ok=abs(offset.median_ms) <= 40 + offset.frame_ms, detail=detail, figures=asdict(offset)
+    )

@@ -1,4 +1,4 @@
-"""The module webrtcvad comes from webrtcvad-wheels; PyInstaller's own hook asks for a distribution that is not there."""
+"""The module webrtcvad comes from webrtcvad-wheels, which PyInstaller's own hook does not know."""
 
 from PyInstaller.utils.hooks import copy_metadata
 

@@ -171,8 +171,8 @@ def write_model(
     *,
     graph: Graph | None = None,
     manifest: Plain | None = None,
-    before: Callable[[Path], None] | None = None,
-    change: Callable[[Plain], None] | None = None,
+    before: Callable[[Path], object] | None = None,
+    change: Callable[[Plain], object] | None = None,
 ) -> Path:
     """Write a model folder.
 

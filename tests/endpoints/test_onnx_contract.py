@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.endpoints.minimodel import Graph, Plain, listing, mini_graph, mini_manifest, write_model, write_wav
 from tmlapp.endpoints.onnx_contract import load_model
 from tmlapp.endpoints.onnx_errors import FIXES, OnnxContractError
+from tmlapp.endpoints.onnx_step import Tensor
 
 pytestmark = pytest.mark.unit
 
@@ -41,7 +42,7 @@ def test_the_minimal_model_is_accepted(tmp_path: Path) -> None:
 def test_three_steps_carry_the_states(tmp_path: Path) -> None:
     model = load_model(write_model(tmp_path))
     stepper = model.stepper()
-    inputs = {
+    inputs: dict[str, Tensor] = {
         "audio": np.zeros((1, 3200), np.float32),
         "frames": np.full((1, 2, 24, 32, 3), 255, np.uint8),
         "task": np.array([1]),
@@ -192,7 +193,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("damage", SCHEMA + OTHERS, ids=str)
 def test_one_change_to_the_manifest(tmp_path: Path, damage: Damage) -> None:
-    error = refused(write_model(tmp_path, change=lambda m: damage.change(m) and None), damage.code)
+    error = refused(write_model(tmp_path, change=damage.change), damage.code)
     assert damage.says in error.message
 
 
@@ -207,7 +208,7 @@ def test_own_keys_begin_with_x(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["description", "states", "diagnostics", "say_policy", "frames", "hears_instructions"])
 def test_what_may_be_left_out_is_no_schema_error(tmp_path: Path, key: str) -> None:
     try:
-        load_model(write_model(tmp_path, change=lambda m: m.pop(key, None) and None))
+        load_model(write_model(tmp_path, change=lambda m: m.pop(key, None)))
     except OnnxContractError as error:
         assert error.code == "E_IO_UNKNOWN"  # noqa: PT017 - accepted, or refused later for what the graph has
 
@@ -257,7 +258,7 @@ def test_a_wav_of_another_form(tmp_path: Path, form: dict[str, int], says: str) 
 
 
 def test_a_wav_that_is_none(tmp_path: Path) -> None:
-    refused(write_model(tmp_path, before=lambda f: (f / "phrases" / "one.wav").write_bytes(b"x") and None), "E_VOCAB")
+    refused(write_model(tmp_path, before=lambda f: (f / "phrases" / "one.wav").write_bytes(b"x")), "E_VOCAB")
 
 
 def test_a_state_file_of_another_type(tmp_path: Path) -> None:
@@ -280,7 +281,8 @@ def damaged(folder: Path, change: Callable[[Graph], object]) -> Path:
 
 
 def value(graph: Graph, name: str) -> onnx.ValueInfoProto:
-    return next(v for v in (*graph.graph.input, *graph.graph.output) if v.name == name)
+    found: onnx.ValueInfoProto = next(v for v in (*graph.graph.input, *graph.graph.output) if v.name == name)
+    return found
 
 
 def rename(graph: Graph, old: str, new: str) -> None:
@@ -291,18 +293,19 @@ def rename(graph: Graph, old: str, new: str) -> None:
 
 
 def producer(graph: Graph, output: str) -> onnx.NodeProto:
-    return next(n for n in graph.graph.node if output in n.output)
+    found: onnx.NodeProto = next(n for n in graph.graph.node if output in n.output)
+    return found
 
 
 def test_a_file_that_is_no_onnx(tmp_path: Path) -> None:
     refused(
-        write_model(tmp_path, before=lambda f: (f / "model.onnx").write_bytes(b"\x08\xff" * 9) and None),
+        write_model(tmp_path, before=lambda f: (f / "model.onnx").write_bytes(b"\x08\xff" * 9)),
         "E_ONNX_INVALID",
     )
 
 
 def test_an_empty_onnx_file(tmp_path: Path) -> None:
-    refused(write_model(tmp_path, before=lambda f: (f / "model.onnx").write_bytes(b"") and None), "E_ONNX_INVALID")
+    refused(write_model(tmp_path, before=lambda f: (f / "model.onnx").write_bytes(b"")), "E_ONNX_INVALID")
 
 
 def test_a_graph_that_the_checker_refuses(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def read_snapshot(path: Path, manifest_sha256: str, initial: Mapping[str, Tensor
         OnnxContractError: E_STATE_FILE.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: np.array(file[name]) for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise OnnxContractError("E_STATE_FILE", f"{path} cannot be read: {error}.", path) from error

@@ -203,7 +203,7 @@ class LiveController(QObject):
             self.failed.emit(AppError(tr("There is no demo clip."), tr("It was not installed."), tr("Choose a file.")))
             return
         plan = await self._in_thread(self._make_plan)
-        self.plan = replace(plan, source=str(clip))
+        self.plan = replace(plan, source=clip)
         self.check()
 
     async def _recover(self) -> None:

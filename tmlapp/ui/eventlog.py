@@ -151,4 +151,6 @@ def _state(event: StateChanged) -> Row | None:
         "resumed": tr("resumed"),
     }
     text = texts.get(event.state)
-    return Row(event.t_ns, "session", text, event.reason) if text else None
+    if text is None:
+        return None
+    return Row(event.t_ns, "session", f"{text}: {event.reason}" if event.reason else text)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtCore import QSortFilterProxyModel as FilterModel
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QFont, QPainter, QResizeEvent, QTextLayout, QTextOption
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -88,11 +88,8 @@ class RowPainter(QStyledItemDelegate):
         key = (row.text, row.extra, width)
         height = self._heights.get(key)
         if height is None:
-            metrics = QFontMetricsF(font(self.theme.font_px))
-            room = max(40, width - _TIME_PX - _WHO_PX - 2 * _MARGIN_PX)
-            text = f"{row.text} {row.extra}".strip()
-            bounds = metrics.boundingRect(QRectF(0, 0, room, 10_000), int(Qt.TextFlag.TextWordWrap), text)
-            height = self._heights[key] = round(bounds.height()) + 10
+            layout = self._laid_out(row, width - _TIME_PX - _WHO_PX - 2 * _MARGIN_PX)
+            height = self._heights[key] = round(layout.boundingRect().height()) + 11
         return QSize(width, height)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
@@ -100,38 +97,41 @@ class RowPainter(QStyledItemDelegate):
         theme = self.theme
         box = QRectF(option.rect)
         painter.save()
-        state: QStyle.StateFlag = option.state
-        if row.who in ("marker", "note", "verdict") or state & QStyle.StateFlag.State_Selected:
+        if row.who in ("marker", "note", "verdict") or option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(box, theme.raised)
         top = box.adjusted(_MARGIN_PX, 5, -_MARGIN_PX, -5)
-        face = font(theme.font_px)
-        painter.setFont(face)
+        painter.setFont(font(theme.font_px))
         painter.setPen(theme.faint)
         line = Qt.AlignmentFlag.AlignTop
         painter.drawText(QRectF(top.x(), top.y(), _TIME_PX, top.height()), line, stamp_text(row.t_ns))
         painter.setFont(font(theme.font_px, weight=QFont.Weight.DemiBold))
         painter.setPen(self._color(row.who))
         painter.drawText(QRectF(top.x() + _TIME_PX, top.y(), _WHO_PX + 6, top.height()), line, who_text(row.who))
-        text_box = top.adjusted(_TIME_PX + _WHO_PX, 0, 0, 0)
-        painter.setFont(face)
         painter.setPen(theme.text)
-        wrap = int(Qt.TextFlag.TextWordWrap)
-        painter.drawText(text_box, wrap, row.text)
-        if row.extra:
-            self._paint_extra(painter, text_box, row)
+        layout = self._laid_out(row, top.width() - _TIME_PX - _WHO_PX)
+        layout.draw(painter, QPointF(top.x() + _TIME_PX + _WHO_PX, top.y()))
         painter.restore()
 
-    def _paint_extra(self, painter: QPainter, box: QRectF, row: Row) -> None:
-        metrics = QFontMetricsF(painter.font())
-        used = metrics.boundingRect(box, int(Qt.TextFlag.TextWordWrap), row.text)
-        painter.setPen(self.theme.faint)
-        fits = used.width() + 6 + metrics.horizontalAdvance(row.extra) <= box.width()
-        if fits and used.height() < metrics.lineSpacing() * 1.5:
-            painter.drawText(box.adjusted(used.width() + 6, 0, 0, 0), Qt.AlignmentFlag.AlignTop, row.extra)
-            return
-        last = QRectF(box.x(), box.bottom() - metrics.lineSpacing(), box.width(), metrics.lineSpacing())
-        shown = metrics.elidedText(row.extra, Qt.TextElideMode.ElideRight, box.width() * 0.5)
-        painter.drawText(last, Qt.AlignmentFlag.AlignRight, shown)
+    def _laid_out(self, row: Row, width: float) -> QTextLayout:
+        """The row's text, and behind it, dimmed, its extra, wrapped to `width`."""
+        text = f"{row.text} {row.extra}" if row.extra else row.text
+        layout = QTextLayout(text, font(self.theme.font_px))
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        layout.setTextOption(option)
+        if row.extra:
+            dim = QTextLayout.FormatRange()
+            dim.start, dim.length = len(row.text) + 1, len(row.extra)
+            dim.format.setForeground(self.theme.faint)
+            layout.setFormats([dim])
+        layout.beginLayout()
+        y = 0.0
+        while (line := layout.createLine()).isValid():
+            line.setLineWidth(max(40.0, width))
+            line.setPosition(QPointF(0, y))
+            y += line.height()
+        layout.endLayout()
+        return layout
 
     def _color(self, who: str) -> QColor:
         theme = self.theme

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from tmlapp.core.units import NS_PER_S
-from tmlapp.live.history import BUCKET_NS, LATE_NS, SPAN_NS, HistoryView
+from tmlapp.live.history import BUCKET_NS, LATE_NS, SPAN_NS, HistoryView, Levels
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
 
 _LABELS_PX = 84.0
 _STEP_PX = 3.0
 _RIGHT_PX = 12.0
+_QUIETEST = 0.004
 
 
 class Lanes(QWidget):
@@ -101,41 +103,40 @@ class Lanes(QWidget):
                 color.setAlpha(90)
                 painter.fillRect(QRectF(left, y - 14, max(2.0, right - left), 28), color)
 
-    def _bars(
-        self, painter: QPainter, plot: QRectF, y: float, t_ns: int, levels: object, color: QColor, half: float
-    ) -> None:
-        """Upright bars, one per `_STEP_PX`, each as high as the loudest bucket under it."""
-        values = list(levels)  # type: ignore[call-overload]
-        per_px = BUCKET_NS / SPAN_NS * plot.width()
-        tallest: dict[int, float] = {}
-        start = self._x(plot, t_ns)
-        for i, value in enumerate(values):
-            x = start + i * per_px
-            if plot.left() <= x <= plot.right():
-                slot = int(x / _STEP_PX)
-                tallest[slot] = max(tallest.get(slot, 0.0), value)
+    def _bars(self, painter: QPainter, plot: QRectF, y: float, t_ns: int, levels: Levels, half: float) -> None:
+        """Upright bars in the painter's pen, each as high as the loudest of the buckets that it stands for.
+
+        Bars stand on fixed session times, so that they travel with the picture instead of flickering.
+        """
+        group = max(1, round(_STEP_PX / (BUCKET_NS / SPAN_NS * plot.width())))
+        first = t_ns // BUCKET_NS
+        lead = first % group
+        padded = np.zeros(-(-(lead + len(levels)) // group) * group, np.float32)
+        padded[lead : lead + len(levels)] = levels
+        tops = padded.reshape(-1, group).max(axis=1)
+        heights = tops**0.6 * half
+        start = self._x(plot, (first - lead) * BUCKET_NS)
+        step = group * BUCKET_NS / SPAN_NS * plot.width()
         lines = [
-            QLineF(s * _STEP_PX, y - v**0.6 * half, s * _STEP_PX, y + v**0.6 * half)
-            for s, v in tallest.items()
-            if v > 0.004
+            QLineF(start + i * step, y - heights[i], start + i * step, y + heights[i])
+            for i in np.flatnonzero(tops > _QUIETEST).tolist()
+            if plot.left() <= start + i * step <= plot.right()
         ]
         if lines:
-            painter.setPen(QPen(color, 1.6))
             painter.drawLines(lines)
 
     def _you(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
         soft = QColor(self._theme.you)
         soft.setAlpha(110)
-        quiet = view.mic.copy()
-        quiet[view.voice] = 0
-        loud = view.mic.copy()
-        loud[~view.voice] = 0
-        self._bars(painter, plot, y, view.mic_t_ns, quiet.tolist(), soft, 18)
-        self._bars(painter, plot, y, view.mic_t_ns, loud.tolist(), self._theme.you, 18)
+        painter.setPen(QPen(soft, 1.6))
+        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, np.float32(0), view.mic), 18)
+        painter.setPen(QPen(self._theme.you, 1.6))
+        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, view.mic, np.float32(0)), 18)
 
     def _model(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
+        painter.setPen(QPen(self._theme.model, 1.6))
         for spoken in view.spoken:
-            self._bars(painter, plot, y, spoken.t_ns, spoken.levels.tolist(), self._theme.model, 13)
+            self._bars(painter, plot, y, spoken.t_ns, spoken.levels, 13)
         face = font(self._theme.font_small_px, weight=QFont.Weight.DemiBold)
         metrics = QFontMetricsF(face)
         painter.setFont(face)
@@ -144,14 +145,14 @@ class Lanes(QWidget):
             shown = str(cue.value) if cue.value is not None else cue.text
             shown = shown.upper() if cue.kind in ("start", "stop") else shown
             shown = metrics.elidedText(shown, Qt.TextElideMode.ElideRight, 110)
-            width = metrics.horizontalAdvance(shown) + 10
-            x = max(plot.left(), min(plot.right() - width, self._x(plot, cue.t_ns)))
-            # Flags keep their time; one that would cover the flag before it is drawn as a tick only.
+            width = metrics.horizontalAdvance(shown) + 9
+            x = max(plot.left(), min(plot.right() - width, self._x(plot, cue.t_ns) - 2))
+            # Flags keep their time; one that would cover the flag before it becomes a mark.
             if x < taken:
-                painter.setPen(self._theme.muted)
+                painter.setPen(QPen(self._theme.muted, 1))
                 painter.drawLine(QPointF(x, y - 26), QPointF(x, y - 13))
                 continue
-            taken = x + width + 2
+            taken = x + width + 1
             self._flag(painter, QRectF(x, y - 27, width, 15), cue.kind, shown)
 
     def _flag(self, painter: QPainter, box: QRectF, kind: str, text: str) -> None:

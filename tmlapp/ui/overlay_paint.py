@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from tmlapp.core.cue import Cue, Overlay
 from tmlapp.ui.overlay_layout import Box, Placed, Wanted, place, scale_for
@@ -43,7 +43,7 @@ class OverlayPainter:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         overlay = state.overlay
         if placed.badge:
-            self._badge(painter, placed.badge, overlay.count or 0, state.bump)
+            self._badge(painter, placed.badge, overlay.count or 0, state)
         if placed.banner:
             self._banner(painter, placed.banner, scale, state)
         if placed.caption:
@@ -91,7 +91,8 @@ class OverlayPainter:
         word = tr("START") if overlay.border == "start" else tr("STOP")
         return word, overlay.action, stamp_text(state.t_ns - overlay.border_t_ns)
 
-    def _badge(self, painter: QPainter, box: Box, count: int, bump: float) -> None:
+    def _badge(self, painter: QPainter, box: Box, count: int, state: OverlayState) -> None:
+        bump = state.bump
         grown = 1 + 0.10 * bump
         side = box.w * grown
         # It grows inwards, from its outer corner, so that it stays inside the stage.
@@ -105,7 +106,7 @@ class OverlayPainter:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(glow)
             painter.drawRoundedRect(rect.adjusted(-grow, -grow, grow, grow), radius + grow, radius + grow)
-        dark = QColor(10, 12, 16, 225)
+        dark = QColor(10, 12, 16, 150 if state.presenter else 225)
         painter.setPen(QPen(green, max(2.0, side * 0.022)))
         painter.setBrush(dark)
         painter.drawRoundedRect(rect, radius, radius)
@@ -179,11 +180,10 @@ class OverlayPainter:
 
     def _ground(self, painter: QPainter, box: Box, radius: float) -> QRectF:
         rect = QRectF(box.x, box.y, box.w, box.h)
-        painter.setPen(Qt.PenStyle.NoPen)
+        # A hair line keeps the sign visible where the picture is black.
+        painter.setPen(QPen(QColor(255, 255, 255, 34), 1))
         painter.setBrush(self._theme.overlay)
-        path = QPainterPath()
-        path.addRoundedRect(rect, radius, radius)
-        painter.drawPath(path)
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
         return rect
 
 

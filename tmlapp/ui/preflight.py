@@ -174,6 +174,11 @@ class PreflightPage(QFrame):
         self.hint.setText(tr("This takes a moment."))
         self.changed.emit()
 
+    def show_starting(self) -> None:
+        """While devices, model and recording are opened."""
+        self.title.setText(tr("Starting…"))
+        self.hint.setText(tr("Opening microphone, camera, model and recording."))
+
     def show_checks(self, checks: list[Check], facts: EndpointFacts | None) -> None:
         """Show the result; `facts` says where the endpoint computes, None if that is not known."""
         other = self._facts is None or facts is None or facts.host != self._facts.host

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
+from tmlapp.core.cue import action_of
 from tmlapp.ui.bridge import SessionBridge
 
 if TYPE_CHECKING:
@@ -63,7 +65,11 @@ class Refresher(QObject):
         for happening in bridge.take():
             window.events.add(happening.what)
         snapshot = bridge.session.snapshot()
-        window.stage.show_moment(bridge.session.preview(), snapshot.overlay, snapshot.t_ns, paused=snapshot.paused)
+        overlay = snapshot.overlay
+        if not overlay.action:
+            # Only local models confirm their task; for the others the action is the one that was asked for.
+            overlay = replace(overlay, action=action_of(snapshot.instruction))
+        window.stage.show_moment(bridge.session.preview(), overlay, snapshot.t_ns, paused=snapshot.paused)
 
     def _show_lanes(self) -> None:
         bridge, window = self._bridge, self._window

@@ -70,8 +70,8 @@ def _devices() -> DeviceNames:
     )
 
 
-def _camera_address(camera: Any) -> str:
-    return str(getattr(camera, "address", "") or f"camera:{getattr(camera, 'index', camera)}")
+def _camera_address(camera: dict[str, Any]) -> str:
+    return str(camera.get("uri", ""))
 
 
 def _outputs(recording: Path) -> list[Output]:
@@ -97,11 +97,14 @@ def _trash(path: Path) -> None:
     send2trash(str(path))
 
 
-def _clip() -> Path | None:
+def _clip() -> str | None:
     from tmlapp.config.paths import assets_dir
 
     clips = sorted((assets_dir() / "demo").glob("*.mp4"))
-    return clips[0] if clips else None
+    if not clips:
+        return None
+    sound = clips[0].with_suffix(".wav")
+    return f"{clips[0]},{sound}" if sound.exists() else str(clips[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +118,4 @@ class Services:
     outputs: Callable[[Path], list[Output]] = _outputs
     recover: Callable[[Path], list[Path]] = _recover
     trash: Callable[[Path], None] = _trash
-    clip: Callable[[], Path | None] = field(default=_clip)
+    clip: Callable[[], str | None] = field(default=_clip)

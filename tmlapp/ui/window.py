@@ -113,7 +113,7 @@ class MainWindow(QMainWindow):
         controller.checking.connect(self._on_checking)
         controller.checked.connect(self._on_checked)
         controller.opened.connect(self._on_opened)
-        controller.started.connect(self._update_actions)
+        controller.started.connect(self._on_started)
         controller.moved.connect(lambda _state, _reason: self._update_actions())
         controller.closed.connect(self._on_closed)
         controller.failed.connect(self._on_failed)
@@ -278,8 +278,13 @@ class MainWindow(QMainWindow):
     def _on_opened(self) -> None:
         self.events.clear()
         self.stage.clear()
-        self._show_page(self.stage)
+        self.preflight.show_starting()
         self.header.set_live(True)
+        self.header.rec.set_state("armed", 0, 0)
+        self._update_actions()
+
+    def _on_started(self) -> None:
+        self._show_page(self.stage)
         self.events.set_live(True)
         self.refresher.watch(self.controller.bridge)
         self._update_actions()
@@ -302,10 +307,9 @@ class MainWindow(QMainWindow):
 
     def _on_failed(self, error: AppError) -> None:
         self.banner.show_error(error)
-        if not self.controller.live and self.pages.currentWidget() is self.stage:
-            self.refresher.stop()
+        if not self.controller.live and self.controller.session is None and self.header.name.isReadOnly():
             self._leave_live()
-            self._show_page(self.preflight)
+            self.check()
         self._update_actions()
 
     def _on_outputs(self, outputs: list[Output]) -> None:
@@ -319,6 +323,7 @@ class MainWindow(QMainWindow):
 
     def _leave_live(self) -> None:
         self.header.set_live(False)
+        self.header.rec.set_state("idle", 0, 0)
         self.events.set_live(False)
         if self.actions_["view.presenter"].isChecked():
             self.actions_["view.presenter"].trigger()

@@ -14,7 +14,7 @@ from tmlapp.capture.paced import PacedFeed, TurnContent
 from tmlapp.capture.sound_file import SndfileBlocks, SoundTrack, is_sound_file
 from tmlapp.capture.sound_in_video import ContainerBlocks, holds_only_sound, open_container_sound
 from tmlapp.capture.synthetic import SYNTHETIC_KINDS, SyntheticFeed
-from tmlapp.capture.tracks import Tracks
+from tmlapp.capture.tracks import TIME_GRAIN_NS, Tracks
 from tmlapp.capture.video_file import VideoFile
 from tmlapp.core.clock import Clock
 from tmlapp.core.errors import AppError
@@ -159,7 +159,7 @@ class FileFeed(PacedFeed):
         if self._pictures is not None:
             if self._pictures.expected_ns is None:
                 return None
-            ends.append(self._pictures_ns + self._pictures.expected_ns)
+            ends.append(self._pictures_ns + self._pictures.expected_ns - TIME_GRAIN_NS)
         if self._sound is not None:
             if self._sound.expected_ns is None:
                 return None

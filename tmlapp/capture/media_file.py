@@ -13,6 +13,7 @@ from tmlapp.core.feed import TrackInfo
 from tmlapp.core.media import Picture
 
 _HEAD_BYTES = 1 << 16
+_RIFF_UNKNOWN = 0x7FFFF000
 
 
 class PictureSource(Protocol):
@@ -67,6 +68,14 @@ def head_of(path: Path) -> bytes:
     """The first 64 KiB."""
     with path.open("rb") as file:
         return file.read(_HEAD_BYTES)
+
+
+def riff_is_cut(path: Path) -> bool:
+    """True if `path` is an AVI or WAV whose header promises more bytes than there are."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    stated = int.from_bytes(head[4:], "little")
+    return head[:4] == b"RIFF" and stated < _RIFF_UNKNOWN and stated + 8 > path.stat().st_size
 
 
 def may_hold_sound(path: Path) -> bool:

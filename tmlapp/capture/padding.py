@@ -14,6 +14,7 @@ from tmlapp.core.units import NS_PER_S
 
 NOISE_SIGMA = 2.0
 _TABLE_MARGIN = 1 << 20
+_SAME_STEP = 1e-3
 
 
 class SensorNoise:
@@ -61,7 +62,7 @@ class HeldPictures:
         self._next = source.read()
         if self._next is None:
             raise ValueError("a picture source holds at least one picture")
-        self._before = int(first_ns / self._step_ns)
+        self._before = int(first_ns / self._step_ns + _SAME_STEP)
         self._after = 0
         self._still = self._next[1]
         self.end_ns: int | None = None
@@ -75,7 +76,7 @@ class HeldPictures:
 
     def _one_before(self, limit_ns: int) -> Future[Frame] | None:
         if self._before:
-            t_ns = self._first_ns - round(self._before * self._step_ns)
+            t_ns = max(0, self._first_ns - round(self._before * self._step_ns))
             if t_ns >= limit_ns:
                 return None
             self._before -= 1

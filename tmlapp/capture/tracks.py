@@ -12,7 +12,10 @@ from tmlapp.capture.padding import HeldPictures
 from tmlapp.capture.sound_file import SoundTrack
 from tmlapp.core.event import Notice, SessionEvent
 from tmlapp.core.media import Frame, Pcm
-from tmlapp.core.units import NS_PER_S, TURN_SAMPLES, samples_to_ns
+from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_SAMPLES, samples_to_ns
+
+TIME_GRAIN_NS = NS_PER_MS
+"""Containers round picture times to this; it must not cost a whole micro-turn at the end."""
 
 _TELL_SHORTER_NS = NS_PER_S // 2
 
@@ -80,9 +83,10 @@ class Tracks:
 
     def end_ns(self) -> int | None:
         """Session time at which the longer track ended; None while one still runs."""
-        ends = []
+        ends: list[int | None] = []
         if self._held is not None:
-            ends.append(self._held.end_ns)
+            end_ns = self._held.end_ns
+            ends.append(None if end_ns is None else end_ns - TIME_GRAIN_NS)
         if self._sound is not None:
             ends.append(self._sound_end_ns)
         known = [e for e in ends if e is not None]

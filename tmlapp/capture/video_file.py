@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tmlapp.capture.media_file import check_file, sha256_of
+from tmlapp.capture.media_file import check_file, riff_is_cut, sha256_of
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, Notice, SessionEvent
 from tmlapp.core.feed import TrackInfo
@@ -140,6 +140,9 @@ class VideoFile:
         if self._read and self.expected_ns is not None and end_ns < self.expected_ns - _CUT_TOLERANCE_NS:
             reason = f"{name} ends early: {self._read} of {self._promised} frames could be read."
             self._events.append(Gap(t_ns=end_ns, track="camera", dur_ns=self.expected_ns - end_ns, reason=reason))
+        elif riff_is_cut(self._path):
+            what = f"{name} is shorter than it says: its end is missing."
+            self._events.append(Notice(t_ns=end_ns, level="warning", what=what, fix="Copy the file again."))
         if self._bad_times:
             what = f"{self._bad_times} frames of {name} have no usable time."
             fix = "Convert the file if the order of its frames matters to the millisecond."

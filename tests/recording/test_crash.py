@@ -154,3 +154,17 @@ def test_a_read_only_disk_is_said_to_be_so(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(AppError, match="Read-only file system"):
         recorder(small_disk, []).start()
+
+
+def test_kill_9_while_finishing_leaves_a_part_or_a_verified_recording(tmp_path: Path) -> None:
+    with start_child(tmp_path, turns=60) as child:
+        for line in lines_of(child):
+            if line == "ack 59":
+                break
+        while child.poll() is None and not (tmp_path / "s.mcap.tmp").exists():
+            pass
+        child.kill()
+    for part in find_parts(tmp_path):
+        recover(part)
+    assert verify(tmp_path / "s.mcap").ok
+    assert_turns(Recording.open(tmp_path / "s.mcap"), range(60))

@@ -81,21 +81,20 @@ class PartFile:
         Raises:
             OSError: the disk is full or fails; the file ends with the last flush that succeeded.
         """
-        at = self._flushed
+        data = bytes(self._held)
+        self._held.clear()
+        written = 0
         try:
-            with memoryview(self._held) as held:
-                while at - self._flushed < len(held):
-                    at += os.write(self._fd, held[at - self._flushed :])
+            while written < len(data):
+                written += os.write(self._fd, memoryview(data)[written:])
         except OSError:
             # A disk that cannot even shorten a file has nothing better to tell than the first error.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._flushed)
                 os.lseek(self._fd, self._flushed, os.SEEK_SET)
-            self._held.clear()
             raise
-        self._flushed = at
-        self._crc = zlib.crc32(self._held, self._crc)
-        self._held.clear()
+        self._flushed += len(data)
+        self._crc = zlib.crc32(data, self._crc)
 
     def take_crc(self) -> int:
         """CRC-32 of everything flushed since the last call."""

@@ -6,9 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 profile=${1:-dev}
 case "$profile" in
-  run) lists=(run) extras=media ;;
-  dev) lists=(run dev) extras=media,dev ;;
-  train) lists=(run dev) extras=media,dev,train ;;
+  run) lists=(run) extras=media enough=(run dev train) ;;
+  dev) lists=(run dev) extras=media,dev enough=(dev train) ;;
+  train) lists=(run dev) extras=media,dev,train enough=(train) ;;
   *) echo "usage: $0 run|dev|train" >&2; exit 2 ;;
 esac
 venv=.venv
@@ -107,14 +107,19 @@ make_venv() {
 
 setup_python() {
   make_venv
-  local want stamp=$venv/.setup-$profile
+  local want other
   want=$({ pwd; cat pyproject.toml packaging/scripts/setup.sh; } | sha256sum | cut -d' ' -f1)
-  if [[ -f $stamp && $(<"$stamp") == "$want" ]]; then say "Python packages: up to date"; return; fi
+  for other in "${enough[@]}"; do
+    if [[ -f $venv/.setup-$other && $(<"$venv/.setup-$other") == "$want" ]]; then
+      say "Python packages: up to date"
+      return
+    fi
+  done
   say "Python packages: installing tmlapp[$extras] into $venv (about 1 GB the first time)"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --progress-bar off --editable ".[$extras]" ||
     die "pip could not install the Python packages." "Its own message stands above." "Check the network and run this again."
   "$venv/bin/python" -m pip check --disable-pip-version-check >/dev/null || "$venv/bin/python" -m pip check
-  echo "$want" >"$stamp"
+  echo "$want" >"$venv/.setup-$profile"
 }
 
 setup_system

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -159,23 +159,31 @@ def test_only_one_onnxruntime_is_asked_for_on_any_machine() -> None:
         assert sum(bool(w.marker and w.marker.evaluate(here)) for w in wanted) == 1, (platform, machine)
 
 
-def test_set_up_without_apt_names_the_missing_libraries_and_the_way_out(tmp_path: Path) -> None:
+def bare_machine(tmp_path: Path, sonames: list[str], commands: list[str]) -> dict[str, str]:
+    """Make a machine of which set-up sees these libraries and commands only; return its environment."""
     shutil.copytree(ROOT / "packaging", tmp_path / "packaging")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     tools = tmp_path / "bin"
     tools.mkdir()
-    for tool in ("bash", "env", "dirname", "cat", "grep", "uname", "id", "true"):
+    for tool in ("bash", "env", "dirname", "cat", "cut", "grep", "uname", "id", "sha256sum"):
         found = shutil.which(tool)
         assert found is not None
         (tools / tool).symlink_to(found)
-    (tools / "ldconfig").write_text("#!/bin/sh\necho '	libGL.so.1 (libc6,x86-64) => /lib/libGL.so.1'\n")
-    (tools / "ldconfig").chmod(0o755)
-    done = subprocess.run(
-        ["bash", "packaging/scripts/setup.sh", "run"],
-        cwd=tmp_path,
-        env={"PATH": str(tools), "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
+    listed = "\n".join(f"\t{name} (libc6,x86-64) => /lib/{name}" for name in sonames)
+    for name, text in [("ldconfig", f"#!/bin/sh\ncat <<END\n{listed}\nEND\n"), *((c, "#!/bin/sh\n") for c in commands)]:
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    return {"PATH": str(tools), "HOME": str(tmp_path)}
+
+
+def set_up(tmp_path: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `setup.sh run` there."""
+    command = ["bash", "packaging/scripts/setup.sh", "run"]
+    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+
+def test_set_up_without_apt_names_the_missing_libraries_and_the_way_out(tmp_path: Path) -> None:
+    done = set_up(tmp_path, bare_machine(tmp_path, ["libGL.so.1"], []))
     assert done.returncode == 1
     assert "libportaudio2" in done.stderr
     assert "libgl1" not in done.stderr
@@ -183,18 +191,29 @@ def test_set_up_without_apt_names_the_missing_libraries_and_the_way_out(tmp_path
     assert not (tmp_path / ".venv").exists()
 
 
-def test_set_up_that_is_done_changes_nothing(tmp_path: Path) -> None:
-    stamp = ROOT / ".venv" / ".setup-dev"
-    if not stamp.exists():
-        pytest.skip("this environment was not made by make setup")
-    before = stamp.stat().st_mtime_ns
-    environment = {**os.environ, "PIP_INDEX_URL": "file:///nowhere", "PIP_NO_INDEX": "1"}
-    done = subprocess.run(
-        ["bash", "packaging/scripts/setup.sh", "dev"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+def everything_needed() -> tuple[list[str], list[str]]:
+    """Libraries and commands that `setup.sh run` looks for."""
+    listed = (ROOT / "packaging/system/run.txt").read_text("utf-8")
+    return re.findall(r"lib:(\S+)$", listed, re.MULTILINE), re.findall(r" cmd:(\S+)$", listed, re.MULTILINE)
+
+
+def test_set_up_without_a_python_that_fits_says_which_ones_do(tmp_path: Path) -> None:
+    done = set_up(tmp_path, bare_machine(tmp_path, *everything_needed()))
+    assert done.returncode == 1
+    assert "System libraries: all here" in done.stdout
+    assert "why: tmlapp needs Python 3.11, 3.12 or 3.13." in done.stderr
+
+
+def test_set_up_that_is_done_runs_no_pip(tmp_path: Path) -> None:
+    environment = bare_machine(tmp_path, *everything_needed())
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    content = (tmp_path / "pyproject.toml").read_bytes() + (tmp_path / "packaging/scripts/setup.sh").read_bytes()
+    stamp = hashlib.sha256(f"{tmp_path}\n".encode() + content).hexdigest()
+    (tmp_path / ".venv/.setup-dev").write_text(f"{stamp}\n")
+    done = set_up(tmp_path, environment)
     assert done.returncode == 0, done.stderr
     assert "Python packages: up to date" in done.stdout
-    assert stamp.stat().st_mtime_ns == before
 
 
 def test_the_coverage_check_names_lines_branches_and_patterns_that_match_nothing(

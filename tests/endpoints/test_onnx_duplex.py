@@ -493,7 +493,7 @@ def test_a_state_with_other_tensors_is_refused(endpoint: OnnxEndpoint, tmp_path:
     with np.load(tmp_path / "s.npz") as file:
         arrays = dict(file)
     arrays["next.count"] = np.zeros((2, 2), np.float32)
-    np.savez(tmp_path / "s.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(tmp_path / "s.npz", **arrays)
     with pytest.raises(OnnxContractError, match="does not hold the states"):
         endpoint.open(setup_for(options={"state": str(tmp_path / "s.npz")}), Heard())
 

@@ -40,15 +40,21 @@ def used_paths(manifest: Manifest) -> dict[str, str]:
     return used
 
 
-def check_inside(manifest: Manifest, name: str) -> None:
-    """Raises E_PATH unless `name` is a relative path that stays in the model's folder."""
+def check_inside(manifest: Manifest, *names: str) -> None:
+    """Raises E_PATH unless every one of `names` is a relative path that stays in the model's folder."""
+    root = manifest.folder.resolve()
+    for name in names:
+        _check_inside(manifest, root, name)
+
+
+def _check_inside(manifest: Manifest, root: Path, name: str) -> None:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     problem = ""
     if posix.is_absolute() or windows.drive or windows.root:
         problem = "is an absolute path"
     elif ".." in posix.parts or ".." in windows.parts:
         problem = "holds .."
-    elif not (manifest.folder / name).resolve().is_relative_to(manifest.folder.resolve()):
+    elif not (root / name).resolve().is_relative_to(root):
         problem = "is a link that leaves the folder"
     if problem:
         raise OnnxContractError("E_PATH", f"manifest.json: the path {name!r} {problem}.", manifest.path)
@@ -57,8 +63,7 @@ def check_inside(manifest: Manifest, name: str) -> None:
 def check_files(manifest: Manifest) -> None:
     """Raises E_PATH, E_FILE_MISSING, E_FILE_HASH or E_FILE_UNLISTED."""
     used = used_paths(manifest)
-    for name in (*manifest.files, *used):
-        check_inside(manifest, name)
+    check_inside(manifest, *{**manifest.files, **used})
     for name, (sha256, size) in manifest.files.items():
         path = manifest.folder / name
         if not path.is_file():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +14,9 @@ from tmlapp.config.settings import PRESETS
 from tmlapp.core.numbers import numbers_in
 from tmlapp.endpoints.onnx_errors import OnnxContractError
 from tmlapp.endpoints.onnx_manifest import Manifest, TaskRule
+from tmlapp.endpoints.onnx_rules import RuleError, RulePattern, RuleTimeoutError
 
 MAX_CHARACTERS = 400
-MAX_MATCH_NS = 50_000_000
-_MAX_OPEN_REPEATS = 3
-_MAX_CHOICES = 1_000_000
-_MANY = 8
 _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}", re.ASCII | re.IGNORECASE)
 
 
@@ -56,18 +51,13 @@ def normalise(instruction: str) -> str:
 class TaskReader:
     """Matches instructions against the rules of one manifest. Rules are compiled and judged when it is made.
 
-    Python's `re` can be neither timed out nor interrupted and holds the interpreter lock while it searches, so the
-    limit of 50 ms is kept by construction: a rule whose search could take exponential time is refused when the model
-    is loaded, and instructions are limited to 400 characters. What takes longer all the same is an error.
-
     Raises:
         OnnxContractError: E_TASK_RULE.
     """
 
-    def __init__(self, manifest: Manifest, *, timer: Callable[[], int] = time.perf_counter_ns) -> None:
+    def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._task = manifest.task
-        self._timer = timer
         self._rules = [(self._compiled(i, rule), rule) for i, rule in enumerate(manifest.task.rules)]
         if self._task.default is not None and self._task.default >= max(1, len(self._task.options)):
             raise self._bad("task.default", f"{self._task.default} is not the index of an option")
@@ -92,9 +82,9 @@ class TaskReader:
                 self._manifest.folder,
             )
         for number, (pattern, rule) in enumerate(self._rules):
-            match = self._search(number, pattern, text)
-            if match is not None:
-                return self._matched(instruction, rule, match)
+            groups = self._search(number, pattern, text)
+            if groups is not None:
+                return self._matched(instruction, rule, groups)
         if self._task.default is not None:
             return self._option(instruction, self._task.default)
         raise OnnxContractError(
@@ -112,15 +102,14 @@ class TaskReader:
         known = [p for p in presets if any(pattern.search(normalise(p)) for pattern, _ in self._rules)]
         return known or [name.replace("_", " ") for name in self._task.options if name != "none"]
 
-    def _search(self, number: int, pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-        start_ns = self._timer()
-        match = pattern.search(text)
-        if self._timer() - start_ns > MAX_MATCH_NS:
-            raise self._bad(f"task.rules[{number}].match", "took more than 50 ms")
-        return match
+    def _search(self, number: int, pattern: RulePattern, text: str) -> dict[str, str] | None:
+        try:
+            return pattern.search(text)
+        except RuleTimeoutError as error:
+            raise self._bad(f"task.rules[{number}].match", "took more than 50 ms") from error
 
-    def _matched(self, instruction: str, rule: TaskRule, match: re.Match[str]) -> Task:
-        groups = {name: cleaned(text) for name, text in match.groupdict().items() if text}
+    def _matched(self, instruction: str, rule: TaskRule, found: Mapping[str, str]) -> Task:
+        groups = {name: cleaned(text) for name, text in found.items()}
         params = {name: _number(groups.get(rule.params.get(name, ""), "")) for name in self._task.params}
         return self._option(instruction, rule.option, params, {k: v for k, v in groups.items() if v})
 
@@ -159,21 +148,18 @@ class TaskReader:
         value[0, : len(raw)] = np.frombuffer(raw, dtype=np.uint8).astype(np.int32) + 1
         return value
 
-    def _compiled(self, number: int, rule: TaskRule) -> re.Pattern[str]:
+    def _compiled(self, number: int, rule: TaskRule) -> RulePattern:
         key = f"task.rules[{number}]"
         try:
-            pattern = re.compile(rule.match, re.ASCII)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise self._bad(f"{key}.match", f"is not a regular expression: {error}") from error
-        why = risk(rule.match)
-        if why:
-            raise self._bad(f"{key}.match", why)
+            pattern = RulePattern(rule.match)
+        except RuleError as error:
+            raise self._bad(f"{key}.match", str(error)) from error
         if not 0 <= rule.option < len(self._task.options):
             raise self._bad(f"{key}.option", f"{rule.option} is not the index of an option")
         for param, group in rule.params.items():
             if param not in self._task.params:
                 raise self._bad(f"{key}.params", f"{param!r} is not in task.params")
-            if group not in pattern.groupindex:
+            if group not in pattern.groups:
                 raise self._bad(f"{key}.params", f"there is no group named {group!r} in match")
         return pattern
 
@@ -203,49 +189,3 @@ def fill(text: str, groups: Mapping[str, str]) -> str | None:
 def placeholders(text: str) -> list[str]:
     """Names of the placeholders in `text`."""
     return _PLACEHOLDER.findall(text)
-
-
-def risk(match: str) -> str:
-    """Why a search for `match` might take very long, or an empty string.
-
-    A bound over the parsed expression: no choice inside something that repeats, at most three open repeats one
-    after the other, and a bounded number of alternatives.
-    """
-    # The parser is not public, but no other way tells what `re` itself understands.
-    parser: Any = importlib.import_module("re._parser")
-    tree = parser.parse(match, re.ASCII)
-    open_repeats, choices, nested = _cost(tree, inside=False)
-    if nested:
-        return "has a choice inside a repeat, whose search may never end"
-    if open_repeats > _MAX_OPEN_REPEATS:
-        return f"has {open_repeats} open repeats, at most {_MAX_OPEN_REPEATS} are searched in time"
-    if choices > _MAX_CHOICES:
-        return "has too many alternatives"
-    return ""
-
-
-def _cost(tree: Any, *, inside: bool) -> tuple[int, int, bool]:
-    """(open repeats in a row, product of finite choices, whether a choice stands inside a repeat)."""
-    repeats, choices, nested = 0, 1, False
-    for operator, argument in tree:
-        name = str(operator)
-        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            least, most, body = argument
-            free = least != most
-            inner = _cost(body, inside=inside or int(most) > 1)
-            many = free and int(most) > _MANY
-            repeats += int(many) + inner[0]
-            choices *= (1 if many or not free else int(most) - int(least) + 1) * inner[1]
-            nested |= inner[2] or (inside and free)
-        elif name == "BRANCH":
-            parts = [_cost(branch, inside=inside) for branch in argument[1]]
-            repeats += max(p[0] for p in parts)
-            choices *= sum(p[1] for p in parts)
-            nested |= inside or any(p[2] for p in parts)
-        elif name in ("SUBPATTERN", "ATOMIC_GROUP", "ASSERT", "ASSERT_NOT"):
-            body = argument if name == "ATOMIC_GROUP" else argument[-1]
-            inner = _cost(body, inside=inside)
-            repeats, choices, nested = repeats + inner[0], choices * inner[1], nested or inner[2]
-        elif name == "GROUPREF_EXISTS":
-            nested = True
-    return repeats, choices, nested

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import onnxruntime
 
 from tests.perf.figure import Effort, Figure, at_least, at_most, percentile
@@ -99,8 +101,6 @@ def _bare_steps(count: int) -> list[float]:
         providers=["CPUExecutionProvider"],
     )
     kinds = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int64)": "int64", "tensor(int32)": "int32"}
-    import numpy as np
-
     feeds = {i.name: np.zeros(i.shape, kinds[i.type]) for i in session.get_inputs()}
     times: list[float] = []
     for _ in range(count):
@@ -112,16 +112,23 @@ def _bare_steps(count: int) -> list[float]:
 
 def fast_run(effort: Effort) -> Iterable[Figure]:
     """`tmlapp run --clock fast` on a 480p file, whole process, recording finalized and verified."""
-    import tempfile
-
     runs = round(effort.seconds(5, 2))
+    arguments = [
+        "--source",
+        f"{clip()},none",
+        "--instruction",
+        INSTRUCTION,
+        "--endpoint",
+        "onnx:tiny",
+        "--clock",
+        "fast",
+    ]
     factors: list[float] = []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             begin = time.perf_counter()
             done = subprocess.run(
-                [sys.executable, "-m", "tmlapp", "run", "--source", f"{clip()},none", "--instruction", INSTRUCTION]
-                + ["--endpoint", "onnx:tiny", "--clock", "fast", "--out", folder, "--json"],
+                [sys.executable, "-m", "tmlapp", "run", *arguments, "--out", folder, "--json"],
                 capture_output=True,
                 text=True,
                 check=True,

@@ -51,8 +51,16 @@ def run_window(argv: Sequence[str], plan: SessionPlan | None = None) -> int:
 
     app.setQuitOnLastWindowClosed(False)
     window = MainWindow(settings, loop, plan=plan)
+    window.gone.connect(loop.stop)
     window.show()
     window.check()
     with loop:
         loop.run_forever()
+        loop.run_until_complete(drained(loop))
     return 0
+
+
+async def drained(loop: asyncio.AbstractEventLoop) -> None:
+    """Wait for what was cancelled when the window closed."""
+    others = [t for t in asyncio.all_tasks(loop) if t is not asyncio.current_task(loop)]
+    await asyncio.gather(*others, return_exceptions=True)

@@ -76,6 +76,7 @@ class SessionBridge(QObject):
         self.history = History()
         self._happenings: deque[Happening] = deque()
         self._ringing = False
+        self._let_go = False
         self._last_ns = 0
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -103,11 +104,12 @@ class SessionBridge(QObject):
         self._ring()
 
     def on_state(self, state: str, reason: str) -> None:
-        self.state_changed.emit(state, reason)
+        if not self._let_go:
+            self.state_changed.emit(state, reason)
 
     def _ring(self) -> None:
         # One queued call is enough until the window has answered it.
-        if not self._ringing:
+        if not self._ringing and not self._let_go:
             self._ringing = True
             self._rung.emit()
 
@@ -122,8 +124,8 @@ class SessionBridge(QObject):
 
     def close(self) -> None:
         """Let go of the window: nothing is delivered any more."""
+        self._let_go = True
         self._later.stop()
-        self.blockSignals(True)
 
     @Slot()
     def _on_rung(self) -> None:

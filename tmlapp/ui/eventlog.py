@@ -153,4 +153,5 @@ def _state(event: StateChanged) -> Row | None:
     text = texts.get(event.state)
     if text is None:
         return None
-    return Row(event.t_ns, "session", f"{text}: {event.reason}" if event.reason else text)
+    reason = event.reason if event.state == "closed" else ""
+    return Row(event.t_ns, "session", f"{text}: {reason}" if reason else text)

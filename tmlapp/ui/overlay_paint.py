@@ -15,6 +15,10 @@ from tmlapp.ui.theme import Theme, font
 _BADGE = 132.0
 _GIANT = 0.46
 
+# On the picture, which is neither light nor dark, the signs look the same in both schemes.
+_GOOD, _ACT, _REMIND, _VOICE = QColor("#39d98a"), QColor("#ff5c5c"), QColor("#b18cff"), QColor("#c8a2ff")
+_WHITE = QColor("#ffffff")
+
 
 @dataclass(frozen=True, slots=True)
 class OverlayState:
@@ -98,7 +102,7 @@ class OverlayPainter:
         # It grows inwards, from its outer corner, so that it stays inside the stage.
         rect = QRectF(box.right - side, box.y, side, side)
         radius = side * 0.27
-        green = self._theme.good
+        green = _GOOD
         for spread, alpha in ((9, 10), (6, 18), (3, 30)):
             glow = QColor(green)
             glow.setAlpha(round(alpha * (1 + 1.5 * bump)))
@@ -128,11 +132,11 @@ class OverlayPainter:
         word_w = QFontMetricsF(bold).horizontalAdvance(word) + 18 * scale
         tag = QRectF(rect.x() + 12 * scale, rect.y() + 10 * scale, word_w, rect.height() - 20 * scale)
         started = state.overlay.border == "start"
-        painter.setBrush(self._theme.good if started else self._theme.act)
+        painter.setBrush(_GOOD if started else _ACT)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.drawRoundedRect(tag, 5 * scale, 5 * scale)
         painter.setFont(bold)
-        painter.setPen(QColor("#06140d") if started and self._theme.dark else self._theme.on_accent)
+        painter.setPen(QColor("#06140d") if started else _WHITE)
         painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, word)
         x = tag.right() + 10 * scale
         elapsed_w = QFontMetricsF(font(14 * scale)).horizontalAdvance(elapsed)
@@ -159,7 +163,7 @@ class OverlayPainter:
     def _speaking(self, painter: QPainter, box: Box, scale: float) -> None:
         rect = self._ground(painter, box, box.h / 2)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor("#c8a2ff"))
+        painter.setBrush(_VOICE)
         center = QPointF(rect.x() + 16 * scale, rect.center().y())
         painter.drawEllipse(center, 4.5 * scale, 4.5 * scale)
         painter.setFont(_bold(13 * scale))
@@ -169,7 +173,7 @@ class OverlayPainter:
     def _toast(self, painter: QPainter, box: Box, scale: float, cue: Cue) -> None:
         rect = self._ground(painter, box, 6 * scale)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.remind)
+        painter.setBrush(_REMIND)
         painter.drawRoundedRect(QRectF(rect.x(), rect.y(), 4 * scale, rect.height()), 2 * scale, 2 * scale)
         face = font(14 * scale)
         painter.setFont(face)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, QUrl
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from tmlapp.config.settings import Settings, save_settings
 from tmlapp.core.errors import AppError
@@ -22,6 +23,7 @@ from tmlapp.ui.eventpanel import EventPanel
 from tmlapp.ui.header import Header
 from tmlapp.ui.lanes import Lanes
 from tmlapp.ui.preflight import PreflightPage
+from tmlapp.ui.prompts import ask_close, ask_trash
 from tmlapp.ui.rail import Rail
 from tmlapp.ui.refresh import Refresher
 from tmlapp.ui.result import ResultPage
@@ -39,7 +41,13 @@ if TYPE_CHECKING:
 
 
 class MainWindow(QMainWindow):
-    """One window, one session at a time."""
+    """One window, one session at a time.
+
+    Signals:
+        gone: it was closed for good.
+    """
+
+    gone = Signal()
 
     def __init__(
         self,
@@ -232,16 +240,8 @@ class MainWindow(QMainWindow):
         recording = self.result.recording
         if recording is None or self.controller.live:
             return
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setWindowTitle(tr("Move to trash"))
-        box.setText(tr("Move {name} to the trash?").format(name=recording.name))
-        box.setInformativeText(tr("It can be restored from the trash."))
-        yes = box.addButton(tr("Move to trash"), QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton(tr("Keep"), QMessageBox.ButtonRole.RejectRole)
-        yes.clicked.connect(lambda: self.controller.trash(recording, self.result.show_trashed))
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        trashed = partial(self.controller.trash, recording, self.result.show_trashed)
+        ask_trash(self, recording.name, trashed)
 
     def open_settings(self, focus: str = "") -> None:
         dialog = SettingsDialog(self.controller.settings, self.theme, self)
@@ -415,28 +415,12 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         if self.controller.live:
             event.ignore()
-            self._ask_close()
+            ask_close(self, self._stop_and_close)
             return
         self.refresher.stop()
         self.controller.shutdown()
         event.accept()
-        # The loop of the application ends when its last window is gone.
-        QTimer.singleShot(0, QApplication.quit)
-
-    def _ask_close(self) -> None:
-        box = QMessageBox(self)
-        box.setObjectName("close-guard")
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setWindowTitle(tr("Still recording"))
-        box.setText(tr("The session is still recording."))
-        box.setInformativeText(tr("Stop it and close the window? Everything so far is kept."))
-        stop = box.addButton(tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
-        keep = box.addButton(tr("Keep recording"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        stop.clicked.connect(self._stop_and_close)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        self.gone.emit()
 
     def _stop_and_close(self) -> None:
         self._close_when_done = True

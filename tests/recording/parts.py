@@ -86,6 +86,7 @@ REST: list[Event] = [
     Interrupted(seq=90, t_rx_ns=TURN_NS),
     EndpointError(seq=91, t_rx_ns=TURN_NS, kind="server", code="E1", message="It broke.", fatal=False),
     Gap(t_ns=TURN_NS, track="mic", dur_ns=1_000_000, reason="The microphone was unplugged.", kind="unplugged"),
+    Gap(t_ns=TURN_NS, track="model", dur_ns=1_000_000, reason="The model was late.", kind="stalled"),
     Marker(t_ns=3, label="note", note="nice"),
     Health(t_ns=TURN_NS, turns=5, dropped_samples=16, dropped_frames=2, xruns=1, drift_ppm=3.5),
     Notice(t_ns=4, level="error", what="It is red."),

@@ -64,7 +64,7 @@ def test_events_come_back_in_order_with_their_sound(recording: Recording) -> Non
 def test_events_of_chosen_types_come_alone(recording: Recording) -> None:
     assert {type(e) for e in recording.events((Gap, Health, Marker))} == {Gap, Health, Marker}
     assert [type(e) for e in recording.events((UnitDone,))] == [UnitDone] * 5
-    assert len(list(recording.events((SessionEvent,)))) == 6
+    assert len(list(recording.events((SessionEvent,)))) == 7
     assert len(list(recording.events((AudioOut,)))) == 5
 
 
@@ -265,6 +265,22 @@ def replaced(topic: str, sequence: int, data: bytes) -> object:
 )
 def test_what_does_not_fit_together_is_named(tmp_path: Path, change: object, problem: str) -> None:
     assert any(problem in p for p in rewritten(tmp_path, change))
+
+
+@pytest.mark.parametrize(
+    ("topic", "sequence", "why"),
+    [
+        ("/mic", 1, "The sound of micro-turn 1 is missing"), ("/camera", 3, "Frame 3 is missing"),
+        ("/model/audio", 3, "The sound of output 3 is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_without_being_declared_is_an_error_and_no_silence(
+    tmp_path: Path, topic: str, sequence: int, why: str
+) -> None:
+    rewritten(tmp_path, without(topic, sequence))
+    recording = Recording.open(tmp_path / "changed.mcap")
+    with pytest.raises(AppError, match=why):
+        _ = list(recording.turns()), list(recording.events())
 
 
 def test_a_checksum_that_is_wrong_is_named(tmp_path: Path) -> None:

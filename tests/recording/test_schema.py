@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tmlapp.recording.schema import (
     decode_picture,
     decode_sound,
     json_schema,
+    members_of,
 )
 
 pytestmark = pytest.mark.unit
@@ -99,6 +101,11 @@ def test_json_schemas_have_one_type_per_member(topic: Any) -> None:
     assert schema["type"] == "object"
     assert schema["properties"]
     assert unsupported(schema) == []
+
+
+def test_a_member_with_two_types_is_left_undescribed() -> None:
+    first, second = (make_dataclass("D", [("a", "int"), ("b", kind)]) for kind in ("int", "str"))
+    assert members_of(first, second) == {"a": {"type": "integer"}}
 
 
 def test_times_in_messages_are_session_time_described_in_the_schema(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_session_is_summed_up(tmp_path: Path) -> None:
     health = summary["health"]
     assert (health["dropped_samples"], health["dropped_frames"], health["xruns"]) == (16, 2, 1)
     assert health["drift_ppm"] == 1.5
-    assert [g["kind"] for g in health["gaps"]] == ["unplugged"]
+    assert [g["kind"] for g in health["gaps"]] == ["unplugged", "stalled"]
     assert [e["what"] for e in health["errors"]] == ["It broke.", "It is red."]
 
 

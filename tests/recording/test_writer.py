@@ -166,6 +166,26 @@ def test_more_than_fits_is_a_failure_told_once_and_never_a_wait(
     assert_turns(recording, range(recording.n_turns))
 
 
+def test_a_second_failure_is_not_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[AppError] = []
+    writer = Recorder(
+        tmp_path, "s", make_info(), clock=MonotonicClock(), on_failure=failures.append, max_pending_bytes=40_000
+    )
+    writer.start()
+    go_on = threading.Event()
+
+    def break_down(self: PartFile) -> None:
+        go_on.wait()
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(PartFile, "flush", break_down)
+    for index in range(20):
+        put(writer, make_turn(index))
+    go_on.set()
+    assert Recording.open(writer.close()).n_turns == 0
+    assert [e.what for e in failures] == ["The recording s.mcap.part cannot keep up."]
+
+
 def test_an_io_error_cuts_the_file_back_to_the_last_good_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failures: list[AppError] = []
     told = threading.Event()

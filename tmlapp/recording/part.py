@@ -66,10 +66,6 @@ class PartFile:
         self._held += data
         return len(data)
 
-    def tell(self) -> int:
-        """Bytes flushed and held."""
-        return self._flushed + len(self._held)
-
     @property
     def flushed(self) -> int:
         """Bytes that survive the death of this process."""

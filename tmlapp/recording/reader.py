@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tmlapp.core.cue import Cue
+from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     EVENT_TYPES,
     AudioOut,
@@ -207,11 +208,17 @@ def _object(message: Found) -> dict[str, Any]:
     return value
 
 
+def _there(message: Found | None, what: str) -> Found:
+    if message is None:
+        raise AppError("The recording is damaged.", f"{what} is missing.".capitalize(), "Run `tmlapp recover` on it.")
+    return message
+
+
 def _turn(record: dict[str, Any], sound: Found | None, camera: _Ahead) -> MicroTurn:
-    if sound is None:
+    if record.get("lost_sound"):
         pcm: Pcm = np.zeros(TURN_SAMPLES, np.int16)
     else:
-        pcm = samples_of(decode_sound(sound.data).pcm16)
+        pcm = samples_of(decode_sound(_there(sound, f"the sound of micro-turn {record['index']}").data).pcm16)
     return MicroTurn(
         record["index"],
         pcm,
@@ -230,10 +237,8 @@ def _control(value: dict[str, Any]) -> Control:
 
 def _frames(record: dict[str, Any], camera: _Ahead) -> Iterator[Frame]:
     for frame in record["frames"]:
-        message = camera.at(frame["seq"])
-        if message is not None:
-            jpeg = decode_picture(message.data).jpeg
-            yield Frame(frame["t_ns"], jpeg, frame["width"], frame["height"], frame["repeated"])
+        jpeg = decode_picture(_there(camera.at(frame["seq"]), f"frame {frame['seq']}").data).jpeg
+        yield Frame(frame["t_ns"], jpeg, frame["width"], frame["height"], frame["repeated"])
 
 
 def _event(value: dict[str, Any], sound: _Ahead) -> Event:
@@ -241,9 +246,12 @@ def _event(value: dict[str, Any], sound: _Ahead) -> Event:
     event = from_json(value)
     if reference is None or not isinstance(event, AudioOut):
         return event
-    message = None if reference.get("lost") else sound.at(reference["seq"])
-    # Lost sound comes back as silence of the same length, so that nothing behind it moves.
-    pcm16 = bytes(2 * reference["samples"]) if message is None else decode_sound(message.data).pcm16
+    if reference.get("lost"):
+        # Lost sound comes back as silence of the same length, so that nothing behind it moves.
+        pcm16 = bytes(2 * reference["samples"])
+    else:
+        message = _there(sound.at(reference["seq"]), f"the sound of output {reference['seq']}")
+        pcm16 = decode_sound(message.data).pcm16
     members = {name: getattr(event, name) for name in event.__dataclass_fields__}
     return AudioOut(**members | {"pcm16": pcm16})
 

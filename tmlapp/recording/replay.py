@@ -160,7 +160,7 @@ class RecordedFeed:
             gaps = self._gaps()
             for turn in self._recording.turns():
                 if not self._await_room() or not self._await_due(turn.end_ns):
-                    return
+                    break
                 self._offer(turn, gaps.get(turn.index, ()))
                 wake()
         except AppError as error:

@@ -233,8 +233,11 @@ _TIME = {"type": "integer", "description": "session time, ns"}
 _OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
 
 
-def _properties(*types: type[Any]) -> dict[str, Any]:
-    # Only members with one JSON type in every class are described: viewers refuse unions.
+def members_of(*types: type[Any]) -> dict[str, Any]:
+    """JSON schema of the members of these dataclasses that have one and the same simple type in all of them.
+
+    Viewers refuse unions, so a member that is something else here and there is left out.
+    """
     found: dict[str, Any] = {}
     for cls in types:
         for member in fields(cls):
@@ -273,12 +276,12 @@ def json_schema(schema: str) -> bytes:
         "tmlapp.Setup": {n: {"type": "string"} for n in ("session_id", "name", "created_utc", "instruction", "clock")}
         | {"endpoint": {"type": "string"}, "feed": _OBJECT, "versions": _OBJECT, "options": _OBJECT},
         "tmlapp.Turn": _turn_properties(),
-        "tmlapp.Output": of_type | _properties(*endpoint_types) | {"audio": audio},
-        "tmlapp.Session": of_type | _properties(*session_types),
-        "tmlapp.Cue": _properties(Cue) | {"kind": {"type": "string"}},
-        "tmlapp.Marker": of_type | _properties(Marker),
-        "tmlapp.Health": of_type | _properties(Health),
-        "tmlapp.Gap": of_type | _properties(Gap),
+        "tmlapp.Output": of_type | members_of(*endpoint_types) | {"audio": audio},
+        "tmlapp.Session": of_type | members_of(*session_types),
+        "tmlapp.Cue": members_of(Cue) | {"kind": {"type": "string"}},
+        "tmlapp.Marker": of_type | members_of(Marker),
+        "tmlapp.Health": of_type | members_of(Health),
+        "tmlapp.Gap": of_type | members_of(Gap),
         "tmlapp.Checkpoint": counters | {"counts": _OBJECT},
     }
     described = {"title": schema, "type": "object", "properties": properties[schema]}

@@ -24,12 +24,12 @@ FAILED = 1
 
 def out() -> Console:
     """Results for a person."""
-    return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=True)
 
 
 def err() -> Console:
     """Progress, warnings and errors."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def emit(value: Any) -> None:
@@ -54,9 +54,9 @@ def reported(as_json: bool) -> Iterator[None]:
 def show_error(error: AppError) -> None:
     """The three sentences, without a traceback."""
     console = err()
-    console.print(f"[bold red]{_plain(error.what)}[/]", soft_wrap=True)
-    console.print(f"  Why: {_plain(error.why)}", soft_wrap=True)
-    console.print(f"  Fix: {_plain(error.fix)}", soft_wrap=True)
+    console.print(f"[bold red]{_plain(error.what)}[/]")
+    console.print(f"  Why: {_plain(error.why)}")
+    console.print(f"  Fix: {_plain(error.fix)}")
 
 
 def _plain(text: str) -> str:

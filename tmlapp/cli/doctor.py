@@ -53,9 +53,9 @@ def command(
     else:
         for finding in findings:
             sign = {True: "ok     ", False: "MISSING", None: "absent "}[finding.ok]
-            out().print(f"{sign} {finding.name:12} {finding.detail}", markup=False, soft_wrap=True)
+            out().print(f"{sign} {finding.name:12} {finding.detail}", markup=False)
             if finding.fix:
-                out().print(f"{'':21}{finding.fix}", markup=False, soft_wrap=True)
+                out().print(f"{'':21}{finding.fix}", markup=False)
     if any(f.ok is False for f in findings):
         raise typer.Exit(FAILED)
 

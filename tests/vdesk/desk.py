@@ -26,6 +26,8 @@ pcm.vd_eight { type pulse device eight hint { show on description "virtual 8-cha
 pcm.vd_speaker { type pulse device speaker hint { show on description "virtual loudspeaker" } }
 """
 _PR_SET_PDEATHSIG = 1
+# ALSA's order. Any other one makes PulseAudio mix the channels anew, and samples are no longer exact.
+_EIGHT = "front-left,front-right,rear-left,rear-right,front-center,lfe,side-left,side-right"
 
 
 def missing_tools() -> list[str]:
@@ -82,7 +84,7 @@ class VirtualDesk:
             "module-null-sink sink_name=speaker rate=48000 channels=2",
             "module-null-sink sink_name=mic_in rate=48000 channels=1",
             "module-remap-source source_name=mic master=mic_in.monitor",
-            "module-null-sink sink_name=eight_in rate=96000 channels=8",
+            f"module-null-sink sink_name=eight_in rate=96000 channels=8 channel_map={_EIGHT}",
             "module-remap-source source_name=eight master=eight_in.monitor",
         )
         command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
@@ -91,7 +93,11 @@ class VirtualDesk:
         self._await_server()
         self.pactl("set-default-sink", "speaker")
         self.pactl("set-default-source", "mic")
-        listeners = [self._listener(sink) for sink in ("speaker", "mic_in")]
+        self.wake("speaker", "mic_in")
+
+    def wake(self, *sinks: str) -> None:
+        """Keep these sinks awake from now on; returns when they run."""
+        listeners = [self._listener(sink) for sink in sinks]
         for listener in listeners:
             self._keep_alive += [listener, self._drain(listener)]
 
@@ -152,7 +158,8 @@ class VirtualDesk:
 
     def play(self, wav: Path, sink: str = "mic_in") -> subprocess.Popen[bytes]:
         """Play a file into the microphone (or another sink); the caller waits for it or terminates it."""
-        return self._spawn(["paplay", f"--device={sink}", str(wav)])
+        order = [f"--channel-map={_EIGHT}"] if sink == "eight_in" else []
+        return self._spawn(["paplay", f"--device={sink}", *order, str(wav)])
 
     def record(self, raw: Path, source: str = "speaker.monitor", rate_hz: int = 48_000) -> subprocess.Popen[bytes]:
         """Record int16 mono from a source into `raw` until the caller terminates it."""
@@ -167,6 +174,14 @@ class VirtualDesk:
                 str(raw),
             ]
         )
+
+    def let_pass(self, seconds: float) -> None:
+        """Return when that much sound has gone by."""
+        listen = ["parec", "--device=speaker.monitor", "--latency-msec=20", "--raw", "--channels=1", "--rate=8000"]
+        with self._spawn(listen, stdout=subprocess.PIPE) as listener:
+            assert listener.stdout is not None
+            listener.stdout.read(int(seconds * 8000) * 2)
+            listener.terminate()
 
     def unplug(self, source: str = "mic") -> None:
         """Take a microphone away, as if its cable were pulled."""

@@ -43,13 +43,13 @@ class Fields:
         self.ignored = sorted(str(k) for k in raw if k not in known)
         named = raw.get("suite", suite)
         if named != suite:
-            raise self.error(f"it is for the suite {named!r}")
+            raise self.error(f"It is for the suite {named!r}")
 
     def error(self, why: str) -> AppError:
         """An error that says what is wrong with this truth."""
         return AppError(
             f"The truth for {self._suite} is not valid.",
-            f"{why[:1].upper()}{why[1:]}.",
+            f"{why}.",
             "See docs/grading.md for the format.",
         )
 

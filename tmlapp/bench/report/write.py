@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def render(contents: Contents, grades: Sequence[Grade], screenshot: bytes | None
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"one": one_decimal, "plain": plain_value, "clock": timeline.clock_text}
+    environment.filters |= {"one": one_decimal, "plain": plain_value, "clock": timeline.clock_text, "day": day_text}
     lanes = Lanes(
         duration_s=contents.duration_s,
         level=contents.level,
@@ -121,6 +122,14 @@ def one_decimal(value: float | None) -> str:
     if value is None:
         return "–"
     return str(Decimal(repr(float(value))).quantize(Decimal("0.1"), ROUND_HALF_UP))
+
+
+def day_text(utc: str) -> str:
+    """`2026-11-22T10:00:00.000+00:00` → `22 November 2026, 10:00 UTC`; any other text as it is."""
+    try:
+        return f"{datetime.fromisoformat(utc).astimezone(UTC):%d %B %Y, %H:%M} UTC"
+    except ValueError:
+        return utc
 
 
 def plain_value(value: Any) -> str:

@@ -59,10 +59,10 @@ def parse_truth(raw: Mapping[str, Any]) -> ActionTruth:
         given = ((fields.number("start_s"), fields.number("stop_s")),)
     for start, stop in given:
         if stop <= start:
-            raise fields.error(f"the action stops ({stop} s) no later than it starts ({start} s)")
+            raise fields.error(f"The action stops ({stop} s) no later than it starts ({start} s)")
     inside = tuple(sorted(clip(given, length)))
     if not inside:
-        raise fields.error(f"no interval lies inside the video of {length} s")
+        raise fields.error(f"No interval lies inside the video of {length} s")
     return ActionTruth(
         intervals=inside,
         length_s=length,

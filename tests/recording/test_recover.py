@@ -214,6 +214,18 @@ def test_a_cut_finished_file_gives_what_lies_before_the_cut(tmp_path: Path) -> N
     assert_turns(Recording.open(report.path), range(4))
 
 
+def test_a_changed_letter_is_noticed_although_everything_still_reads(original: Original, tmp_path: Path) -> None:
+    data = original.data.replace(b"text 0", b"text X")
+    part = holed(tmp_path, data)
+    report = recover(part)
+    (first, *_) = (
+        m for _, m in payloads(data, scan(data), iter(range(len(scan(data))))) if m.topic.name == "/checkpoint"
+    )
+    assert report.altered == ((0, json.loads(first.data)["bytes"]),)
+    assert not report.damage
+    assert not report.complete
+
+
 def test_an_explicit_target_is_used_and_never_overwritten(tmp_path: Path) -> None:
     part, _ = write_part(tmp_path, turns=1)
     out = tmp_path / "elsewhere.mcap"

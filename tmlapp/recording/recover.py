@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,7 @@ from tmlapp.recording.lock import try_lock
 from tmlapp.recording.log_writer import dump_json
 from tmlapp.recording.names import FINAL, PART, base_of
 from tmlapp.recording.reader import Recording
-from tmlapp.recording.scan import Found, Scan, Source, opened, payloads, scan
+from tmlapp.recording.scan import NOT_IN_CHUNK, Found, Scan, Source, opened, payloads, scan
 from tmlapp.recording.schema import BY_ID, CHANNEL_IDS, Group, decode_picture
 
 _MIC, _CAMERA, _TURN, _MODEL = (CHANNEL_IDS[n] for n in ("/mic", "/camera", "/turn", "/model/audio"))
@@ -38,6 +39,8 @@ class RecoveryReport:
         rebuilt_turns: those whose own entry is gone: sound and frames are there, typed texts are not.
         lost_frames, lost_outputs: frames and model sounds that are gone although something speaks of them.
         damage: byte ranges `(from, to)` of the source that hold nothing readable.
+        altered: byte ranges that are not what was written, going by the seals that were written each second;
+            damage lies in them, but so may changes that nothing else shows (a letter of a text).
         already: the recording had been finished or repaired before; nothing was written.
     """
 
@@ -49,12 +52,14 @@ class RecoveryReport:
     lost_frames: int = 0
     lost_outputs: int = 0
     damage: tuple[tuple[int, int], ...] = ()
+    altered: tuple[tuple[int, int], ...] = ()
     already: bool = False
 
     @property
     def complete(self) -> bool:
         """Nothing at all was lost."""
-        return not (self.lost_turns or self.rebuilt_turns or self.lost_frames or self.lost_outputs or self.damage)
+        lost = (self.lost_turns, self.rebuilt_turns, self.lost_frames, self.lost_outputs, self.damage, self.altered)
+        return not any(lost)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -163,7 +168,7 @@ class _Repair:
         return RecoveryReport(
             path=self._final, source=self._source, turns=self._turns, lost_turns=tuple(self._lost),
             rebuilt_turns=tuple(self._rebuilt), lost_frames=lost_frames, lost_outputs=self._lost_outputs,
-            damage=tuple(self._found.damage),
+            damage=tuple(self._found.damage), altered=tuple(self._altered()),
         )  # fmt: skip
 
     def _read_promises(self) -> _Turns:
@@ -179,6 +184,15 @@ class _Repair:
             elif value.get("audio") and not value["audio"].get("lost"):
                 promised.outputs[value["audio"]["seq"]] = value["audio"]["crc32"]
         return promised
+
+    def _altered(self) -> Iterator[tuple[int, int]]:
+        for i, message in self._of("/checkpoint"):
+            # Within a finished file the checksums of its chunks say the same.
+            if self._found.chunks[i] == NOT_IN_CHUNK:
+                sealed = json.loads(message.data)
+                start, end = sealed["from"], sealed["bytes"]
+                if zlib.crc32(self._data[start:end]) != sealed["crc32"]:
+                    yield start, end
 
     def _of(self, *topics: str) -> Iterator[tuple[int, Found]]:
         channels = {CHANNEL_IDS[t] for t in topics}

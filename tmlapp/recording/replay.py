@@ -15,7 +15,7 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, SessionEvent
 from tmlapp.core.feed import Captured, FeedInfo, TrackInfo
 from tmlapp.core.media import Frame, Picture
-from tmlapp.core.turn import Control, MicroTurn, TextInput
+from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS
 from tmlapp.recording.export.pictures import decode_bgr
 from tmlapp.recording.reader import Recording
@@ -28,8 +28,8 @@ _SILENCE_DBFS = -120.0
 class RecordedFeed:
     """A `Feed` over a recording, at the pace of `clock` or as fast as it is polled.
 
-    What was typed and what the session told its endpoint then are not part of a capture; the session asks for them
-    with `recorded_texts` and `recorded_controls` when it makes the micro-turn.
+    What was typed comes again with its micro-turn. What the session told its endpoint then does not: it spoke of
+    outputs that another endpoint never made.
     """
 
     def __init__(self, recording: Recording, *, realtime: bool, clock: Clock) -> None:
@@ -40,7 +40,6 @@ class RecordedFeed:
         self._room = threading.Event()
         self._stop = threading.Event()
         self._ready: deque[Captured] = deque()
-        self._extras: dict[int, tuple[tuple[TextInput, ...], tuple[Control, ...]]] = {}
         self._ended = False
         self._error: AppError | None = None
         self._paused_ns: int | None = None
@@ -105,20 +104,8 @@ class RecordedFeed:
                 return None
             self._newest = captured
             self._frame = captured.frames[-1] if captured.frames else self._frame
-            # The session asks for the texts of this micro-turn, never again for earlier ones.
-            self._extras.pop(captured.index - 1, None)
         self._room.set()
         return captured
-
-    def recorded_texts(self, index: int) -> tuple[TextInput, ...]:
-        """What was typed in micro-turn `index`, the one that `poll` gave last."""
-        with self._lock:
-            return self._extras.get(index, ((), ()))[0]
-
-    def recorded_controls(self, index: int) -> tuple[Control, ...]:
-        """What the session told the endpoint in micro-turn `index`, the one that `poll` gave last."""
-        with self._lock:
-            return self._extras.get(index, ((), ()))[1]
 
     def preview(self) -> Picture | None:
         """The newest frame that was polled, BGR."""
@@ -201,7 +188,6 @@ class RecordedFeed:
         with self._lock:
             captured = Captured(
                 index=turn.index, pcm=turn.pcm, frames=turn.frames, mono_ns=self._origin_ns + turn.t_ns,
-                ready_ns=self._clock.now_ns(), events=gaps,
+                ready_ns=self._clock.now_ns(), events=gaps, texts=turn.texts,
             )  # fmt: skip
-            self._extras[turn.index] = (turn.texts, turn.controls)
             self._ready.append(captured)

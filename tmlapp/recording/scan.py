@@ -9,7 +9,7 @@ import re
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ _CHUNK = struct.Struct("<QQQII")
 _CANDIDATE = re.compile(rb"\x05[\s\S]{4}\x00{4}[\x01-\x0d]\x00|\x06[\s\S]{4}\x00{4}")
 _MAX_RECORD = 256 * 1024 * 1024
 _MAX_OTHER = 16 * 1024 * 1024
-_NOT_IN_CHUNK = 0xFFFF_FFFF_FFFF_FFFF
+NOT_IN_CHUNK = 0xFFFF_FFFF_FFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,12 @@ class Scan:
     """What a file holds: a compact table of its messages (30 bytes each), and the ranges that hold nothing.
 
     `crcs` are the CRC-32 of the samples or of the JPEG, and of the whole payload for everything else; `complete`:
-    the file ends as a finished one does, and `data_end` is where its index begins.
+    the file ends as a finished one does, and `data_end` is where its index begins. `visit` sees
+    every message as it is found.
     """
 
     size: int
+    visit: Callable[[Found], None] | None = None
     damage: list[tuple[int, int]] = field(default_factory=list)
     complete: bool = False
     data_end: int | None = None
@@ -71,6 +73,8 @@ class Scan:
         self.crcs.append(crc)
         self.offsets.append(offset)
         self.chunks.append(chunk)
+        if self.visit is not None:
+            self.visit(message)
 
 
 @contextlib.contextmanager
@@ -108,9 +112,9 @@ def media_crc(topic: Topic, data: bytes) -> int:
     return zlib.crc32(data)
 
 
-def scan(source: Source) -> Scan:
+def scan(source: Source, visit: Callable[[Found], None] | None = None) -> Scan:
     """Walk through `source` from record to record; where one does not hold, go on at the next one that does."""
-    found = Scan(len(source))
+    found = Scan(len(source), visit)
     at = len(MCAP0_MAGIC) if source[: len(MCAP0_MAGIC)] == MCAP0_MAGIC else 0
     while at < len(source):
         end = None if at == 0 else _record(source, at, found)
@@ -147,7 +151,7 @@ def _record(source: Source, at: int, into: Scan) -> int | None:
     opcode, end = extent
     body = at + _HEADER.size
     if opcode == Opcode.MESSAGE:
-        return end if _message(source, body, end, into, _NOT_IN_CHUNK) else None
+        return end if _message(source, body, end, into, NOT_IN_CHUNK) else None
     if opcode == Opcode.DATA_END:
         into.data_end = at
     if opcode == Opcode.CHUNK:
@@ -243,11 +247,11 @@ def _resync(source: Source, at: int) -> int:
 
 def payloads(source: Source, found: Scan, wanted: Iterator[int]) -> Iterator[tuple[int, Found]]:
     """The messages with the given places in the table, in that order."""
-    unpacked_at, unpacked_data = _NOT_IN_CHUNK, b""
+    unpacked_at, unpacked_data = NOT_IN_CHUNK, b""
     for i in wanted:
         chunk, body = found.chunks[i], found.offsets[i]
         data: Source = source
-        if chunk != _NOT_IN_CHUNK:
+        if chunk != NOT_IN_CHUNK:
             if chunk != unpacked_at:
                 unpacked_at, unpacked_data = chunk, unpacked(source, chunk) or b""
             data = unpacked_data

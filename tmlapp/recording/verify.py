@@ -14,7 +14,7 @@ from typing import Any
 from tmlapp.core.errors import AppError
 from tmlapp.core.units import TURN_NS
 from tmlapp.recording.log import Log
-from tmlapp.recording.scan import Found, Scan, Source, opened, payloads, scan
+from tmlapp.recording.scan import Found, Scan, Source, opened, scan
 from tmlapp.recording.schema import CHANNEL_IDS
 
 _BLOCK = 1024 * 1024
@@ -70,11 +70,12 @@ def verify(path: Path) -> VerifyReport:
     """
     report = VerifyReport(path)
     with opened(path) as source:
-        found = scan(source)
+        content = _Content(report)
+        found = scan(source, content.take)
         report.problems += [f"bytes {a} to {b} do not hold" for a, b in found.damage]
         report.sha256, data_crc = _sums(source, found.data_end)
         _check_end(source, found, data_crc, report)
-        _Content(report).check(source, found)
+        content.check(found)
         _check_index(path, report)
     report.ok = not report.problems
     return report
@@ -122,16 +123,17 @@ class _Content:
     last: int = -1
     missing: list[int] = field(default_factory=list)
 
-    def check(self, source: Source, found: Scan) -> None:
-        for _, message in payloads(source, found, iter(range(len(found)))):
-            name = message.topic.name
-            self.report.digests[name] = self.report.digests.get(name, Digest()).after(message)
-            if name == "/turn":
-                self._turn(json.loads(message.data))
-            elif name == "/output":
-                reference = json.loads(message.data).get("audio")
-                if reference and not reference.get("lost"):
-                    self.outputs[reference["seq"]] = reference["crc32"]
+    def take(self, message: Found) -> None:
+        name = message.topic.name
+        self.report.digests[name] = self.report.digests.get(name, Digest()).after(message)
+        if name == "/turn":
+            self._turn(json.loads(message.data))
+        elif name == "/output":
+            reference = json.loads(message.data).get("audio")
+            if reference and not reference.get("lost"):
+                self.outputs[reference["seq"]] = reference["crc32"]
+
+    def check(self, found: Scan) -> None:
         self.report.counts = {n: self.report.digests[n].count for n in CHANNEL_IDS if n in self.report.digests}
         self.report.turns = self.last + 1
         if "/setup" not in self.report.counts:

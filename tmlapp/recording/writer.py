@@ -63,6 +63,8 @@ class Recorder:
         self._pending: deque[tuple[int, int | None, Callable[[], None]]] = deque()
         self._pending_bytes = 0
         self._work = threading.Event()
+        self._room = threading.Event()
+        self._room.set()
         self._closing = False
         self._failure: AppError | None = None
         self._acknowledged = -1
@@ -149,6 +151,10 @@ class Recorder:
         data = pcm_bytes(pcm)
         self._put(len(data), partial(self._writer().heard, t_ns, data, rate_hz))
 
+    def await_room(self) -> None:
+        """Block while more than half of what may wait does: for sessions that run faster than time."""
+        self._room.wait()
+
     def _writer(self) -> LogWriter:
         if self._log is None:
             raise RuntimeError("the recorder was not started")
@@ -164,6 +170,8 @@ class Recorder:
                 self._pending.append((size, turn, write))
                 self._pending_bytes += size
                 self._work.set()
+                if self._pending_bytes > self._max_pending // 2:
+                    self._room.clear()
         if not fits:
             self._fail(AppError(
                 f"The recording {self.path.name} cannot keep up.",
@@ -222,11 +230,14 @@ class Recorder:
                     self._acknowledged = turn
             with self._lock:
                 self._pending_bytes -= size
+                if self._pending_bytes <= self._max_pending // 2:
+                    self._room.set()
 
     def _drop_pending(self) -> None:
         with self._lock:
             self._pending.clear()
             self._pending_bytes = 0
+            self._room.set()
 
     def close(self) -> Path:
         """Write what is pending, rewrite the file with an index, verify it, and give it its final name.

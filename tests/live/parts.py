@@ -154,6 +154,8 @@ class MemoryLog:
     def cue(self, cue: Cue) -> None:
         self.cues.append(cue)
 
+    def await_room(self) -> None: ...
+
     def heard(self, t_ns: int, pcm: np.ndarray[tuple[int], np.dtype[np.int16]], rate_hz: int) -> None:
         self.heard_pieces.append((t_ns, len(pcm), rate_hz))
 

@@ -166,6 +166,19 @@ def test_more_than_fits_is_a_failure_told_once_and_never_a_wait(
     assert_turns(recording, range(recording.n_turns))
 
 
+def test_a_session_faster_than_time_waits_for_the_disk_and_loses_nothing(tmp_path: Path) -> None:
+    failures: list[AppError] = []
+    writer = Recorder(
+        tmp_path, "s", make_info(), clock=MonotonicClock(), on_failure=failures.append, max_pending_bytes=40_000
+    )
+    writer.start()
+    for k in range(200):
+        put(writer, make_turn(k))
+        writer.await_room()
+    assert Recording.open(writer.close()).n_turns == 200
+    assert failures == []
+
+
 def test_a_second_failure_is_not_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failures: list[AppError] = []
     writer = Recorder(

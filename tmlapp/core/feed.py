@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from tmlapp.core.event import SessionEvent
 from tmlapp.core.media import Frame, Pcm, Picture
+from tmlapp.core.turn import TextInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class Captured:
         mono_ns: monotonic time of the first sample.
         ready_ns: monotonic time of the audio callback that completed it (of the pacer, for files).
         events: gaps, notices and the like that were found while it was captured.
+        texts: what was typed in it, where the feed is a recording.
         drift_ppm: sample counter against the monotonic clock, None while unknown.
         xruns: overflows that PortAudio reported so far.
     """
@@ -59,6 +61,7 @@ class Captured:
     mono_ns: int
     ready_ns: int
     events: tuple[SessionEvent, ...] = ()
+    texts: tuple[TextInput, ...] = ()
     drift_ppm: float | None = None
     xruns: int = 0
 

@@ -232,6 +232,7 @@ class LiveSession:
                 self._micro_turn(captured)
                 if self._options.virtual_time:
                     self._await_answer(captured.index)
+                    self._opened()[1].await_room()
             self._take_requests()
             self._take_inbox()
             if self._feed.finished:
@@ -266,11 +267,7 @@ class LiveSession:
             self._publish(self.health)
 
     def _texts_for(self, captured: Captured) -> tuple[TextInput, ...]:
-        texts = self._drain_requests()
-        recorded = getattr(self._feed, "recorded_texts", None)
-        if recorded is not None:
-            texts.extend(recorded(captured.index))
-        return tuple(texts)
+        return (*captured.texts, *self._drain_requests())
 
     def _drain_requests(self) -> list[TextInput]:
         texts: list[TextInput] = []

@@ -14,14 +14,10 @@ _LINEAR_HZ_PER_MEL = 200.0 / 3.0
 _BREAK_HZ = 1000.0
 _BREAK_MEL = _BREAK_HZ / _LINEAR_HZ_PER_MEL
 _LOG_STEP = np.log(6.4) / 27.0
+_TOP_HZ = SAMPLE_RATE_HZ / 2
+_TOP_MEL = _BREAK_MEL + np.log(_TOP_HZ / _BREAK_HZ) / _LOG_STEP
 
 Doubles = npt.NDArray[np.float64]
-
-
-def _to_mel(hz: float) -> float:
-    if hz < _BREAK_HZ:
-        return hz / _LINEAR_HZ_PER_MEL
-    return float(_BREAK_MEL + np.log(hz / _BREAK_HZ) / _LOG_STEP)
 
 
 def _to_hz(mel: Doubles) -> Doubles:
@@ -30,8 +26,8 @@ def _to_hz(mel: Doubles) -> Doubles:
 
 def filter_bank() -> Doubles:
     """Slaney mel filters of area one, [801 FFT bins, 80 bands], 0 to 8000 Hz."""
-    edges = _to_hz(np.linspace(0.0, _to_mel(SAMPLE_RATE_HZ / 2), BANDS + 2))
-    bins = np.linspace(0.0, SAMPLE_RATE_HZ / 2, WINDOW // 2 + 1)
+    edges = _to_hz(np.linspace(0.0, _TOP_MEL, BANDS + 2))
+    bins = np.linspace(0.0, _TOP_HZ, WINDOW // 2 + 1)
     widths = np.diff(edges)
     slopes = edges[None, :] - bins[:, None]
     down = -slopes[:, :-2] / widths[:-1]

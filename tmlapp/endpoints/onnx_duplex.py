@@ -79,7 +79,7 @@ class OnnxDuplex:
         self._free_at_ns = 0
         self._idle = threading.Event()
         self._idle.set()
-        self._step_lock = threading.Lock()
+        self._step_lock = threading.RLock()
         if path := setup.options.get("state"):
             self.restore_state(Path(path))
         now_ns = 0 if setup.virtual_time else setup.session_now_ns()

@@ -54,11 +54,6 @@ class Phrase:
     text: str
     wav: str | None = None
 
-    @property
-    def open(self) -> bool:
-        """True if it holds a `{placeholder}`."""
-        return "{" in self.text
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateSpec:

@@ -1,0 +1,116 @@
+"""The endpoint that says given things at given times."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.endpoints.minimodel import write_wav
+from tests.endpoints.talk import Heard, converse, finish, setup_for, turn
+from tmlapp.core.clock import ManualClock
+from tmlapp.core.errors import AppError
+from tmlapp.core.event import AudioOut, EndpointError, Listen, SessionOpened, TextOut, TextOutDone, UnitDone
+from tmlapp.core.media import AudioClip
+from tmlapp.core.units import NS_PER_S, TURN_NS
+from tmlapp.endpoints.scripted import Line, ScriptedEndpoint
+
+pytestmark = pytest.mark.unit
+
+
+def test_lines_come_with_the_micro_turn_in_which_their_time_lies() -> None:
+    script = [
+        {"t_s": 0.5, "text": "two"},
+        {"t_s": 0.2, "text": "one"},
+        {"t_s": 0.2, "text": "hm", "channel": "thought"},
+    ]
+    heard = converse(ScriptedEndpoint(script), [turn(i) for i in range(4)])
+    said = [(e.text, e.channel, e.t_rx_ns, e.t_media_ns) for e in heard.of(TextOutDone)]
+    half = NS_PER_S // 2
+    assert said == [
+        ("one", "say", TURN_NS, TURN_NS),
+        ("hm", "thought", TURN_NS, TURN_NS),
+        ("two", "say", 3 * TURN_NS, half),
+    ]
+    assert [e.micro_turn for e in heard.of(Listen)] == [1, 3]
+    assert [e.micro_turn for e in heard.of(UnitDone)] == [0, 1, 2, 3]
+
+
+def test_on_a_real_clock_answers_carry_its_time() -> None:
+    clock = ManualClock()
+    heard = Heard()
+    duplex = ScriptedEndpoint([Line(0, "one")]).open(setup_for(virtual_time=False, clock=clock), heard)
+    clock.advance(TURN_NS + 5)
+    finish(duplex, [turn(0)])
+    assert heard.of(UnitDone)[0].latency_ns == 5
+    assert heard.of(TextOut)[0].t_rx_ns == TURN_NS + 5
+
+
+def test_a_line_may_have_a_recording_or_is_spoken_by_the_voice(tmp_path: Path) -> None:
+    write_wav(tmp_path / "one.wav", rate=16_000, samples=1600)
+    script = tmp_path / "script.json"
+    lines = [{"t_s": 0, "text": "one", "wav": "one.wav"}, {"t_s": 0, "text": "two"}]
+    script.write_text(json.dumps([*lines, {"t_s": 0, "text": "hm", "channel": "thought"}]))
+    endpoint = ScriptedEndpoint.from_file(script)
+    assert endpoint.address == f"scripted:{script}"
+    voice = AudioClip(np.zeros(240, np.int16), 24_000)
+    heard = converse(endpoint, [turn(0)], setup_for(synthesize=lambda _: voice))
+    assert [(e.text, e.rate, len(e.pcm16)) for e in heard.of(AudioOut)] == [("one", 16_000, 3200), ("two", 24_000, 480)]
+    silent = converse(endpoint, [turn(0)])
+    assert [e.text for e in silent.of(AudioOut)] == ["one"]
+
+
+def test_a_voice_that_fails_is_reported() -> None:
+    def dumb(text: str) -> AudioClip:
+        raise AppError("There is no voice.", "It is gone.", "Install it.")
+
+    heard = converse(ScriptedEndpoint([{"t_s": 0, "text": "one"}]), [turn(0)], setup_for(synthesize=dumb))
+    assert [(e.code, e.fatal) for e in heard.of(EndpointError)] == [("E_VOICE", False)]
+
+
+def test_an_empty_script_only_listens() -> None:
+    endpoint = ScriptedEndpoint([])
+    endpoint.check("anything")
+    heard = converse(endpoint, [turn(0)])
+    assert heard.of(SessionOpened)[0].granted.modalities_out == ("text",)
+    assert not heard.of(TextOut)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"t_s": 1},
+        ["one"],
+        [{"t_s": 1, "text": "one", "colour": 1}],
+        [{"text": "one"}],
+        [{"t_s": -1, "text": "one"}],
+        [{"t_s": True, "text": "one"}],
+        [{"t_s": float("nan"), "text": "one"}],
+        [{"t_s": 1}],
+        [{"t_s": 1, "text": " "}],
+        [{"t_s": 1, "text": "one", "channel": "shout"}],
+        [{"t_s": 1, "text": "one", "wav": "missing.wav"}],
+        [{"t_s": 1, "text": "one", "wav": "stereo.wav"}],
+        [{"t_s": 1, "text": "one", "wav": "bad.json"}],
+    ],
+)
+def test_a_malformed_script_is_refused_with_an_example(tmp_path: Path, script: object) -> None:
+    write_wav(tmp_path / "stereo.wav", channels=2)
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(script))
+    with pytest.raises(AppError, match="cannot be used") as caught:
+        ScriptedEndpoint.from_file(path)
+    assert '"t_s": 1.2' in caught.value.fix
+
+
+def test_a_script_that_is_no_json(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[")
+    with pytest.raises(AppError, match="not JSON"):
+        ScriptedEndpoint.from_file(tmp_path / "x.json")
+
+
+def test_a_script_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="cannot be read"):
+        ScriptedEndpoint.from_file(tmp_path / "x.json")

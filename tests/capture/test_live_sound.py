@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def test_a_pulled_microphone_is_noticed_the_session_goes_on_and_plugging_it_in_r
     gaps = _gaps(engine)
     assert {gap.kind for gap in gaps} == {"unplugged"}
     assert sum(gap.dur_ns for gap in gaps) > 1_500_000_000
-    for gap, following in zip(gaps, gaps[1:], strict=False):
+    for gap, following in pairwise(gaps):
         assert gap.t_ns + gap.dur_ns == following.t_ns
     last = engine.turns[-1]
     elapsed_ns = last.mono_ns - engine.turns[0].mono_ns
@@ -275,7 +276,7 @@ def test_what_is_said_is_heard_bit_for_bit_and_reported_with_its_time(
     assert [piece.done for piece in report] == [False] * (len(report) - 1) + [True]
     assert not any(piece.interrupted for piece in report)
     assert 0 < report[0].start_mono_ns - asked_ns < 500_000_000
-    for piece, following in zip(report, report[1:], strict=False):
+    for piece, following in pairwise(report):
         step_ns = following.start_mono_ns - piece.start_mono_ns
         assert abs(step_ns - len(piece.pcm) * 1e9 / 24_000) < 40_000_000
 

@@ -179,27 +179,31 @@ class Recorder:
                 "Choose a faster disk for recordings; what was recorded so far is kept.",
             ))  # fmt: skip
 
-    def _fail(self, error: AppError) -> None:
+    def _fail(self, error: AppError, *, dead: bool = False) -> None:
         with self._lock:
-            if self._failure is not None:
-                return
-            self._failure = error
-        self._on_failure(error)
+            told = self._failure is not None
+            self._failure = self._failure or error
+            if dead:
+                # Nobody writes any more, so nobody may wait for it either.
+                self._pending.clear()
+                self._pending_bytes = 0
+                self._room.set()
+        if not told:
+            self._on_failure(error)
 
     def _run(self) -> None:
         part = self._opened()
         try:
             self._write_until_closed(part, self._writer())
         except OSError as error:
-            self._drop_pending()
-            self._fail(_disk_error(part.path, error))
+            self._fail(_disk_error(part.path, error), dead=True)
         except Exception as error:  # noqa: BLE001 - a writer that dies unheard would lose the session
-            self._drop_pending()
-            self._fail(AppError(
+            failure = AppError(
                 f"The recording {part.path.name} was stopped.",
                 f"Something cannot be written: {error!r}.",
                 "Report this as a defect; what was recorded so far is kept.",
-            ))  # fmt: skip
+            )
+            self._fail(failure, dead=True)
 
     def _write_until_closed(self, part: PartFile, log: LogWriter) -> None:
         synced_ns = self._clock.now_ns()
@@ -232,12 +236,6 @@ class Recorder:
                 self._pending_bytes -= size
                 if self._pending_bytes <= self._max_pending // 2:
                     self._room.set()
-
-    def _drop_pending(self) -> None:
-        with self._lock:
-            self._pending.clear()
-            self._pending_bytes = 0
-            self._room.set()
 
     def close(self) -> Path:
         """Write what is pending, rewrite the file with an index, verify it, and give it its final name.

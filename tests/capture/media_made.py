@@ -53,10 +53,12 @@ def write_video(
     sound: npt.NDArray[np.int16] | None = None,
     sound_rate: int = 48_000,
     sound_starts_ms: int = 0,
+    sound_codec: str | None = None,
     options: dict[str, str] | None = None,
+    container: str | None = None,
 ) -> Path:
     """MPEG-4 (or whatever the container likes) pictures at their own times, with PCM or AAC sound if given."""
-    with av.open(str(path), "w", options=options or {}) as out:
+    with av.open(str(path), "w", format=container, options=options or {}) as out:
         height, width = pictures[0].shape[:2]
         video = out.add_stream("mpeg4", rate=fps, width=width, height=height, pix_fmt="yuv420p")
         video.codec_context.time_base = Fraction(1, 1000)
@@ -64,7 +66,7 @@ def write_video(
         voice = None
         if sound is not None:
             lossless = path.suffix in (".mkv", ".mov")
-            voice = out.add_stream("pcm_s16le" if lossless else "aac", rate=sound_rate, layout="mono")
+            voice = out.add_stream(sound_codec or ("pcm_s16le" if lossless else "aac"), rate=sound_rate, layout="mono")
         for i, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts = times_ms[i] if times_ms is not None else round(i * 1000 / fps)
@@ -80,6 +82,19 @@ def write_video(
                 block.time_base = Fraction(1, sound_rate)
                 out.mux(voice.encode(block))
             out.mux(voice.encode())
+    return path
+
+
+def write_sound_blocks(path: Path, starts: Sequence[int], *, samples: int = 1600, value: int = 1000) -> Path:
+    """16 kHz PCM in a container, in blocks of `samples` at the given samples: holes and overlaps as asked."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for number, pts in enumerate(starts):
+            stored = np.full((1, samples), value + number, np.int16)
+            block = av.AudioFrame.from_ndarray(stored, format="s16", layout="mono")
+            block.sample_rate, block.pts = 16_000, pts
+            out.mux(stream.encode(block))
+        out.mux(stream.encode())
     return path
 
 

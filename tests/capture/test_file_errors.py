@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import soundfile
@@ -20,6 +21,7 @@ from tests.capture.media_made import (
     numbers_of,
     play,
     sound_of,
+    write_sound_blocks,
     write_video,
 )
 from tmlapp.capture.file_feed import FileFeed, open_source, parse_source
@@ -163,24 +165,96 @@ def test_sound_beyond_full_scale_is_clipped_and_told_once(tmp_path: Path) -> Non
     assert ["too loud" in e.what for e in events_of(turns) if isinstance(e, Notice)] == [True]
 
 
-def test_a_hole_in_the_sound_of_a_video_stays_a_hole(tmp_path: Path) -> None:
-    import av
-
-    path = tmp_path / "hole.mkv"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("pcm_s16le", rate=16_000, layout="mono")
-        for pts in [*range(0, 16_000, 1600), *range(24_000, 32_000, 1600)]:
-            block = av.AudioFrame.from_ndarray(np.full((1, 1600), 1000, np.int16), format="s16", layout="mono")
-            block.sample_rate, block.pts = 16_000, pts
-            out.mux(stream.encode(block))
-        out.mux(stream.encode())
+def test_a_hole_in_the_sound_of_a_container_stays_a_hole(tmp_path: Path) -> None:
+    path = write_sound_blocks(tmp_path / "hole.mkv", [*range(0, 16_000, 1600), *range(24_000, 32_000, 1600)])
     turns = play(file_feed(None, path))
     pcm = sound_of(turns)
     assert len(pcm) == 32_000
     assert not np.any(pcm[16_000:24_000])
-    assert np.all(pcm[24_000:32_000] == 1000)
+    assert np.all(pcm[24_000:32_000] >= 1000)
     lost = [e for e in events_of(turns) if isinstance(e, Gap) and e.track == "mic"]
     assert [(g.t_ns, g.dur_ns) for g in lost] == [(1_000_000_000, 500_000_000)]
+
+
+def test_sound_that_overlaps_keeps_its_place_and_is_told(tmp_path: Path) -> None:
+    path = write_sound_blocks(tmp_path / "twice.mkv", [0, 1600, 2400, 4000])
+    turns = play(file_feed(None, path))
+    pcm = sound_of(turns)
+    assert [int(pcm[i]) for i in (1599, 1600, 3199, 3200, 3999, 4000)] == [1000, 1001, 1001, 1002, 1002, 1003]
+    assert len(np.flatnonzero(pcm)) == 5600
+    assert ["overlap by 0.050 s" in e.what for e in events_of(turns) if isinstance(e, Notice)] == [True]
+
+
+def test_damaged_sound_packets_are_left_out_at_their_place_and_told(tmp_path: Path) -> None:
+    tone = (np.sin(np.arange(96_000) / 20) * 9000).astype(np.int16)
+    path = write_video(tmp_path / "av.mkv", [numbered(0)] * 60, sound=tone, sound_codec="flac")
+    data = bytearray(path.read_bytes())
+    middle = data.find(b"\xff\xf8", len(data) // 2)
+    data[middle : middle + 2] = b"\0\0"
+    path.write_bytes(bytes(data))
+    turns = play(file_feed(path))
+    assert any("damaged packets" in e.what for e in events_of(turns) if isinstance(e, Notice))
+    lost = [e for e in events_of(turns) if isinstance(e, Gap) and e.track == "mic"]
+    assert len(lost) == 1
+    assert 50_000_000 < lost[0].dur_ns < 200_000_000
+    assert np.count_nonzero(sound_of(turns)[-8000:]) > 7000, "what follows the damage is heard"
+
+
+def test_frames_without_times_are_spaced_evenly_and_told(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "raw.mpeg4", [numbered(i) for i in range(10)], container="m4v")
+    turns = play(file_feed(path, None))
+    assert np.diff(frame_times_ms(turns)).min() > 5
+    assert numbers_of(turns)[:10] == list(range(10))
+
+
+def test_music_with_a_cover_is_sound_alone(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "song.m4a"
+    with av.open(str(path), "w") as out:
+        voice = out.add_stream("aac", rate=16_000, layout="mono")
+        cover = out.add_stream("mjpeg", rate=1, width=160, height=120, pix_fmt="yuvj420p")
+        cover.disposition = av.stream.Disposition.attached_pic
+        out.mux(cover.encode(av.VideoFrame.from_ndarray(numbered(1), format="bgr24")))
+        out.mux(cover.encode())
+        for at in range(0, 16_384, 1024):
+            block = av.AudioFrame.from_ndarray(np.full((1, 1024), 9000, np.int16), format="s16", layout="mono")
+            block.sample_rate, block.pts = 16_000, at
+            out.mux(voice.encode(block))
+        out.mux(voice.encode())
+    turns = play(file_feed(path))
+    assert np.mean(np.abs(sound_of(turns)[:16_000]) > 5000) > 0.9
+    assert [(e.track, e.kind) for e in events_of(turns) if isinstance(e, Gap)] == [("camera", "absent")]
+
+
+def test_a_container_that_cannot_be_opened_as_sound_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + b"\0" * 5000)
+    assert refused(None, tmp_path / "x.mkv").fix
+
+
+def test_a_damaged_picture_in_a_folder_leaves_a_hole_and_a_gap(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i in range(5):
+        size = (320, 240) if i == 4 else (160, 120)
+        (folder / f"{i}.png").write_bytes(cv2.imencode(".png", numbered(i, *size))[1].tobytes())
+    (folder / "2.png").write_text("torn")
+    (folder / "3.png").write_bytes(b"")
+    turns = play(file_feed(folder, images_fps=5))
+    assert frame_times_ms(turns) == pytest.approx([0, 200, 800])
+    assert {(f.width, f.height) for t in turns for f in t.frames} == {(160, 120)}
+    lost = [e for e in events_of(turns) if isinstance(e, Gap) and e.track == "camera"]
+    assert [(g.t_ns, g.dur_ns) for g in lost] == [(400_000_000, 200_000_000), (600_000_000, 200_000_000)]
+
+
+def test_negative_padding_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        file_feed(Path("x.mp4"), pad_before_s=-1)
+
+
+def test_a_feed_has_no_info_before_it_is_opened() -> None:
+    with pytest.raises(RuntimeError):
+        _ = file_feed(Path("x.mp4")).info
 
 
 def test_without_pyav_a_video_that_may_hold_sound_names_the_ways_out(tmp_path: Path, no_av: None) -> None:

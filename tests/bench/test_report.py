@@ -126,7 +126,7 @@ def test_the_result_stands_beside_its_baselines_and_where_it_comes_from(tmp_path
     for words in (
         "100.0", "online OBO, %", "passed", "Passes: 2 at 2.000 s", "says 4 at the end", "repcount-a/online@1",
         "tail_s = 3.0",
-        "Count after the end of its repetition, median, s", "a" * 64, "onnx:tiny",
+        "Count minus end of its repetition, median, s", "a" * 64, "onnx:tiny",
     ):  # fmt: skip
         assert words in page.words, words
 
@@ -200,6 +200,14 @@ def test_a_word_heard_before_it_was_received_is_not_its_playing(tmp_path: Path) 
     assert [(r.t_s, r.heard_s, r.delay_s) for r in rows] == [(1.0, 1.5, 0.5), (2.0, 2.5, 0.5)]
     early = make_recording(tmp_path / "b", [(1.0, "one")], heard_after_s=-0.5)
     assert gather.contents_of(early).outputs[0].heard_s is None
+
+
+def test_devices_are_named_only_where_they_were_the_source(tmp_path: Path) -> None:
+    chosen: dict[str, Any] = {"microphone": "default", "camera": "camera:0", "tail_s": 3.0, "seed": 0}
+    live = gather.contents_of(make_recording(tmp_path, **chosen))
+    assert live.options == {"microphone": "default", "camera": "camera:0", "tail_s": 3.0}
+    filed = gather.contents_of(make_recording(tmp_path / "b", source="a.mp4", **chosen))
+    assert filed.options == {"source": "a.mp4", "tail_s": 3.0}
 
 
 def test_a_run_of_many_items_lists_them(tmp_path: Path) -> None:

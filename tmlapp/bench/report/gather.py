@@ -69,6 +69,13 @@ class Contents:
     heard: list[Span] = field(default_factory=list)
     level: Track = field(default_factory=lambda: Track((), 0.0))
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was chosen and had a meaning: devices are left out where a file was the source."""
+        chosen: dict[str, Any] = self.info.get("options") or {}
+        idle = ("microphone", "camera") if chosen.get("source") else ()
+        return {k: v for k, v in chosen.items() if k not in idle and v not in (None, "", 0, False)}
+
 
 def contents_of(recording: Recording) -> Contents:
     """Read everything that the report needs.

@@ -100,8 +100,8 @@ def _lateness(grades: Sequence[Grade]) -> dict[str, str]:
     names = {
         "event_f1": "Counts on the right repetition, F1",
         "right_number_share": "Repetitions with the right number, share",
-        "latency_median_s": "Count after the end of its repetition, median, s",
-        "latency_p90_s": "Count after the end of its repetition, p90, s",
+        "latency_median_s": "Count minus end of its repetition, median, s",
+        "latency_p90_s": "Count minus end of its repetition, p90, s",
         "final_error": "Final number minus true count",
         "set_iou": "Set IoU",
         "start_error_s": "Start said minus true, s",

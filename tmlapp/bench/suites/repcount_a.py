@@ -23,7 +23,7 @@ METRONOME_S = 3.25
 INSTRUCTION = "Please count out reps for {action}."
 
 _ONLINE: dict[str, Any] = {
-    "tail_s": TAIL_S, "bounds": "inclusive", "idioms": False, "match_early_s": 0.5, "match_late_s": 2.0,
+    "tail_s": TAIL_S, "bounds": "inclusive", "idioms": False, "match_early_s": 1.0, "match_late_s": 2.0,
 }  # fmt: skip
 PROFILES: dict[str, dict[str, Any]] = {
     "tml_reading": _ONLINE,

@@ -166,7 +166,11 @@ def test_a_file_that_is_none_is_said_to_be_so(tmp_path: Path, content: bytes, wh
 def test_a_missing_file_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="cannot be opened"):
         Recording.open(tmp_path / "x.mcap")
-    with pytest.raises(AppError, match="cannot be read"):
+    recording = Recording.open(record(tmp_path))
+    recording.path.unlink()
+    with pytest.raises(AppError, match="cannot be opened"):
+        list(recording.turns())
+    with pytest.raises(AppError, match="cannot be opened"):
         verify(tmp_path / "x.mcap")
 
 

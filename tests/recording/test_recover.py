@@ -277,7 +277,7 @@ def test_a_part_that_is_still_written_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_worthless_file_is_said_to_be_so(tmp_path: Path) -> None:
-    with pytest.raises(AppError, match="cannot be read"):
+    with pytest.raises(AppError, match="cannot be opened"):
         recover(tmp_path / "missing.mcap.part")
     for name, content in (("empty", b""), ("text", b"hello" * 500)):
         path = tmp_path / f"{name}.mcap.part"

@@ -18,7 +18,7 @@ from mcap.writer import MCAP0_MAGIC
 
 from tmlapp.core.errors import AppError
 from tmlapp.recording.names import PART
-from tmlapp.recording.scan import Found, read_message, records_in, unpacked
+from tmlapp.recording.scan import Found, open_file, read_message, records_in, unpacked
 from tmlapp.recording.schema import CHANNEL_IDS, METADATA, TOPIC_NAMES
 
 _FOOTER = struct.Struct("<BQQQI")
@@ -46,17 +46,12 @@ class Log:
             raise AppError(
                 f"{path.name} is an unfinished recording.", "The session that wrote it did not end.", _recover(path)
             )
-        try:
-            with path.open("rb") as file:
-                _check_ends(path, file)
-                file.seek(0)
-                summary = SeekingReader(file).get_summary()
-                assert summary is not None  # its checksum was right, so it is there
-                metadata = _metadata(file, summary.metadata_indexes)
-        except OSError as error:
-            raise AppError(
-                f"{path.name} cannot be opened.", f"{error.strerror or error}.", "Check the path and its permissions."
-            ) from error
+        with open_file(path) as file:
+            _check_ends(path, file)
+            file.seek(0)
+            summary = SeekingReader(file).get_summary()
+            assert summary is not None  # its checksum was right, so it is there
+            metadata = _metadata(file, summary.metadata_indexes)
         ours = {i: c.topic for i, c in summary.channels.items()}
         if metadata is None or ours != TOPIC_NAMES:
             raise AppError(
@@ -77,10 +72,10 @@ class Log:
         """Messages of `topics` filed at `start_ns` ≤ t < `end_ns`, each topic in the order of writing.
 
         Raises:
-            AppError: a chunk does not hold.
+            AppError: the file is gone, or a chunk does not hold.
         """
         wanted = frozenset(CHANNEL_IDS[name] for name in topics)
-        with self.path.open("rb") as file:
+        with open_file(self.path) as file:
             for index in self.summary.chunk_indexes:
                 if wanted.isdisjoint(index.message_index_offsets) or index.message_end_time < start_ns:
                     continue

@@ -20,7 +20,7 @@ from tmlapp.recording.lock import try_lock
 from tmlapp.recording.log_writer import dump_json
 from tmlapp.recording.names import FINAL, PART, base_of
 from tmlapp.recording.reader import Recording
-from tmlapp.recording.scan import NOT_IN_CHUNK, Found, Scan, Source, opened, payloads, scan
+from tmlapp.recording.scan import NOT_IN_CHUNK, Found, Scan, Source, open_file, opened, payloads, scan
 from tmlapp.recording.schema import BY_ID, CHANNEL_IDS, Group, decode_picture
 
 _MIC, _CAMERA, _TURN, _MODEL = (CHANNEL_IDS[n] for n in ("/mic", "/camera", "/turn", "/model/audio"))
@@ -90,13 +90,7 @@ def recover(source: Path, *, out: Path | None = None) -> RecoveryReport:
         AppError: `source` is still being written, holds nothing, or the result cannot be written.
     """
     final = out or _beside(source)
-    try:
-        file = source.open("rb")
-    except OSError as error:
-        raise AppError(
-            f"{source.name} cannot be read.", f"{error.strerror or error}.", "Check the path and its permissions."
-        ) from error
-    with file:
+    with open_file(source) as file:
         if not try_lock(file.fileno()):
             raise AppError(
                 f"{source.name} is still being written.", "A session holds it open.", "Stop that session first."

@@ -19,6 +19,7 @@ from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS
 from tmlapp.recording.export.pictures import decode_bgr
 from tmlapp.recording.reader import Recording
+from tmlapp.recording.scan import open_file
 
 _AHEAD = 25
 _LEVEL_SAMPLES = SAMPLE_RATE_HZ // 20
@@ -72,7 +73,7 @@ class RecordedFeed:
         Raises:
             AppError: the recording cannot be read.
         """
-        with self._recording.path.open("rb") as file:
+        with open_file(self._recording.path) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         track = TrackInfo(kind="file", name=str(self._recording.path), sha256=sha256)
         has_frames = "/camera" in self._recording.topics

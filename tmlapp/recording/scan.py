@@ -11,6 +11,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 import zstandard
@@ -77,6 +78,20 @@ class Scan:
             self.visit(message)
 
 
+def open_file(path: Path) -> BufferedReader:
+    """Open `path` for reading.
+
+    Raises:
+        AppError: there is no such file, or it cannot be read.
+    """
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise AppError(
+            f"{path.name} cannot be opened.", f"{error.strerror or error}.", "Check the path and its permissions."
+        ) from error
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Source]:
     """The bytes of a file, mapped rather than read.
@@ -84,17 +99,12 @@ def opened(path: Path) -> Iterator[Source]:
     Raises:
         AppError: there is no such file, or it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            if file.seek(0, 2) == 0:
-                yield b""
-                return
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as source:
-                yield source
-    except OSError as error:
-        raise AppError(
-            f"{path.name} cannot be read.", f"{error.strerror or error}.", "Check the path and its permissions."
-        ) from error
+    with open_file(path) as file:
+        if file.seek(0, 2) == 0:
+            yield b""
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as source:
+            yield source
 
 
 def media_crc(topic: Topic, data: bytes) -> int:

@@ -1,0 +1,63 @@
+"""Makes the shipped model from a seed: phrases, training, export, manifest, and the scores if clips are at hand."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from models.tiny.train.export import export_graph, write_manifest
+from models.tiny.train.graph import Step
+from models.tiny.train.head import Head
+from models.tiny.train.phrases import render_all
+from models.tiny.train.train_head import STEPS, train
+
+MODEL = Path(__file__).resolve().parents[1]
+
+log = logging.getLogger("tiny")
+
+
+def flat(scores: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Nested scores as one level of "table: name" keys for the manifest."""
+    return {f"{table}: {name}": round(value, 4) for table, row in scores.items() for name, value in row.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m models.tiny.train", description=__doc__)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--steps", type=int, nargs="+", default=STEPS, help="training steps of the cycles")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that draw clips; the result does not depend on it"
+    )
+    parser.add_argument("--weights", type=Path, help="export these weights instead of training")
+    parser.add_argument("--out", type=Path, default=MODEL)
+    parser.add_argument("--no-phrases", action="store_true", help="keep the recordings that are there")
+    parser.add_argument("--clips", type=Path, help="folder of annotated clips to score on")
+    parser.add_argument("--table", type=Path, help="their annotation table")
+    parser.add_argument("--date", default=datetime.now(UTC).date().isoformat(), help="date written into the manifest")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not args.no_phrases:
+        log.info("phrases: %.1f MB", render_all(args.out) / 1e6)
+    if args.weights:
+        head = Head()
+        head.load_state_dict(torch.load(args.weights, weights_only=True))
+    else:
+        with TemporaryDirectory() as folder:
+            head = train(args.seed, args.steps, Path(folder), args.workers)
+    export_graph(Step(head), args.out / "model.onnx")
+    described = {"seed": args.seed, "trained_on": args.date, "code": "models/tiny/train in this repository"}
+    write_manifest(args.out, metrics={}, **described)
+    if args.clips and args.table:
+        from models.tiny.train.evaluate import evaluate  # needs opencv, which training alone does not
+
+        write_manifest(args.out, metrics=flat(evaluate(args.out, args.clips, args.table, 5, verbose=True)), **described)
+
+
+if __name__ == "__main__":
+    main()

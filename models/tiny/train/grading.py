@@ -1,0 +1,84 @@
+"""Scores of counts and start/stop intervals, as the model card reports them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def event_f1(ends_s: list[float], said_s: list[float]) -> float:
+    """Said counts against annotated repetition ends, each matched at most once.
+
+    A count matches within half a period before and max(half a period, 0.8 s) after the end.
+    """
+    gaps = np.diff(ends_s)
+    half = float(np.median(gaps)) / 2 if len(gaps) else 1.5
+    used: set[int] = set()
+    for end in ends_s:
+        near = [(abs(t - end), j) for j, t in enumerate(said_s) if j not in used and -half <= t - end <= max(half, 0.8)]
+        if near:
+            used.add(min(near)[1])
+    total = len(ends_s) + len(said_s)
+    return 2 * len(used) / total if total else 1.0
+
+
+def interval_iou(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Temporal IoU with the hull in the denominator; zero hull gives 0."""
+    hull = max(a[1], b[1]) - min(a[0], b[0])
+    return max(0.0, min(a[1], b[1]) - max(a[0], b[0])) / hull if hull > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One clip: annotated repetitions and what was said."""
+
+    name: str
+    ends_s: list[float]
+    said_s: list[float]
+    said: list[int]
+
+    @property
+    def last(self) -> int:
+        """The last number said, 0 for silence."""
+        return self.said[-1] if self.said else 0
+
+
+def count_scores(clips: list[Counted]) -> dict[str, float]:
+    """Off-by-one accuracy, exact share, relative error, event F1; clips without repetitions are left out."""
+    real = [c for c in clips if c.ends_s]
+    errors = np.array([abs(c.last - len(c.ends_s)) for c in real], float)
+    truth = np.array([len(c.ends_s) for c in real], float)
+    return {
+        "clips": len(real),
+        "obo": float((errors <= 1).mean()),
+        "exact": float((errors == 0).mean()),
+        "mae": float((errors / (truth + 0.1)).mean()),
+        "f1": float(np.mean([event_f1(c.ends_s, c.said_s) for c in real])),
+    }
+
+
+@dataclass(frozen=True)
+class Spanned:
+    """One clip: the annotated action and the first interval the model spoke (None: silence)."""
+
+    name: str
+    truth: tuple[float, float]
+    found: tuple[float, float] | None
+    intervals: int
+
+
+def close(clips: list[Spanned], cue: int) -> float:
+    """Share of clips whose start (0) or stop (1) was said within one second of the truth."""
+    return float(np.mean([c.found is not None and abs(c.found[cue] - c.truth[cue]) <= 1.0 for c in clips]))
+
+
+def span_scores(clips: list[Spanned]) -> dict[str, float]:
+    """Mean temporal IoU of the first interval and the shares of cues within one second."""
+    return {
+        "clips": len(clips),
+        "tiou": float(np.mean([interval_iou(c.found, c.truth) if c.found else 0.0 for c in clips])),
+        "start_1s": close(clips, 0),
+        "stop_1s": close(clips, 1),
+        "one_interval": float(np.mean([c.intervals == 1 for c in clips])),
+    }

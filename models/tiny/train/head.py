@@ -1,0 +1,30 @@
+"""Small recurrent head that reads distance rows and says where in a repetition the person is."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.tiny.train.config import HIDDEN, LAGS
+from models.tiny.train.rows import EXTRAS, ROW_KINDS
+
+OUTPUTS = ("away", "repeating", "ended", "acting")
+WIDTH = 24
+
+
+class Head(nn.Module):
+    """Rows [B,T,ROW_KINDS,LAGS] and extras [B,T,EXTRAS] -> logits [B,T,4] in the order of OUTPUTS."""
+
+    def __init__(self, hidden: int = HIDDEN) -> None:
+        super().__init__()
+        self.lag = nn.Sequential(nn.Conv1d(ROW_KINDS, 16, 5, 2, 2), nn.ReLU(), nn.Conv1d(16, WIDTH, 5, 2, 2), nn.ReLU())
+        self.mix = nn.Sequential(nn.Linear(WIDTH * (len(LAGS) // 4) + EXTRAS, 96), nn.ReLU())
+        self.memory = nn.GRU(96, hidden, batch_first=True)
+        self.out = nn.Linear(hidden, len(OUTPUTS))
+
+    def forward(self, rows: Tensor, extra: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        b, t = rows.shape[:2]
+        z = self.lag(rows.reshape(b * t, ROW_KINDS, len(LAGS))).flatten(1)
+        z = self.mix(torch.cat([z, extra.reshape(b * t, EXTRAS)], 1)).reshape(b, t, -1)
+        z, state = self.memory(z, state)
+        return self.out(z), state

@@ -1,0 +1,160 @@
+"""Trains the head on synthetic measurements only. The budget is in steps, so the same seed gives the same weights."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing as mp
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the name torch users know)
+
+from models.tiny.train.config import LAGS
+from models.tiny.train.figures import POSE_DIMS, Measured, disturb, draw, edit, embed
+from models.tiny.train.head import OUTPUTS, Head
+from models.tiny.train.rows import EXTRAS, ROW_KINDS, batch_rows
+from models.tiny.train.trajectory import Trajectory, make_trajectory
+
+log = logging.getLogger("tiny.head")
+
+CLIP_FRAMES = 300
+BATCH = 20
+FIGURES = 4
+VIEWS = 2
+"""Different disturbances of each drawn figure in one batch."""
+STEPS = (1500, 1500)
+"""Training steps of the two cycles."""
+PEAK_RATES = (3e-3, 2e-3)
+AHEAD = 3
+"""Batches under way per worker."""
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""rows [B,T,ROW_KINDS,LAGS], extras [B,T,EXTRAS], targets [B,T,4]."""
+
+
+Shot = tuple[Trajectory, Measured, NDArray[np.float64]]
+"""Labels, measurements, noticed cuts."""
+
+
+def shoot(rng: np.random.Generator, tr: Trajectory, seen: Measured) -> Shot:
+    cut, noticed = edit(rng, tr, seen)
+    return tr, disturb(rng, cut), noticed
+
+
+def pack(shots: list[Shot]) -> NDArray[np.float32]:
+    """Rows and extras [B, T, ROW_KINDS*LAGS+EXTRAS] of clips with equal widths."""
+    motion = torch.from_numpy(np.stack([seen.motion for _, seen, _ in shots]))
+    look = torch.from_numpy(np.stack([seen.look for _, seen, _ in shots]))
+    cuts = torch.from_numpy(np.stack([noticed for _, _, noticed in shots]).astype(np.float32))
+    rows, extra = batch_rows(motion, look, cuts)
+    return np.asarray(torch.cat([rows.flatten(2), extra], 2).numpy(), np.float32)
+
+
+def targets(tr: Trajectory) -> NDArray[np.float32]:
+    """Labels [T,4] in the order of the head's outputs."""
+    return np.stack([tr.away * tr.repeating, tr.repeating, tr.ended, tr.acting], 1).astype(np.float32)
+
+
+def make_batch(seed: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The batch of one training step, a pure function of (seed, step)."""
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(seed)
+    figures, abstract = list[Shot](), list[Shot]()
+    for _ in range(FIGURES):
+        tr = make_trajectory(rng, CLIP_FRAMES, POSE_DIMS)
+        seen = draw(rng, tr)
+        figures += [shoot(rng, tr, seen) for _ in range(VIEWS)]
+    for _ in range(BATCH - len(figures)):
+        tr = make_trajectory(rng, CLIP_FRAMES, int(rng.integers(3, 10)))
+        abstract.append(shoot(rng, tr, embed(rng, tr)))
+    packed = np.concatenate([pack(figures), pack(abstract)])
+    return packed, np.stack([targets(shot[0]) for shot in figures + abstract])
+
+
+def batches(seed: int, steps: range, workers: int) -> Iterator[Batch]:
+    """Batches in step order, made a few steps ahead by worker processes."""
+    with mp.get_context("spawn").Pool(workers) as pool:
+        coming = iter(steps)
+        waiting = deque(pool.apply_async(make_batch, ((seed, step),)) for step in islice(coming, AHEAD * workers))
+        while waiting:
+            packed, labels = waiting.popleft().get()
+            waiting.extend(pool.apply_async(make_batch, ((seed, step),)) for step in islice(coming, 1))
+            x = torch.from_numpy(packed)
+            rows = x[..., :-EXTRAS].reshape(*x.shape[:2], ROW_KINDS, len(LAGS))
+            yield rows, x[..., -EXTRAS:], torch.from_numpy(labels)
+
+
+def loss(logits: Tensor, target: Tensor) -> tuple[Tensor, list[float]]:
+    """Weighted cross-entropies of the four outputs, and each alone."""
+    away, repeating, ended, acting = target.unbind(-1)
+    near_end = ended
+    for k in range(1, 4):
+        near_end = torch.maximum(near_end, F.pad(ended, (k, 0))[:, : ended.shape[1]])
+    bce = F.binary_cross_entropy_with_logits
+    parts = [
+        (bce(logits[..., 0], away, reduction="none") * (0.5 + repeating)).mean(),
+        0.5 * bce(logits[..., 1], repeating),
+        0.5 * bce(logits[..., 2], near_end, pos_weight=torch.tensor(2.0)),
+        0.5 * bce(logits[..., 3], acting),
+    ]
+    return torch.stack(parts).sum(), [float(p.detach()) for p in parts]
+
+
+def train(seed: int, steps: Sequence[int], out: Path, workers: int = 1, resume: int = 0) -> Head:
+    """Train in cycles of a fixed number of steps and keep the weights of every finished cycle in out.
+
+    Each cycle starts with a fresh optimiser and lets the rate fall to nothing; later cycles peak lower. With resume > 0
+    the first cycles are taken from out instead of being trained.
+    """
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    net = Head()
+    if resume:
+        net.load_state_dict(torch.load(out / f"cycle{resume}.pt", weights_only=True))
+    done = sum(steps[:resume])
+    for cycle in range(resume, len(steps)):
+        run_cycle(net, seed, range(done, done + steps[cycle]), PEAK_RATES[min(cycle, 1)], workers)
+        done += steps[cycle]
+        torch.save(net.state_dict(), out / f"cycle{cycle + 1}.pt")
+    return net
+
+
+def run_cycle(net: Head, seed: int, steps: range, peak: float, workers: int) -> None:
+    """One cosine cycle over the batches numbered in steps."""
+    optimiser = torch.optim.AdamW(net.parameters(), peak, weight_decay=1e-3)
+    recent: list[list[float]] = []
+    for step, (rows, extra, target) in enumerate(batches(seed, steps, workers)):
+        rate = peak * min(1.0, (step + 1) / 40) * (0.5 + 0.5 * np.cos(np.pi * step / len(steps))) + 2e-5
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        logits, _ = net(rows, extra)
+        total, parts = loss(logits, target)
+        optimiser.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        recent.append(parts)
+        if step % 50 == 49:
+            means = np.mean(recent, 0)
+            log.info(
+                "step %d %s", steps[step] + 1, " ".join(f"{n} {v:.3f}" for n, v in zip(OUTPUTS, means, strict=True))
+            )
+            recent = []
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
+    parser.add_argument("--resume", type=int, default=0, help="number of finished cycles to take from the folder")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the weights of every cycle")
+    args = parser.parse_args()
+    train(args.seed, args.steps, args.out, resume=args.resume)

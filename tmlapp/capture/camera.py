@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from tmlapp.capture.camera_open import (
     parse_camera,
 )
 from tmlapp.capture.paced import encode_jpeg
+from tmlapp.capture.video_file import fourcc_name
 from tmlapp.core.clock import Clock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, Notice, SessionEvent
@@ -155,6 +156,9 @@ class Camera:
         """What the camera really gives; a `Notice` where that is not what it was asked for."""
         height, width = picture.shape[:2]
         actual: dict[str, Any] = {"width": width, "height": height, "fps": round(device.get(cv2.CAP_PROP_FPS), 3)}
+        pixel_format = fourcc_name(device.get(cv2.CAP_PROP_FOURCC))
+        if self._where.kind == "device" and pixel_format:
+            actual["format"] = pixel_format
         differing = [k for k in ("width", "height") if actual[k] != self._asked[k]]
         if actual["fps"] > 0 and abs(actual["fps"] - self._asked["fps"]) > 0.5:
             differing.append("fps")
@@ -246,14 +250,9 @@ class Camera:
         told_ns, since_ns = self._told_until_ns, self._fresh_ns
         self._told_until_ns = self._stood_in_ns = None
         away_s = (mono_ns - since_ns) / NS_PER_S
+        reason, dur_ns = "The camera still gave no picture.", mono_ns - told_ns
         self._pending.append(
-            lambda to: Gap(
-                t_ns=to(told_ns),
-                track="camera",
-                dur_ns=mono_ns - told_ns,
-                reason="The camera still gave no picture.",
-                kind="stalled",
-            )
+            lambda to: Gap(t_ns=to(told_ns), track="camera", dur_ns=dur_ns, reason=reason, kind="stalled")
         )
         what = f"The camera is back after {away_s:.1f} s."
         self._pending.append(lambda to: Notice(t_ns=to(mono_ns), level="info", what=what))
@@ -284,19 +283,12 @@ class Camera:
         if self._told_until_ns is not None or self._paused or self._info is None or now_ns - since_ns <= STALE_NS:
             return
         self._told_until_ns = now_ns
-        if self._device is None:
-            kind, reason = "unplugged", f"{self.info.name} is gone; its last picture stands in."
-        else:
-            kind, reason = "stalled", f"{self.info.name} gives no pictures; its last one stands in."
-        self._pending.append(
-            lambda to: Gap(
-                t_ns=to(since_ns),
-                track="camera",
-                dur_ns=now_ns - since_ns,
-                reason=reason,
-                kind="unplugged" if kind == "unplugged" else "stalled",
-            )
-        )
+        gone = self._device is None
+        state = "is gone" if gone else "gives no pictures"
+        reason = f"{self.info.name} {state}; its last picture stands in."
+        kind: Literal["unplugged", "stalled"] = "unplugged" if gone else "stalled"
+        dur_ns = now_ns - since_ns
+        self._pending.append(lambda to: Gap(t_ns=to(since_ns), track="camera", dur_ns=dur_ns, reason=reason, kind=kind))
 
     def pop_events(self, to_session_ns: _ToSession) -> list[SessionEvent]:
         """What happened since the last call; `to_session_ns` turns monotonic into session time."""

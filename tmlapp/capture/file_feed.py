@@ -122,7 +122,7 @@ class FileFeed(PacedFeed):
         if blocks is None:
             return None
         self._sound_leads_ns = -blocks.start_ns
-        return SoundTrack(self._video, blocks)
+        return SoundTrack(self._video, blocks, sha256=self._pictures.info.sha256)
 
     def _open_sound_file(self, path: Path) -> SoundTrack:
         check_file(path)

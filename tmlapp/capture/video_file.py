@@ -17,6 +17,7 @@ from tmlapp.core.units import NS_PER_MS, NS_PER_S
 
 DEFAULT_FPS = 30.0
 _FPS_RANGE = (0.5, 240.0)
+# Two: one frame is decoded while the other is handed over; more threads cost memory and win nothing beside a model.
 _DECODER_THREADS = 2
 _CUT_TOLERANCE_NS = 300 * NS_PER_MS
 
@@ -25,6 +26,12 @@ def quiet_decoder() -> None:
     """Keep FFmpeg inside OpenCV from writing to the terminal; what it would say comes as AppError, Gap or Notice."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def fourcc_name(value: float) -> str:
+    """OpenCV's number for a format as the four letters that it stands for; empty for none."""
+    number = int(value)
+    return number.to_bytes(4, "little", signed=number < 0).decode("latin-1").strip("\0 ")
 
 
 def usable_fps(fps: float) -> float:
@@ -85,14 +92,12 @@ class VideoFile:
         self.info = self._track_info(stated_fps, self._first[1])
 
     def _track_info(self, stated_fps: float, first: Picture) -> TrackInfo:
-        number = int(self._capture.get(cv2.CAP_PROP_FOURCC))
-        codec = number.to_bytes(4, "little", signed=number < 0).decode("latin-1").strip("\0 ")
         actual: dict[str, object] = {
             "width": int(first.shape[1]),
             "height": int(first.shape[0]),
             "fps": round(stated_fps, 4),
             "frames": self._promised,
-            "codec": codec,
+            "codec": fourcc_name(self._capture.get(cv2.CAP_PROP_FOURCC)),
         }
         if self._full_size != (first.shape[1], first.shape[0]):
             actual["scaled_from"] = list(self._full_size)

@@ -177,6 +177,12 @@ def test_a_grade_is_appended_with_who_when_tool_and_why(tmp_path: Path) -> None:
     assert second["who"]
 
 
+def test_half_a_surrogate_pair_survives(tmp_path: Path) -> None:
+    grade = grade_outputs("repcount-a", [Said(1.2, "one \ud83d")], TRUTH)
+    write_grade(tmp_path / "a.mcap", grade)
+    assert read_grades(tmp_path / "a.mcap").lines[0]["grade"]["verdicts"][0]["graded_text"] == [[1.2, "one \ud83d"]]
+
+
 def test_a_line_that_a_crash_cut_off_costs_only_itself(tmp_path: Path) -> None:
     recording = tmp_path / "a.mcap"
     write_grade(recording, a_grade(), who="ada")

@@ -179,6 +179,7 @@ def test_single_counts_are_compared_with_single_repetitions() -> None:
         ({"count": 1, "L": [0, 9, 9], "fps": 30}, "odd number"),
         ({"count": 1, "L": [0, 9], "fps": 0}, "too small"),
         ({"count": 1, "action": 7}, "not a text"),
+        ({"count": 2, "rep_end_times_s": [5, 6], "duration_s": 4.5}, "Repetition 1 ends at 5 s, after the video"),
     ],
 )
 def test_a_truth_that_contradicts_itself_is_refused_with_the_reason(truth: dict[str, Any], why: str) -> None:

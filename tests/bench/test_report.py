@@ -238,6 +238,10 @@ def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         write_report(recording, [], tmp_path / "file" / "r.html")
 
 
+def test_half_a_surrogate_pair_costs_one_character(tmp_path: Path) -> None:
+    assert "Passes: 2" in report(make_recording(tmp_path), [repcount(action="squat \ud83d")]).words
+
+
 def test_an_old_report_is_replaced_whole(tmp_path: Path) -> None:
     recording = make_recording(tmp_path)
     out = tmp_path / "new folder" / "r.html"
@@ -299,6 +303,7 @@ def test_times_and_numbers_are_written_as_people_read_them() -> None:
     assert [clock_text(t) for t in (0, 5, 60, 125)] == ["0 s", "5 s", "1:00", "2:05"]
     assert [one_decimal(v) for v in (None, 0.25, 2.5, 33.35, 100)] == ["–", "0.3", "2.5", "33.4", "100.0"]
     assert [plain_value(v) for v in ("a", 1.5, None, {"a": Path("x")})] == ["a", "1.5", "null", '{"a": "x"}']
+    assert plain_value(("video", "text")) == "video, text"
     assert day_text("2026-11-22T12:00:00+02:00") == "22 November 2026, 10:00 UTC"
     assert day_text("long ago") == "long ago"
 

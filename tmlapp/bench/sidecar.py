@@ -47,7 +47,8 @@ def write_grade(
         "why": why,
         "grade": grade.to_json(),
     }
-    data = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    # Escaped, because half of a surrogate pair, which some models send, has no UTF-8.
+    data = json.dumps(line, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
     path = sidecar_of(recording)
     try:
         with path.open("a+b") as file:

@@ -40,7 +40,7 @@ def write_report(
     waiting = out_html.with_name(out_html.name + ".new")
     try:
         out_html.parent.mkdir(parents=True, exist_ok=True)
-        waiting.write_text(page, encoding="utf-8")
+        waiting.write_bytes(page.encode("utf-8", "replace"))
         os.replace(waiting, out_html)
     except OSError as error:
         raise AppError(
@@ -136,4 +136,6 @@ def plain_value(value: Any) -> str:
     """A value of a parameter or setting as a person reads it."""
     if isinstance(value, str):
         return value
+    if isinstance(value, list | tuple) and value and all(isinstance(v, str) for v in value):
+        return ", ".join(value)
     return json.dumps(value, ensure_ascii=False, default=str)

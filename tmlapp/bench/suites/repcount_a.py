@@ -77,11 +77,15 @@ def parse_truth(raw: Mapping[str, Any]) -> RepTruth:
     ends = _ends(fields, fps)
     if ends and len(ends) != count:
         raise fields.error(f"count is {count}, but there are {len(ends)} ends of repetitions")
+    t_pen = 0.0 if count < 2 else ends[count - 2] if ends else None
+    duration = _duration(fields, fps)
+    if t_pen is not None and duration is not None and t_pen > duration:
+        raise fields.error(f"Repetition {count - 1} ends at {t_pen:g} s, after the video, which is {duration:g} s long")
     return RepTruth(
         count=count,
         ends_s=ends,
-        t_pen_s=0.0 if count < 2 else ends[count - 2] if ends else None,
-        duration_s=_duration(fields, fps),
+        t_pen_s=t_pen,
+        duration_s=duration,
         video_start_s=fields.number("video_start_s", 0.0),
         tail_s=fields.number("tail_s") if fields.has("tail_s") else None,
         action=fields.text("action") or fields.text("type"),

@@ -52,14 +52,15 @@ def target_size(width: int, height: int, spec: FramesSpec) -> tuple[int, int]:
 
 
 def decode(frame: Frame, spec: FramesSpec) -> Picture | None:
-    """`frame` as BGR [h, w, 3], no smaller than it will be needed; None if it is no valid JPEG.
+    """`frame` as BGR [h, w, 3], at least twice as large as it will be needed; None if it is no valid JPEG.
 
-    The JPEG decoder itself halves the size as often as the target allows, which is much cheaper than scaling
-    afterwards and depends on nothing but the sizes.
+    The JPEG decoder itself halves the size as long as that leaves twice the target. That is much cheaper than scaling
+    afterwards, depends on nothing but the sizes, and differs from scaling by area by 0.15 to 0.5 grey levels on
+    average (measured on 720p; halving down to the target itself: 0.5 to 2, with edges off by up to 87).
     """
     want = target_size(frame.width, frame.height, spec)
     flag = next(
-        (flag for n, flag in _REDUCED if frame.width // n >= want[0] and frame.height // n >= want[1]),
+        (flag for n, flag in _REDUCED if frame.width // n >= 2 * want[0] and frame.height // n >= 2 * want[1]),
         cv2.IMREAD_COLOR,
     )
     if not frame.jpeg:

@@ -60,7 +60,8 @@ def _running() -> list[QTimer | QThread]:
     found: list[QTimer | QThread] = []
     for o in gc.get_objects():
         try:
-            if (isinstance(o, QTimer) and o.isActive()) or (isinstance(o, QThread) and o.isRunning()):
+            kind = type(o)
+            if (issubclass(kind, QTimer) and o.isActive()) or (issubclass(kind, QThread) and o.isRunning()):
                 found.append(o)
         except (RuntimeError, ReferenceError):
             continue  # Its C++ side is gone already.

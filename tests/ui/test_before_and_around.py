@@ -1,4 +1,4 @@
-"""Before a session: preflight, consent, settings, instruction; and what is there at any time: palette, keys, colours."""
+"""Before a session: preflight, consent, settings; and what is there at any time: palette, keys, colours."""
 
 from __future__ import annotations
 

@@ -161,6 +161,7 @@ class LiveController(QObject):
         try:
             plan = await self._in_thread(self._make_plan)
             checks: list[Check] = await self._in_thread(self.services.run_preflight, plan, self.settings)
+            checks = [*_hole_in(plan.instruction), *checks]
             if all(c.ok for c in checks if c.key == "endpoint"):
                 facts = await self._in_thread(self.services.endpoint_facts, plan, self.settings)
         except AppError as error:
@@ -265,3 +266,20 @@ class LiveController(QObject):
                 tr("Try again; if it stays, report it with the log file."),
             )
         )
+
+
+def _hole_in(instruction: str) -> list[Check]:
+    if "{action}" not in instruction:
+        return []
+    from tmlapp.live.preflight import Check
+
+    return [
+        Check(
+            key="instruction",
+            title=tr("Instruction"),
+            ok=False,
+            why=tr("It still says {action} where the exercise belongs."),
+            fix=tr("Write what is to be watched, for example squats."),
+            action="write_instruction",
+        )
+    ]

@@ -145,12 +145,12 @@ class Lanes(QWidget):
             shown = str(cue.value) if cue.value is not None else cue.text
             shown = shown.upper() if cue.kind in ("start", "stop") else shown
             shown = metrics.elidedText(shown, Qt.TextElideMode.ElideRight, 110)
-            width = metrics.horizontalAdvance(shown) + 9
-            x = max(plot.left(), min(plot.right() - width, self._x(plot, cue.t_ns) - 2))
+            width = metrics.horizontalAdvance(shown) + 8
+            x = max(plot.left(), min(plot.right() - width, self._x(plot, cue.t_ns) - 3))
             # Flags keep their time; one that would cover the flag before it becomes a mark.
             if x < taken:
                 painter.setPen(QPen(self._theme.muted, 1))
-                painter.drawLine(QPointF(x, y - 26), QPointF(x, y - 13))
+                painter.drawLine(QPointF(x + 2, y - 11), QPointF(x + 2, y - 7))
                 continue
             taken = x + width + 1
             self._flag(painter, QRectF(x, y - 27, width, 15), cue.kind, shown)
@@ -166,28 +166,30 @@ class Lanes(QWidget):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _replies(self, painter: QPainter, plot: QRectF, base: float, view: HistoryView) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
         width = max(1.5, plot.width() / 150 - 2)
+        on_time: list[QRectF] = []
+        late: list[QRectF] = []
+        right, per_ns = plot.right() - width, plot.width() / SPAN_NS
         for reply in view.replies:
-            x = self._x(plot, reply.t_ns) - width
+            x = right - (self._now_ns - reply.t_ns) * per_ns
             if x < plot.left():
                 continue
-            part = min(1.0, reply.latency_ns / LATE_NS)
+            part = max(0.0, min(1.0, reply.latency_ns / LATE_NS))
             height = 23.0 if reply.late else 4 + 16 * part**0.7
-            color = self._theme.act if reply.late else self._theme.turn
+            (late if reply.late else on_time).append(QRectF(x, base - height, width, height))
+        painter.setPen(Qt.PenStyle.NoPen)
+        for bars, color in ((on_time, self._theme.turn), (late, self._theme.act)):
             painter.setBrush(color)
-            painter.drawRoundedRect(QRectF(x, base - height, width, height), 1, 1)
+            painter.drawRects(bars)
 
     def _inner(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
         if len(view.inner) < 2:
             return
         low, high = view.inner_range
         span = (high - low) or 1.0
-        points = [
-            QPointF(self._x(plot, t), y + 9 - (v - low) / span * 18)
-            for t, v in view.inner
-            if self._x(plot, t) >= plot.left()
-        ]
+        right, per_ns, left = plot.right(), plot.width() / SPAN_NS, plot.left()
+        places = ((right - (self._now_ns - t) * per_ns, y + 9 - (v - low) / span * 18) for t, v in view.inner)
+        points = [QPointF(x, v) for x, v in places if x >= left]
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(self._theme.accent, 1.6))
+        painter.setPen(QPen(self._theme.accent, 1))
         painter.drawPolyline(QPolygonF(points))

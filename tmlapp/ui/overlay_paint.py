@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from tmlapp.core.cue import Cue, Overlay
 from tmlapp.ui.overlay_layout import Box, Placed, Wanted, place, scale_for
@@ -14,6 +16,7 @@ from tmlapp.ui.theme import Theme, font
 
 _BADGE = 132.0
 _GIANT = 0.46
+_REMEMBERED = 48
 
 # On the picture, which is neither light nor dark, the signs look the same in both schemes.
 _GOOD, _ACT, _REMIND, _VOICE = QColor("#39d98a"), QColor("#ff5c5c"), QColor("#b18cff"), QColor("#c8a2ff")
@@ -31,10 +34,11 @@ class OverlayState:
 
 
 class OverlayPainter:
-    """Measures, places and paints; keeps no state of its own but the theme."""
+    """Measures, places and paints. Signs that have not changed are painted from their own small pictures."""
 
     def __init__(self, theme: Theme) -> None:
         self._theme = theme
+        self._drawn: dict[tuple[object, ...], QImage] = {}
 
     def placed(self, width: float, height: float, state: OverlayState) -> Placed:
         """Where the signs of `state` lie on a stage of `width` × `height`."""
@@ -47,17 +51,45 @@ class OverlayPainter:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         overlay = state.overlay
         if placed.badge:
-            self._badge(painter, placed.badge, overlay.count or 0, state)
+            draw = partial(self._badge, count=overlay.count or 0, state=state)
+            if state.bump > 0:
+                draw(painter, placed.badge)
+            else:
+                self._sign(painter, placed.badge, ("badge", overlay.count, state.presenter), draw)
         if placed.banner:
-            self._banner(painter, placed.banner, scale, state)
+            named = ("banner", *self._banner_parts(state))
+            self._sign(painter, placed.banner, named, partial(self._banner, scale=scale, state=state))
         if placed.caption:
-            self._caption(painter, placed.caption, scale, state)
+            spoken = ("caption", overlay.caption)
+            self._sign(painter, placed.caption, spoken, partial(self._caption, scale=scale, state=state))
         if placed.speaking:
-            self._speaking(painter, placed.speaking, scale)
+            self._sign(painter, placed.speaking, ("speaking",), partial(self._speaking, scale=scale))
         toasts = overlay.toasts_at(state.t_ns)
         for box, cue in zip(placed.toasts, toasts[len(toasts) - len(placed.toasts) :], strict=True):
-            self._toast(painter, box, scale, cue)
+            self._sign(painter, box, ("toast", cue.text), partial(self._toast, scale=scale, cue=cue))
         return placed
+
+    def _sign(
+        self, painter: QPainter, box: Box, key: tuple[object, ...], draw: Callable[[QPainter, Box], None]
+    ) -> None:
+        """Paint what `draw` draws into `box`, from memory where it was drawn before."""
+        ratio = painter.device().devicePixelRatio()
+        pad = round(box.h * 0.1)
+        full = (*key, round(box.w, 1), round(box.h, 1), ratio)
+        image = self._drawn.get(full)
+        if image is None:
+            w, h = round(box.w + 2 * pad + 1), round(box.h + 2 * pad + 1)
+            image = QImage(round(w * ratio), round(h * ratio), QImage.Format.Format_ARGB32_Premultiplied)
+            image.setDevicePixelRatio(ratio)
+            image.fill(Qt.GlobalColor.transparent)
+            inner = QPainter(image)
+            inner.setRenderHint(QPainter.RenderHint.Antialiasing)
+            draw(inner, Box(pad, pad, box.w, box.h))
+            inner.end()
+            if len(self._drawn) >= _REMEMBERED:
+                self._drawn.clear()
+            self._drawn[full] = image
+        painter.drawImage(QPointF(round(box.x) - pad, round(box.y) - pad), image)
 
     def _wanted(self, width: float, height: float, state: OverlayState) -> Wanted:
         scale, overlay = scale_for(width, height), state.overlay
@@ -95,7 +127,7 @@ class OverlayPainter:
         word = tr("START") if overlay.border == "start" else tr("STOP")
         return word, overlay.action, stamp_text(state.t_ns - overlay.border_t_ns)
 
-    def _badge(self, painter: QPainter, box: Box, count: int, state: OverlayState) -> None:
+    def _badge(self, painter: QPainter, box: Box, *, count: int, state: OverlayState) -> None:
         bump = state.bump
         grown = 1 + 0.10 * bump
         side = box.w * grown
@@ -125,7 +157,7 @@ class OverlayPainter:
         foot = QRectF(rect.x(), rect.bottom() - side * 0.28, rect.width(), side * 0.16)
         painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, tr("reps"))
 
-    def _banner(self, painter: QPainter, box: Box, scale: float, state: OverlayState) -> None:
+    def _banner(self, painter: QPainter, box: Box, *, scale: float, state: OverlayState) -> None:
         rect = self._ground(painter, box, 10 * scale)
         word, action, elapsed = self._banner_parts(state)
         bold = _bold(14 * scale)
@@ -151,7 +183,7 @@ class OverlayPainter:
         time_box = QRectF(end - elapsed_w - 1, rect.y(), elapsed_w + 2, rect.height())
         painter.drawText(time_box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, elapsed)
 
-    def _caption(self, painter: QPainter, box: Box, scale: float, state: OverlayState) -> None:
+    def _caption(self, painter: QPainter, box: Box, *, scale: float, state: OverlayState) -> None:
         rect = self._ground(painter, box, 10 * scale)
         face = _bold(20 * scale)
         painter.setFont(face)
@@ -160,7 +192,7 @@ class OverlayPainter:
         text = _fitted(_quoted(state.overlay.caption), face, inner)
         painter.drawText(inner, int(_CAPTION_FLAGS | Qt.AlignmentFlag.AlignCenter), text)
 
-    def _speaking(self, painter: QPainter, box: Box, scale: float) -> None:
+    def _speaking(self, painter: QPainter, box: Box, *, scale: float) -> None:
         rect = self._ground(painter, box, box.h / 2)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_VOICE)
@@ -170,7 +202,7 @@ class OverlayPainter:
         painter.setPen(self._theme.on_overlay)
         painter.drawText(rect.adjusted(27 * scale, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, tr("speaking"))
 
-    def _toast(self, painter: QPainter, box: Box, scale: float, cue: Cue) -> None:
+    def _toast(self, painter: QPainter, box: Box, *, scale: float, cue: Cue) -> None:
         rect = self._ground(painter, box, 6 * scale)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_REMIND)

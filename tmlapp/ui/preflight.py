@@ -106,6 +106,7 @@ def action_text(action: str) -> str:
         "choose_folder": tr("Choose folder…"),
         "use_clip": tr("Use the demo clip"),
         "recover": tr("Recover"),
+        "write_instruction": tr("Write…"),
     }.get(action, action)
 
 
@@ -150,6 +151,7 @@ class PreflightPage(QFrame):
         scroll.setWidget(inner)
         column.addWidget(scroll, 1)
         self.consent = QCheckBox()
+        self.consent.setAccessibleName(tr("Agree to send sound and picture"))
         self.consent.setVisible(False)
         self.consent.toggled.connect(self._on_consent)
         column.addWidget(self.consent)

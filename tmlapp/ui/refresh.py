@@ -11,10 +11,11 @@ from tmlapp.core.cue import action_of
 from tmlapp.ui.bridge import SessionBridge
 
 if TYPE_CHECKING:
+    from tmlapp.core.media import Picture
     from tmlapp.ui.window import MainWindow
 
 FRAME_MS = 33
-_LANES_EVERY = 2
+_LANES_EVERY = 3
 _STATUS_EVERY = 12
 
 
@@ -36,7 +37,7 @@ class Refresher(QObject):
         self.stop()
         self._bridge = bridge
         if bridge is not None:
-            bridge.refreshed.connect(self._show)
+            bridge.refreshed.connect(self._show_news)
             self._ticks = 0
             self._timer.start()
 
@@ -44,7 +45,7 @@ class Refresher(QObject):
         """Show the last moment, then nothing more."""
         self._timer.stop()
         if self._bridge is not None:
-            self._bridge.refreshed.disconnect(self._show)
+            self._bridge.refreshed.disconnect(self._show_news)
             self._show()
             self._show_lanes()
             self._show_status()
@@ -58,18 +59,28 @@ class Refresher(QObject):
         if self._ticks % _STATUS_EVERY == 1:
             self._show_status()
 
+    def _show_news(self) -> None:
+        # An output is painted over the picture that is there: fetching a new one would only delay it.
+        if self._bridge is not None:
+            self._paint_stage(self._bridge, self._window.stage.picture)
+            self._list_happenings(self._bridge)
+
     def _show(self) -> None:
-        bridge, window = self._bridge, self._window
-        if bridge is None:
-            return
+        if self._bridge is not None:
+            self._paint_stage(self._bridge, self._bridge.session.preview())
+            self._list_happenings(self._bridge)
+
+    def _list_happenings(self, bridge: SessionBridge) -> None:
         for happening in bridge.take():
-            window.events.add(happening.what)
+            self._window.events.add(happening.what)
+
+    def _paint_stage(self, bridge: SessionBridge, picture: Picture | None) -> None:
         snapshot = bridge.session.snapshot()
         overlay = snapshot.overlay
         if not overlay.action:
             # Only local models confirm their task; for the others the action is the one that was asked for.
             overlay = replace(overlay, action=action_of(snapshot.instruction))
-        window.stage.show_moment(bridge.session.preview(), overlay, snapshot.t_ns, paused=snapshot.paused)
+        self._window.stage.show_moment(picture, overlay, snapshot.t_ns, paused=snapshot.paused)
 
     def _show_lanes(self) -> None:
         bridge, window = self._bridge, self._window

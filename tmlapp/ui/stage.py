@@ -1,4 +1,4 @@
-"""The stage: camera picture with the model's signs over it. Plain QPainter, no copy of the picture."""
+"""The stage: camera picture with the model's signs over it. Plain QPainter."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ BUMP_NS = 280_000_000
 """How long the badge takes to settle after a new count."""
 
 _ANIMATION_MS = 16
+_BEHIND = QColor("#0a0c10")
+
+
+def _image_of(picture: Picture) -> QImage:
+    """`picture` (BGR) in the format that Qt scales fastest; converted once, painted many times."""
+    height, width = picture.shape[:2]
+    wrapped = QImage(picture.data, width, height, picture.strides[0], QImage.Format.Format_BGR888)
+    return wrapped.convertToFormat(QImage.Format.Format_RGB32)
 
 
 class Stage(QWidget):
@@ -34,6 +42,7 @@ class Stage(QWidget):
         self._theme = theme
         self._signs = OverlayPainter(theme)
         self._picture: Picture | None = None
+        self._image: QImage | None = None
         self._overlay = Overlay()
         self._t_ns = 0
         self._paused = False
@@ -49,6 +58,11 @@ class Stage(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(tr("Stage"))
         self.setAccessibleDescription(tr("Camera picture with the model's counts, cues and captions"))
+
+    @property
+    def picture(self) -> Picture | None:
+        """What is shown behind the signs."""
+        return self._picture
 
     @property
     def overlay(self) -> Overlay:
@@ -81,6 +95,8 @@ class Stage(QWidget):
             self._animation.start()
         if not changed and not self._signs_move(overlay, t_ns):
             return
+        if picture is not self._picture:
+            self._image = None if picture is None else _image_of(picture)
         self._picture, self._overlay, self._t_ns, self._paused = picture, overlay, t_ns, paused
         self._describe()
         self.update()
@@ -98,17 +114,17 @@ class Stage(QWidget):
         if self._presenter:
             painter.fillRect(rect, Qt.GlobalColor.black)
         else:
-            self._clip_to_card(painter, rect)
-        if self._picture is None:
+            painter.fillRect(rect, _BEHIND)
+        if self._image is None:
             self._paint_empty(painter, rect)
         else:
-            self._paint_picture(painter, rect, self._picture)
+            self._paint_picture(painter, rect, self._image)
         if self._paused:
             self._paint_paused(painter, rect)
         state = OverlayState(self._overlay, self._t_ns, self._bump(), self._presenter)
         self.placed = self._signs.paint(painter, rect.width(), rect.height(), state)
         if not self._presenter:
-            self._paint_border(painter, rect)
+            self._paint_frame(painter, rect)
         painter.end()
         if self.on_painted is not None:
             self.on_painted(self._overlay, time.monotonic_ns())
@@ -138,22 +154,23 @@ class Stage(QWidget):
         count = tr("no count yet") if overlay.count is None else tr("count {n}").format(n=overlay.count)
         self.setAccessibleDescription(f"{count}. {overlay.border or ''} {overlay.action}. {overlay.caption}")
 
-    def _clip_to_card(self, painter: QPainter, rect: QRectF) -> None:
-        path = QPainterPath()
-        path.addRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), self._theme.radius_card, self._theme.radius_card)
+    def _paint_frame(self, painter: QPainter, rect: QRectF) -> None:
+        # Corners painted over are ten times cheaper than a round clip around the picture.
+        radius = self._theme.radius_card
+        card = QPainterPath()
+        card.addRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        corners = QPainterPath()
+        for x in (rect.left(), rect.right() - radius):
+            for y in (rect.top(), rect.bottom() - radius):
+                corners.addRect(QRectF(x, y, radius, radius))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setClipPath(path)
-        painter.fillRect(rect, QColor("#0a0c10"))
-
-    def _paint_border(self, painter: QPainter, rect: QRectF) -> None:
+        painter.fillPath(corners.subtracted(card), self._theme.page)
         painter.setPen(self._theme.line)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        radius = self._theme.radius_card
-        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        painter.drawPath(card)
 
-    def _paint_picture(self, painter: QPainter, rect: QRectF, picture: Picture) -> None:
-        height, width = picture.shape[:2]
-        image = QImage(picture.data, width, height, picture.strides[0], QImage.Format.Format_BGR888)
+    def _paint_picture(self, painter: QPainter, rect: QRectF, image: QImage) -> None:
+        width, height = image.width(), image.height()
         scale = min(rect.width() / width, rect.height() / height)
         target = QRectF(0, 0, width * scale, height * scale)
         target.moveCenter(rect.center())

@@ -339,6 +339,8 @@ class MainWindow(QMainWindow):
             self.controller.use_clip()
         elif action == "recover":
             self.controller.recover()
+        elif action == "write_instruction":
+            self.write_instruction()
         else:
             self.open_settings(action.removeprefix("choose_"))
 

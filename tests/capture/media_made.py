@@ -56,11 +56,12 @@ def write_video(
     sound_codec: str | None = None,
     options: dict[str, str] | None = None,
     container: str | None = None,
+    codec: str = "mpeg4",
 ) -> Path:
     """MPEG-4 (or whatever the container likes) pictures at their own times, with PCM or AAC sound if given."""
     with av.open(str(path), "w", format=container, options=options or {}) as out:
         height, width = pictures[0].shape[:2]
-        video = out.add_stream("mpeg4", rate=fps, width=width, height=height, pix_fmt="yuv420p")
+        video = out.add_stream(codec, rate=fps, width=width, height=height, pix_fmt="yuv420p")
         video.codec_context.time_base = Fraction(1, 1000)
         video.codec_context.bit_rate = 4_000_000
         voice = None

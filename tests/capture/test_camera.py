@@ -144,6 +144,8 @@ def test_a_camera_that_vanishes_is_opened_again_each_second(
     log.pull()
     gap = next(e for e in log.events if isinstance(e, Gap))
     assert gap.kind == "unplugged"
+    until(lambda: camera._tried_ns == clock.now_ns())
+    clock.await_waiters()
     server.appear()
     clock.advance(NS_PER_S)
     until(lambda: log.saw(Notice, "back after"))

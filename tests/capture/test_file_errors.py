@@ -201,10 +201,21 @@ def test_damaged_sound_packets_are_left_out_at_their_place_and_told(tmp_path: Pa
 
 
 def test_frames_without_times_are_spaced_evenly_and_told(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "raw.mpeg4", [numbered(i) for i in range(10)], container="m4v")
-    turns = play(file_feed(path, None))
-    assert np.diff(frame_times_ms(turns)).min() > 5
+    path = write_video(tmp_path / "raw.h264", [numbered(i) for i in range(10)], codec="libx264", container="h264")
+    turns = play(file_feed(path, pad_after_s=0.2))
+    assert np.diff(frame_times_ms(turns)) == pytest.approx(40.0)
     assert numbers_of(turns)[:10] == list(range(10))
+    assert ["no usable time" in e.what for e in events_of(turns) if isinstance(e, Notice)] == [True]
+
+
+def test_a_time_far_behind_the_end_does_not_stretch_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "x.mkv", [numbered(i) for i in range(30)])
+    monkeypatch.setattr("tmlapp.capture.video_file._FAR_NS", -500_000_000)
+    turns = play(file_feed(path))
+    assert len(turns) == 5
+    assert any("no usable time" in e.what for e in events_of(turns) if isinstance(e, Notice))
 
 
 def test_music_with_a_cover_is_sound_alone(tmp_path: Path) -> None:

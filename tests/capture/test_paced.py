@@ -142,6 +142,19 @@ def test_a_failure_comes_after_everything_before_it() -> None:
     feed.close()
 
 
+def test_a_source_that_fails_in_real_time_ends_the_pacing() -> None:
+    clock = ManualClock()
+    feed = Counted(5, realtime=True, clock=clock, fails_at=1)
+    taker = Taker(feed)
+    until(lambda: feed._made_all)
+    clock.advance(3 * TURN_NS)
+    taker.take(1)
+    with pytest.raises(AppError, match="It broke"):
+        feed.poll()
+    assert feed.finished
+    feed.close()
+
+
 def test_closing_releases_the_sources_once_and_leaves_no_thread() -> None:
     before = set(threading.enumerate())
     feed = Counted(50, realtime=True, clock=ManualClock())

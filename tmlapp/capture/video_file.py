@@ -20,6 +20,7 @@ _FPS_RANGE = (0.5, 240.0)
 # Two: one frame is decoded while the other is handed over; more threads cost memory and win nothing beside a model.
 _DECODER_THREADS = 2
 _CUT_TOLERANCE_NS = 300 * NS_PER_MS
+_FAR_NS = 10 * NS_PER_S
 
 
 def quiet_decoder() -> None:
@@ -52,8 +53,9 @@ def fit(picture: Picture, max_side: int | None) -> Picture:
 class VideoFile:
     """A `PictureSource` over a video file, a GIF or one still picture; what it is, its content decides.
 
-    Pictures come turned upright, and scaled down to `max_side`. A frame whose time does not follow the one before is
-    placed one nominal interval after it, and counted. Frames that the file promises and does not hold are a `Gap`.
+    Pictures come turned upright, and scaled down to `max_side`. A frame whose time does not follow the one before, or
+    lies far behind the file's end, is placed one nominal interval after the one before, and counted. Frames that the
+    file promises and does not hold are a `Gap`.
 
     Raises:
         AppError: not one picture can be decoded.
@@ -131,7 +133,7 @@ class VideoFile:
             self._origin_ms = at_ms if np.isfinite(at_ms) else 0.0
             self._full_size = (picture.shape[1], picture.shape[0])
         t_ns = round((at_ms - self._origin_ms) * NS_PER_MS) if np.isfinite(at_ms) else -1
-        if t_ns <= self._last_ns:
+        if t_ns <= self._last_ns or (self.expected_ns is not None and t_ns > self.expected_ns + _FAR_NS):
             t_ns = self._last_ns + self._step_ns
             self._bad_times += 1
         self._read += 1

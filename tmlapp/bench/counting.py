@@ -24,6 +24,7 @@ def match_counts(
     for rep, end in enumerate(ends_s):
         while next_said < len(said_s) and said_s[next_said] < end - early_s:
             next_said += 1
+        # A count goes to the earliest repetition that still lacks one, so it is used up here.
         if next_said < len(said_s) and said_s[next_said] <= end + late_s:
             pairs.append((next_said, rep))
             next_said += 1

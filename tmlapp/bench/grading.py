@@ -139,6 +139,7 @@ def grade_recording(
     sources = Sources(files=files)
     grade = _grade(grader, [Entry(item, truth, outputs_said(recording))], profile, params, sources)
     aggregates = dict(grade.aggregates)
+    # Beside the headline, never instead of it: sound adds the latency of a loudspeaker that text does not have.
     heard = outputs_heard(recording)
     if heard:
         second = _grade(grader, [Entry(item, truth, heard)], profile, params, sources).verdicts[0]

@@ -33,6 +33,7 @@ def in_order(outputs: Iterable[Said]) -> tuple[Said, ...]:
                 f"Its time is {said.t_s}.",
                 "Give every output a time in seconds.",
             )
+    # Stable: utterances of one micro-turn stay in the order in which they were said.
     return tuple(sorted(listed, key=lambda s: s.t_s))
 
 

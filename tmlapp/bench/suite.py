@@ -108,6 +108,7 @@ def merged_parameters(
 
 def _same_kind(value: object, default: object) -> bool:
     if isinstance(default, float):
+        # bool is an int for Python; NaN fails both comparisons.
         return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e6
     return isinstance(value, type(default))
 
@@ -125,6 +126,7 @@ def assemble(
     sources: Sources,
 ) -> Grade:
     """One grade out of the results of the items: the mean over all that the rule scores, missing ones as 0."""
+    # Missing and silent items have a score of 0 by now; only what the rule itself leaves out has none.
     scores = [o.verdict.score for o in outcomes if not o.dropped and o.verdict.score is not None]
     n_dropped = sum(o.dropped for o in outcomes)
     extra = {} if scores else {"score_reason": "no item that the rule scores"}

@@ -98,6 +98,7 @@ class Fields:
         return value
 
     def _checked(self, key: str, value: object, above: float | None) -> float:
+        # Not math.isnan: a whole number in JSON may be too long for a float.
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise self.error(f"{key} is {value!r}, not a number")
         if value < 0 or (above is not None and value <= above):

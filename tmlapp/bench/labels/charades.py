@@ -105,6 +105,7 @@ def read_csv(path: Path) -> tuple[Video, ...]:
     Raises:
         AppError: naming the line, if header or row have anything but the 11 columns, or a value is malformed.
     """
+    # StringIO, because splitlines() also cuts at separators that stand inside texts.
     reader = csv.reader(io.StringIO(_read(path), newline=""), strict=True)
     videos: dict[str, Video] = {}
     try:
@@ -113,6 +114,7 @@ def read_csv(path: Path) -> tuple[Video, ...]:
             where, line = f"line {line}", reader.line_num + 1
             if index and not cells:
                 continue
+            # Copies circulate in which every ";" became ",": they parse, and mean other intervals.
             if len(cells) != len(COLUMNS) or (index == 0 and tuple(cells) != COLUMNS):
                 names = "" if index else f" named {', '.join(COLUMNS)}"
                 raise _bad(path, where, f"it has {len(cells)} columns, not {len(COLUMNS)}{names}")
@@ -235,6 +237,7 @@ def items_of(videos: Iterable[Video], which: Literal["single", "interior"] = "in
 
 
 def _single(video: Video) -> Iterator[ActionItem]:
+    # A class with one usable and one unusable interval does not occur once.
     times = Counter(a.class_id for a in (*video.actions, *video.set_aside))
     for action in video.actions:
         end = min(action.end_s, video.length_s)
@@ -249,6 +252,7 @@ def _interior(item: ActionItem) -> bool:
 def sample(items: Iterable[ActionItem], count: int, *, seed: int) -> tuple[ActionItem, ...]:
     """`count` items (fewer if there are not so many videos), at most one of each video; the same for the same seed."""
     by_video: dict[str, list[ActionItem]] = {}
+    # Sorted first: the same seed must draw the same items from any order of files.
     for item in sorted(items, key=lambda i: i.id):
         by_video.setdefault(item.video, []).append(item)
     rng = random.Random(seed)

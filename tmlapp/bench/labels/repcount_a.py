@@ -118,6 +118,7 @@ def read_labels(path: Path) -> RepLabels:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
+            # Not DictReader: of two columns with one name it takes the last, silently.
             reader = csv.reader(file)
             columns = _columns(path, next(reader, []))
             found = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
@@ -171,6 +172,7 @@ def _row(line: int, cells: Mapping[str, str]) -> RepRow:
 def _frames(cells: Mapping[str, str]) -> tuple[float, ...]:
     numbered = sorted((int(key[1:]), value) for key, value in cells.items() if re.fullmatch(r"L\d+", key))
     texts = [value for _, value in numbered]
+    # Only the padding at the end may be blank; a blank in between is a damaged row.
     while texts and not texts[-1]:
         texts.pop()
     frames = tuple(_number(f"L{i + 1}", text) for i, text in enumerate(texts))

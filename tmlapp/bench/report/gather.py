@@ -130,6 +130,7 @@ def _outputs(events: Sequence[Event], cues: Iterable[Cue]) -> list[OutputRow]:
     for event in events:
         if not isinstance(event, TextOutDone) or event.channel == "thought":
             continue
+        # The same word may be said often: its playing is the first one after it was received.
         waiting = heard.get(event.text, deque())
         while waiting and waiting[0].t_ns < event.t_rx_ns:
             waiting.popleft()
@@ -183,6 +184,7 @@ def _pictures(recording: Recording) -> list[Embedded]:
     for k in range(PICTURES):
         start_ns = recording.duration_ns * (2 * k + 1) // (2 * PICTURES)
         frame = next(recording.frames(start_ns), None)
+        # Several moments may fall into one gap of the camera and give the same frame.
         if frame is None or len(frame.jpeg) > room or any(p.t_s == frame.t_ns / NS_PER_S for p in found):
             continue
         room -= len(frame.jpeg)

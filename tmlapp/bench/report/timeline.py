@@ -156,6 +156,7 @@ def _level_path(track: Track, start_s: float, end_s: float) -> str:
     if not track.dbfs:
         return ""
     first, last = int(start_s / track.step_s), min(len(track.dbfs), math.ceil(end_s / track.step_s))
+    # More points than pixels would only make the page heavy.
     group = max(1, (last - first) // 900)
     peaks = [max(track.dbfs[i : i + group]) for i in range(first, last, group)]
     middle = LEVEL_Y + LEVEL_H / 2
@@ -170,6 +171,7 @@ def _level_path(track: Track, start_s: float, end_s: float) -> str:
 
 
 def _marks(cues: Iterable[tuple[float, Cue]]) -> tuple[Mark, ...]:
+    # Labels take the first line that is free where they begin; without one only the stroke is drawn.
     free_from = [GUTTER] * CUE_LINES
     marks = []
     for x, cue in cues:

@@ -37,6 +37,7 @@ def write_report(
         AppError: the recording is damaged, or the file cannot be written.
     """
     page = render(contents_of(recording), grades, screenshot)
+    # Renamed into place, so that an open page is replaced whole.
     waiting = out_html.with_name(out_html.name + ".new")
     try:
         out_html.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +56,7 @@ def render(contents: Contents, grades: Sequence[Grade], screenshot: bytes | None
     """The page as text."""
     environment = Environment(
         loader=PackageLoader("tmlapp.bench.report", "."),
+        # What a model says is text, whatever it looks like.
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

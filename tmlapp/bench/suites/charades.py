@@ -93,6 +93,7 @@ def borders_said(outputs: Sequence[Said], mode: Mode) -> list[tuple[float, str]]
     """
     found: list[tuple[float, str]] = []
     for said in in_order(outputs):
+        # "I'll say start when …" is the classic false hit.
         if said.t_s < 0:
             continue
         words = words_of(said.text)
@@ -185,12 +186,14 @@ def _grade_item(entry: Entry, truth: ActionTruth, profile: str, parameters: Mapp
         details["ignored_truth_members"] = list(truth.ignored)
     if profile == "sta":
         spans = [span for s in said if s.t_s >= 0 and (span := span_in(s.text)) is not None]
+        # Unclipped, as the public scorers take it; only the reference is clipped.
         predicted: tuple[Interval, ...] = tuple(spans[:1])
         details |= _agreement(predicted, truth, clipped=False)
     else:
         pairing = pair_borders(said, truth.length_s, **parameters)
         predicted = pairing.intervals
         details |= _agreement(predicted, truth, clipped=True) | {"unmatched_start": pairing.unmatched_start}
+        # Both readings are always shown: neither is published.
         for mode in ("strict", "loose"):
             other = pair_borders(said, truth.length_s, mode=mode, unmatched=parameters["unmatched"]).intervals
             details[f"iou_{mode}"] = iou(other[0], truth.intervals[0]) if other else 0.0

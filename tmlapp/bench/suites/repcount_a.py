@@ -22,6 +22,7 @@ TAIL_S = 3.0
 METRONOME_S = 3.25
 INSTRUCTION = "Please count out reps for {action}."
 
+# A count may come while the person still rises from the last bend, hence a second before the labelled end.
 _ONLINE: dict[str, Any] = {
     "tail_s": TAIL_S, "bounds": "inclusive", "idioms": False, "match_early_s": 1.0, "match_late_s": 2.0,
 }  # fmt: skip
@@ -128,6 +129,7 @@ def mae_obo(predicted: Sequence[float], true: Sequence[float]) -> tuple[float | 
         raise _not_counts("A prediction or a true count is not a finite number, or a true count is negative")
     if not true:
         return None, None
+    # round() takes halves to even, as torch.round does.
     off = [abs(round(p) - g) for p, g in zip(predicted, true, strict=True)]
     mae = sum(d / (g + 0.1) for d, g in zip(off, true, strict=True)) / len(true)
     return mae, sum(d <= 1 for d in off) / len(true)
@@ -141,6 +143,7 @@ def last_number(
     numbers: Sequence[SaidNumber], t_pen_s: float, t_end_s: float, *, bounds: str = "inclusive"
 ) -> SaidNumber | None:
     """The last number said in the window from `t_pen_s` to `t_end_s`; `strict` leaves its first instant out."""
+    # On whole nanoseconds, because a bound such as 169/30 s does not survive adding and taking off video_start_s.
     first, last = s_to_ns(t_pen_s), s_to_ns(t_end_s)
     inside = [
         n for n in numbers if first <= s_to_ns(n.t_s) <= last and not (bounds == "strict" and s_to_ns(n.t_s) == first)
@@ -240,7 +243,9 @@ def _why_online(entry: Entry, truth: RepTruth, last: SaidNumber | None, window: 
 def _offline(entry: Entry, truth: RepTruth, said: Sequence[Said], parameters: Mapping[str, Any]) -> Outcome:
     t_end = _window_end(truth, parameters)
     numbers = numbers_said(said, idioms=parameters["idioms"])
+    # The published rule knows no window; the end only keeps out what was said long after the video.
     last = last_number(numbers, 0.0, 1e6 if t_end is None else t_end)
+    # The published loop has a prediction for every item, so silence has to be one.
     predicted = last.value if last else 0
     passed = entry.outputs is not None and abs(predicted - truth.count) <= 1
     how = f"{predicted} at {last.t_s:.3f} s is the final number" if last else "no number was said, taken as 0"
@@ -283,6 +288,7 @@ def trivial_answers(truth: RepTruth) -> dict[str, tuple[Said, ...]]:
 def _baselines(
     entries: Sequence[Entry], truths: Sequence[RepTruth], profile: str, parameters: Mapping[str, Any]
 ) -> list[Baseline]:
+    # Without the length nobody can say when a metronome would have stopped.
     if not truths or any(t.duration_s is None for t in truths):
         return [Baseline(name=name, score=None) for name in trivial_answers(RepTruth(count=0))]
     scores: dict[str, list[float]] = {}

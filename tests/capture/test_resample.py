@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -84,6 +86,20 @@ def test_skipping_silence_is_pushing_silence() -> None:
     parts.append(skipped.push(source))
     assert np.array_equal(np.concatenate(parts), np.concatenate(expected))
     assert skipped.taken == pushed.taken
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_fast_way_gives_what_the_definition_gives(rate: int) -> None:
+    source = noise(0.05, rate)
+    stream = Resampler(rate, 16_000)
+    bank, width = stream._bank, stream.ring_frames
+    padded = np.concatenate((np.zeros(width), source.astype(float)))
+    expected = []
+    for output in range(stream.count_after(len(source))):
+        newest, phase = divmod(output * rate // math.gcd(rate, 16_000), 16_000 // math.gcd(rate, 16_000))
+        expected.append(np.rint(padded[newest + 1 : newest + 1 + width] @ bank[phase]))
+    if rate != 16_000:
+        assert np.array_equal(stream.push(source), np.clip(expected, -32768, 32767))
 
 
 def test_full_scale_is_clipped_not_wrapped() -> None:

@@ -1,4 +1,4 @@
-"""Where blocks are put when the sound card, the sound server or the computer misbehaves; on a clock that stands still."""
+"""Where blocks are put when the sound card, its server or the computer misbehaves; on a clock that stands still."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Card:
             raise PortAudioError("Invalid sample rate", -9997)
         stream = SimpleNamespace(
             start=lambda: None,
-            close=lambda ignore_errors: options["finished_callback"](),
+            close=lambda **_: options["finished_callback"](),
             samplerate=float(RATE),
             latency=0.04,
             options=options,
@@ -83,9 +83,9 @@ class Desk:
         self.card = Card(self.clock)
         device = SoundDevice(index=0, name="card", host="test", rate_hz=RATE, channels=channels, default=True)
         monkeypatch.setattr(microphone_module, "portaudio", lambda: self.card)
-        monkeypatch.setattr(microphone_module, "resolve", lambda direction, name: device)
+        monkeypatch.setattr(microphone_module, "resolve", lambda *_: device)
         self.microphone = Microphone("card", clock=self.clock)
-        monkeypatch.setattr(self.microphone._audio, "refresh", lambda asker: True)
+        monkeypatch.setattr(self.microphone._audio, "refresh", lambda *_: True)
         self.feed = DeviceFeed(self.microphone, clock=self.clock)
         self.turns: list[Captured] = []
         self.wakes = 0
@@ -329,7 +329,7 @@ def test_a_card_that_refuses_everything_is_an_error_and_leaves_no_camera_open(mo
     camera = Camera()
     desk.feed._camera = camera
     desk.card.refuse = True
-    with pytest.raises(AppError, match="cannot be opened. Invalid sample rate"):
+    with pytest.raises(AppError, match=r"cannot be opened\. Invalid sample rate"):
         desk.open()
     assert camera.calls == ["open", "close"]
 

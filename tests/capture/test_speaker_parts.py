@@ -45,7 +45,7 @@ class Card:
             raise PortAudioError("Device unavailable", -9985)
         self.options = options
         self.opened += 1
-        return SimpleNamespace(start=lambda: None, close=lambda ignore_errors: None, latency=0.04)
+        return SimpleNamespace(start=lambda: None, close=lambda **_: None, latency=0.04)
 
     def _terminate(self) -> None:
         pass
@@ -73,7 +73,7 @@ class Desk:
         device = SoundDevice(index=0, name="card", host="test", rate_hz=RATE, channels=1, default=True)
         monkeypatch.setattr(speaker_module, "portaudio", lambda: self.card)
         monkeypatch.setattr("tmlapp.capture.devices.portaudio", lambda: self.card)
-        monkeypatch.setattr(speaker_module, "resolve", lambda direction, name: device)
+        monkeypatch.setattr(speaker_module, "resolve", lambda *_: device)
         self.speaker = Speaker("card", clock=self.clock, audio=self.audio)
         monkeypatch.setattr(self.speaker._watch, "start", lambda: None)
 
@@ -253,7 +253,7 @@ def test_a_loudspeaker_that_stops_is_noticed_and_used_again_when_it_is_back(desk
 def test_a_stream_that_portaudio_ends_is_noticed_at_once(desk: Desk) -> None:
     desk.card.options["finished_callback"]()
     desk.look(200)
-    assert "ended" in desk.speaker.pop_events(lambda mono_ns: 0)[0].why
+    assert "ended" in desk.speaker.pop_events(lambda _: 0)[0].why
 
 
 def test_a_process_that_stood_still_does_not_blame_the_loudspeaker(desk: Desk) -> None:
@@ -261,7 +261,7 @@ def test_a_process_that_stood_still_does_not_blame_the_loudspeaker(desk: Desk) -
     desk.look(200)
     desk.clock.advance(5_000 * MS)
     desk.speaker.check(desk.clock.now_ns())
-    assert desk.speaker.pop_events(lambda mono_ns: 0) == []
+    assert desk.speaker.pop_events(lambda _: 0) == []
 
 
 def test_it_lends_its_stream_only_while_nothing_sounds(desk: Desk) -> None:
@@ -287,7 +287,7 @@ def test_a_stream_that_cannot_be_reclaimed_counts_as_unplugged(desk: Desk) -> No
     assert desk.speaker.lend()
     desk.card.refuse = True
     desk.speaker.reclaim()
-    assert "unavailable" in desk.speaker.pop_events(lambda mono_ns: 0)[0].why
+    assert "unavailable" in desk.speaker.pop_events(lambda _: 0)[0].why
 
 
 def test_a_card_that_refuses_is_an_error_in_portaudios_words(monkeypatch: pytest.MonkeyPatch) -> None:

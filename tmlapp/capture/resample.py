@@ -13,7 +13,8 @@ _LOBES = 16
 _BETA = 8.0
 _PASS = 0.9375
 _TAP_BITS = 22
-_FEW_PHASES = 8
+_GROUP = 8
+_PORTION = 200_000
 
 
 class Resampler:
@@ -37,6 +38,9 @@ class Resampler:
         self._same = rate_in == rate_out
         self.delay_ns = 0 if self._same else round(_LOBES * 1e9 / min(rate_in, rate_out))
         self._bank = _filter_bank(self._up, self._down)
+        self._group = -(-_GROUP // self._up) * self._up
+        self._table: npt.NDArray[np.float64] = np.zeros((0, 0))
+        self._table_phase = -1
         self.reset()
 
     def reset(self) -> None:
@@ -80,31 +84,42 @@ class Resampler:
             self._taken += len(pcm)
             self._given += len(pcm)
             return pcm
-        data = np.concatenate((self._tail, pcm)).astype(np.float64)
+        data = np.concatenate((self._tail, pcm))
+        self._tail = data[len(pcm) :]
         count = self.count_after(len(pcm)) - self._given
-        out = self._few_phases(data, count) if self._up <= _FEW_PHASES else self._many_phases(data, count)
+        out = self._filter(data, count)
         self._taken += len(pcm)
         self._given += count
-        self._tail = data[len(pcm) :].astype(np.int16)
         np.rint(out, out=out)
         return np.clip(out, -32768, 32767, out=out).astype(np.int16)
 
-    def _few_phases(self, data: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-        out = np.empty(count)
-        width = self._bank.shape[1]
-        windows = np.lib.stride_tricks.sliding_window_view(data, width) if len(data) >= width else data[:0, None]
-        for offset in range(min(self._up, count)):
-            newest, phase = divmod((self._given + offset) * self._down, self._up)
-            out[offset :: self._up] = windows[newest - self._taken :: self._down] @ self._bank[phase]
-        return out
+    def _filter(self, data: npt.NDArray[np.int16], count: int) -> npt.NDArray[np.float64]:
+        """Output samples [count], as a matrix product: rows are stretches of input, columns the outputs of each."""
+        table = self._table_for(self._given % self._up)
+        begin = self._given * self._down // self._up - self._taken
+        step = self._group * self._down // self._up
+        rows = -(-count // self._group)
+        padded = np.zeros(begin + rows * step + len(table))
+        padded[: len(data)] = data
+        stretches = np.lib.stride_tricks.sliding_window_view(padded, len(table))[begin::step][:rows]
+        out = np.empty((rows, self._group))
+        # In small portions, so that the linear algebra library does not wake threads for it.
+        portion = max(1, _PORTION // table.size)
+        for at in range(0, rows, portion):
+            np.matmul(np.ascontiguousarray(stretches[at : at + portion]), table, out=out[at : at + portion])
+        return out.reshape(-1)[:count]
 
-    def _many_phases(self, data: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-        newest, phase = np.divmod(np.arange(self._given, self._given + count) * self._down, self._up)
-        width = self._bank.shape[1]
-        if not count:
-            return np.empty(0)
-        windows = np.lib.stride_tricks.sliding_window_view(data, width)[newest - self._taken]
-        return np.asarray(np.einsum("ij,ij->i", windows, self._bank[phase]))
+    def _table_for(self, phase: int) -> npt.NDArray[np.float64]:
+        """Column i holds the taps of the i-th output after one of that phase, moved down to where its input is."""
+        if phase != self._table_phase:
+            width = self._bank.shape[1]
+            outputs = np.arange(phase, phase + self._group)
+            shifts = outputs * self._down // self._up - phase * self._down // self._up
+            self._table = np.zeros((int(shifts[-1]) + width, self._group))
+            for column, (shift, row) in enumerate(zip(shifts, outputs * self._down % self._up, strict=True)):
+                self._table[shift : shift + width, column] = self._bank[row]
+            self._table_phase = phase
+        return self._table
 
 
 def _filter_bank(up: int, down: int) -> npt.NDArray[np.float64]:

@@ -27,21 +27,13 @@ from tmlapp.core.event import (
     from_json,
 )
 from tmlapp.core.media import Frame, Pcm
-from tmlapp.core.turn import (
-    Control,
-    DelegationResult,
-    Interrupt,
-    MicroTurn,
-    PlaybackReport,
-    TextInput,
-    ToolResult,
-)
+from tmlapp.core.turn import MicroTurn, TextInput
 from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS, TURN_SAMPLES, ns_to_samples, samples_to_ns
+from tmlapp.recording.content import control_of
 from tmlapp.recording.log import Log
 from tmlapp.recording.scan import Found
 from tmlapp.recording.schema import Sound, decode_picture, decode_sound
 
-_CONTROLS: dict[str, type[Any]] = {c.__name__: c for c in (Interrupt, PlaybackReport, ToolResult, DelegationResult)}
 _EVENT_TOPICS: dict[str, type[Any]] = {
     "/output": EndpointEvent, "/gap": Gap, "/marker": Marker, "/health": Health, "/session": SessionEvent,
 }  # fmt: skip
@@ -224,15 +216,9 @@ def _turn(record: dict[str, Any], sound: Found | None, camera: _Ahead) -> MicroT
         pcm,
         tuple(_frames(record, camera)),
         tuple(TextInput(**t) for t in record["texts"]),
-        tuple(_control(c) for c in record["controls"]),
+        tuple(control_of(c) for c in record["controls"]),
         record["mono_ns"],
     )
-
-
-def _control(value: dict[str, Any]) -> Control:
-    plain = dict(value)
-    control: Control = _CONTROLS[plain.pop("type")](**plain)
-    return control
 
 
 def _frames(record: dict[str, Any], camera: _Ahead) -> Iterator[Frame]:

@@ -15,6 +15,7 @@ from typing import Any
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, to_json
 from tmlapp.core.units import TURN_NS
+from tmlapp.recording.content import check
 from tmlapp.recording.finalize import publish
 from tmlapp.recording.lock import try_lock
 from tmlapp.recording.log_writer import dump_json
@@ -24,6 +25,7 @@ from tmlapp.recording.scan import NOT_IN_CHUNK, Found, Scan, Source, open_file, 
 from tmlapp.recording.schema import BY_ID, CHANNEL_IDS, Group, decode_picture
 
 _MIC, _CAMERA, _TURN, _MODEL = (CHANNEL_IDS[n] for n in ("/mic", "/camera", "/turn", "/model/audio"))
+_EVENTS = [t.name for t in BY_ID.values() if t.group is Group.EVENTS]
 _CHECKED = ("/mic", "/camera", "/model/audio")
 
 
@@ -38,6 +40,7 @@ class RecoveryReport:
         lost_turns: those whose sound is gone; they are silence at their place.
         rebuilt_turns: those whose own entry is gone: sound and frames are there, typed texts are not.
         lost_frames, lost_outputs: frames and model sounds that are gone although something speaks of them.
+        malformed: messages that read as JSON but not as what they should be, left out.
         damage: byte ranges `(from, to)` of the source that hold nothing readable.
         altered: byte ranges that are not what was written, going by the seals that were written each second;
             damage lies in them, but so may changes that nothing else shows (a letter of a text).
@@ -51,6 +54,7 @@ class RecoveryReport:
     rebuilt_turns: tuple[int, ...] = ()
     lost_frames: int = 0
     lost_outputs: int = 0
+    malformed: int = 0
     damage: tuple[tuple[int, int], ...] = ()
     altered: tuple[tuple[int, int], ...] = ()
     already: bool = False
@@ -58,8 +62,8 @@ class RecoveryReport:
     @property
     def complete(self) -> bool:
         """Nothing at all was lost."""
-        lost = (self.lost_turns, self.rebuilt_turns, self.lost_frames, self.lost_outputs, self.damage, self.altered)
-        return not any(lost)
+        lost = (self.lost_turns, self.rebuilt_turns, self.lost_frames, self.lost_outputs, self.malformed)
+        return not any((*lost, self.damage, self.altered))
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -142,6 +146,8 @@ class _Turns:
 class _Repair:
     def __init__(self, source: Path, final: Path, data: Source, found: Scan) -> None:
         self._source, self._final, self._data, self._found = source, final, data, found
+        self._malformed: set[int] = set()
+        self._malformed = {i for i, message in self._of(*_EVENTS) if not _holds(message)}
         self._promised = self._read_promises()
         good = self._good_media()
         self._mic = {found.log_times[i] // TURN_NS: i for i in good if found.channels[i] == _MIC}
@@ -162,6 +168,7 @@ class _Repair:
         return RecoveryReport(
             path=self._final, source=self._source, turns=self._turns, lost_turns=tuple(self._lost),
             rebuilt_turns=tuple(self._rebuilt), lost_frames=lost_frames, lost_outputs=self._lost_outputs,
+            malformed=len(self._malformed),
             damage=tuple(self._found.damage), altered=tuple(self._altered()),
         )  # fmt: skip
 
@@ -190,7 +197,8 @@ class _Repair:
 
     def _of(self, *topics: str) -> Iterator[tuple[int, Found]]:
         channels = {CHANNEL_IDS[t] for t in topics}
-        wanted = (i for i in range(len(self._found)) if self._found.channels[i] in channels)
+        places = (i for i in range(len(self._found)) if self._found.channels[i] in channels)
+        wanted = (i for i in places if i not in self._malformed)
         return payloads(self._data, self._found, wanted)
 
     def _good_media(self) -> list[int]:
@@ -234,9 +242,8 @@ class _Repair:
         return {i for sequence, i in self._frames.items() if sequence in wanted}
 
     def _events(self) -> Iterator[Found]:
-        names = [t.name for t in BY_ID.values() if t.group is Group.EVENTS and t.name != "/turn"]
-        setup = CHANNEL_IDS["/setup"]
-        if setup not in self._found.channels:
+        names = [name for name in _EVENTS if name != "/turn"]
+        if next(self._of("/setup"), None) is None:
             yield _json("/setup", 0, 0, _lost_setup(base_of(self._source)))
         for _, message in self._of(*names):
             name = message.topic.name
@@ -317,6 +324,14 @@ class _Repair:
     def _new_gaps(self) -> Iterator[Found]:
         for number, gap in enumerate(self._gaps, self._sequence["/gap"]):
             yield _json("/gap", number, gap.t_ns, to_json(gap))
+
+
+def _holds(message: Found) -> bool:
+    try:
+        check(message)
+    except ValueError:
+        return False
+    return True
 
 
 def _json(topic: str, sequence: int, t_ns: int, value: dict[str, Any]) -> Found:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tmlapp.core.errors import AppError
 from tmlapp.core.units import TURN_NS
+from tmlapp.recording.content import check
 from tmlapp.recording.log import Log
 from tmlapp.recording.scan import Found, Scan, Source, opened, scan
 from tmlapp.recording.schema import CHANNEL_IDS
@@ -125,6 +126,11 @@ class _Content:
 
     def take(self, message: Found) -> None:
         name = message.topic.name
+        try:
+            check(message)
+        except ValueError as error:
+            self.report.problems.append(f"{name} message {message.sequence} is malformed: {error}")
+            return
         self.report.digests[name] = self.report.digests.get(name, Digest()).after(message)
         if name == "/turn":
             self._turn(json.loads(message.data))

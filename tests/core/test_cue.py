@@ -103,10 +103,10 @@ def test_a_new_task_clears_count_and_border_and_names_the_action() -> None:
     assert (overlay.count, overlay.border, overlay.action, overlay.task) == (None, None, "squats", "count")
 
 
-def test_text_that_grows_within_one_instant_is_one_caption() -> None:
-    overlay = folded(TextOut(delta="twenty", t_rx_ns=4), TextOut(delta=" one", t_rx_ns=4))
-    assert overlay.caption == "twenty one"
-    assert folded(TextOut(delta="twenty", t_rx_ns=4), TextOut(delta="next", t_rx_ns=5)).caption == "next"
+def test_text_grows_into_one_caption_until_it_is_done() -> None:
+    growing = (TextOut(delta="twenty", t_rx_ns=4), TextOut(delta=" one", t_rx_ns=5))
+    assert folded(*growing).caption == "twenty one"
+    assert folded(*growing, said("twenty one"), TextOut(delta="next", t_rx_ns=6)).caption == "next"
 
 
 def test_thoughts_are_not_shown() -> None:

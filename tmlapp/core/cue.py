@@ -64,7 +64,7 @@ class Overlay:
         border: the latest of `start` and `stop`, None before the first; `border_t_ns` is when it came.
         action: what is being watched, as named by the instruction.
         reminders: reminder toasts, newest last; each stays for `TOAST_NS`.
-        caption: what the model is saying or said last.
+        caption: what the model is saying or said last; `caption_open` while more of it may come.
         speaking_until_ns: the loudspeaker is busy up to here, as far as is known.
     """
 
@@ -76,6 +76,7 @@ class Overlay:
     reminders: tuple[Cue, ...] = ()
     caption: str = ""
     caption_t_ns: int = 0
+    caption_open: bool = False
     speaking_until_ns: int = 0
     task: str = ""
 
@@ -114,10 +115,8 @@ def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
         case TextOut(channel="thought") | TextOutDone(channel="thought"):
             return overlay, None
         case TextOut():
-            same = overlay.caption_t_ns == event.t_rx_ns
-            return replace(
-                overlay, caption=overlay.caption + event.delta if same else event.delta, caption_t_ns=event.t_rx_ns
-            ), None
+            caption = overlay.caption + event.delta if overlay.caption_open else event.delta
+            return replace(overlay, caption=caption, caption_t_ns=event.t_rx_ns, caption_open=True), None
         case TextOutDone():
             return _utterance(overlay, event)
         case AudioOut():
@@ -135,7 +134,7 @@ def _utterance(overlay: Overlay, event: TextOutDone) -> tuple[Overlay, Cue]:
     t_ns = event.t_rx_ns
     kind, value = classify(event.text, task=overlay.task)
     cue = Cue(t_ns, kind, event.text, value)
-    after = replace(overlay, caption=event.text, caption_t_ns=t_ns)
+    after = replace(overlay, caption=event.text, caption_t_ns=t_ns, caption_open=False)
     if kind == "count":
         after = replace(after, count=value, count_t_ns=t_ns)
     elif kind == "start":

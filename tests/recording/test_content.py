@@ -35,7 +35,7 @@ def found(topic: str, value: Any) -> Found:
     ("topic", "value"),
     [
         ("/turn", TURN), ("/turn", TURN | {"new": 1}), ("/output", AUDIO),
-        ("/output", AUDIO | {"audio": {"lost": True, "samples": 4}}), ("/checkpoint", {}),
+        ("/output", AUDIO | {"audio": {"lost": True, "samples": 4}}), ("/checkpoint", {"turn": 1, "from": 0, "bytes": 3, "crc32": 7}),
         ("/cue", {"t_ns": 0, "kind": "say", "text": "x"}),
     ],
 )  # fmt: skip
@@ -52,7 +52,7 @@ def test_what_is_whole_passes(topic: str, value: Any) -> None:
         ("/turn", TURN | {"controls": [{"type": "Interrupt"}]}), ("/turn", TURN | {"controls": [{}]}),
         ("/turn", TURN | {"controls": ["x"]}), ("/output", {"type": "UnitDona"}), ("/output", AUDIO | {"rate": None}),
         ("/output", AUDIO | {"audio": {"seq": 0}}), ("/output", AUDIO | {"audio": 5}), ("/gap", {"type": "Gap"}),
-        ("/cue", {"t_ns": 0}), ("/setup", {"name": "x"}),
+        ("/cue", {"t_ns": 0}), ("/checkpoint", {"turn": 1}), ("/setup", {"name": "x"}),
     ],
 )  # fmt: skip
 def test_what_is_not_whole_is_refused(topic: str, value: Any) -> None:

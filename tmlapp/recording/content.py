@@ -44,7 +44,7 @@ def check(message: Found) -> None:
         ValueError: it cannot.
     """
     name = message.topic.name
-    if message.topic.is_media or name == "/checkpoint":
+    if message.topic.is_media:
         return
     value = json.loads(message.data)
     try:
@@ -52,6 +52,8 @@ def check(message: Found) -> None:
             _check_turn(message, value)
         elif name == "/cue":
             Cue(**value)
+        elif name == "/checkpoint":
+            _whole(value, "turn", "from", "bytes", "crc32")
         elif name == "/setup":
             _whole(value, *_SETUP, kind=object)
         else:

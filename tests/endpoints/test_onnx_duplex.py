@@ -30,6 +30,7 @@ from tmlapp.core.event import (
 from tmlapp.core.media import AudioClip
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_S, TURN_NS
+from tmlapp.endpoints import onnx_duplex
 from tmlapp.endpoints.onnx_contract import load_model
 from tmlapp.endpoints.onnx_duplex import OnnxDuplex
 from tmlapp.endpoints.onnx_errors import OnnxContractError
@@ -145,6 +146,28 @@ def test_open_content_comes_from_the_instruction(tmp_path: Path) -> None:
     heard = converse(content_model(tmp_path), [turn(0, level=2)], said)
     assert [e.text for e in heard.of(TextOutDone)] == ["breathe in and out"]
     assert heard.of(AudioOut)[0].text == "breathe in and out"
+
+
+def test_open_content_is_spoken_before_it_is_needed(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def voice(text: str) -> AudioClip:
+        asked.append(text)
+        return spoken(text)
+
+    turns = [turn(0, text="Remind me to sit up every 9 seconds"), turn(1)]
+    heard = converse(content_model(tmp_path), turns, setup_for("Remind me to drink every 4 seconds", synthesize=voice))
+    assert asked == ["drink", "sit up"]
+    assert not heard.of(AudioOut)
+
+
+def test_a_voice_that_fails_beforehand_is_reported_when_it_is_needed(tmp_path: Path) -> None:
+    def dumb(text: str) -> AudioClip:
+        raise AppError("There is no voice.", "It is gone.", "Install it.")
+
+    said = setup_for("Remind me to drink every 4 seconds", synthesize=dumb)
+    heard = converse(content_model(tmp_path), [turn(0), turn(1, level=2)], said)
+    assert [(e.code, e.t_rx_ns) for e in heard.of(EndpointError)] == [("E_VOICE", 2 * TURN_NS)]
 
 
 def test_content_that_nothing_filled_is_silence_and_reported_once(tmp_path: Path) -> None:
@@ -275,6 +298,19 @@ def test_a_bug_in_the_worker_is_an_error_and_no_dead_thread(endpoint: OnnxEndpoi
 
     heard = converse(endpoint, [turn(0, level=2), turn(1)], setup_for(synthesize=broken))
     assert [(e.code, e.fatal) for e in heard.of(EndpointError)] == [("E_INTERNAL", True)]
+
+
+def test_a_bug_before_the_first_step_is_an_error_too(tmp_path: Path) -> None:
+    def broken(text: str) -> AudioClip:
+        raise ZeroDivisionError("oh")
+
+    said = setup_for("Remind me to drink every 4 seconds", synthesize=broken)
+    heard = Heard()
+    duplex = content_model(tmp_path).open(said, heard)
+    heard.wait_for(EndpointError)
+    finish(duplex, [turn(0)])
+    assert [(e.code, e.fatal) for e in heard.of(EndpointError)] == [("E_INTERNAL", True)]
+    assert not heard.of(UnitDone)
 
 
 def test_micro_turns_must_follow_each_other(endpoint: OnnxEndpoint) -> None:
@@ -426,6 +462,19 @@ def test_closing_during_a_step_lets_nothing_through_afterwards(slow: Slow) -> No
     slow.duplex.close()
     assert isinstance(slow.heard.events[-1], Closed)
     assert not slow.heard.of(EndpointError)
+
+
+def test_a_step_that_never_ends_does_not_hold_up_the_end(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_duplex, "_JOIN_S", 0.0)
+    monkeypatch.setattr(slow.gate, "stop", lambda: None)
+    slow.push_until(0, 0)
+    slow.gate.await_step()
+    slow.duplex.close()
+    assert isinstance(slow.heard.events[-1], Closed)
+    count = len(slow.heard.events)
+    slow.gate.let()
+    slow.duplex._worker.join(DRAIN_S)
+    assert len(slow.heard.events) == count
 
 
 def test_a_sink_may_close_the_conversation(endpoint: OnnxEndpoint) -> None:

@@ -63,6 +63,7 @@ def test_it_waits_for_an_instruction_and_then_keeps_time(tiny: Endpoint) -> None
     assert abs(said[0].t_rx_ns - 3 * NS_PER_S) <= NS_PER_S // 4
 
 
+@pytest.mark.slow
 def test_it_counts_real_squats_aloud(tiny: Endpoint, shared_data: Path) -> None:
     clip = shared_data / "clips" / "MrPose__squat2.mp4"
     if not clip.is_file():

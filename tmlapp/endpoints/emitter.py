@@ -12,12 +12,17 @@ from tmlapp.core.event import Closed, EndpointEvent
 
 
 class Emitter:
-    """Gives `seq`, keeps the order over threads, and lets nothing through after the one `Closed`."""
+    """Gives `seq`, keeps the order over threads, and lets nothing through after the one `Closed`.
+
+    Attributes:
+        lock: held while events are sent; who holds it can read the time and send as one, so that receive times never
+            run backwards.
+    """
 
     def __init__(self, sink: EventSink) -> None:
         self._sink = sink
         # A sink may close the conversation from inside its call, hence re-entrant.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._seq = 0
         self._closed = False
 
@@ -30,7 +35,7 @@ class Emitter:
         self.emit_all(events)
 
     def emit_all(self, events: Iterable[EndpointEvent]) -> None:
-        with self._lock:
+        with self.lock:
             for event in events:
                 if self._closed:
                     return
@@ -38,7 +43,7 @@ class Emitter:
 
     def close(self, code: str, reason: str, t_rx_ns: int, by: Literal["us", "server", "network"] = "us") -> None:
         """Send `Closed`, once."""
-        with self._lock:
+        with self.lock:
             if not self._closed:
                 self._send(Closed(t_rx_ns=t_rx_ns, code=code, reason=reason, initiated_by=by))
                 self._closed = True

@@ -82,10 +82,9 @@ class OnnxDuplex:
         self._step_lock = threading.RLock()
         if path := setup.options.get("state"):
             self.restore_state(Path(path))
-        now_ns = 0 if setup.virtual_time else setup.session_now_ns()
-        self._emitter.emit(SessionOpened(granted=granted, t_rx_ns=now_ns))
+        self._send(SessionOpened(granted=granted))
         if self._manifest.task.kind != "none":
-            self._emitter.emit(self._task_set(self._task, from_turn=0, t_rx_ns=now_ns))
+            self._send(self._task_set(self._task, from_turn=0))
         self._worker = threading.Thread(target=self._work, name=f"model {self._manifest.name}", daemon=True)
         self._worker.start()
 
@@ -161,6 +160,8 @@ class OnnxDuplex:
         return self._free_at_ns if self._setup.virtual_time else self._setup.session_now_ns()
 
     def _work(self) -> None:
+        with self._as_failure("the start"):
+            self._speaker.rehearse(self._task)
         while True:
             with self._wake:
                 while not self._queue and not self._stopping:
@@ -170,7 +171,7 @@ class OnnxDuplex:
                 turn, queued_ns = self._queue.popleft()
                 self._busy = True
                 lag = len(self._queue)
-            with self._as_failure(turn), self._step_lock:
+            with self._as_failure(f"micro-turn {turn.index}"), self._step_lock:
                 self._answer(turn, queued_ns, lag)
             with self._wake:
                 self._busy = False
@@ -178,17 +179,17 @@ class OnnxDuplex:
                     self._idle.set()
 
     @contextmanager
-    def _as_failure(self, turn: MicroTurn) -> Iterator[None]:
+    def _as_failure(self, where: str) -> Iterator[None]:
         try:
             yield
         except NonFiniteError as error:
             self._fail("internal", "E_NONFINITE", f"{error}.")
         except StepError as error:
             if not self._stopping:
-                self._fail("internal", "E_RUN", f"onnxruntime refused micro-turn {turn.index}: {error}")
+                self._fail("internal", "E_RUN", f"onnxruntime refused {where}: {error}")
         except Exception as error:  # noqa: BLE001 - a bug must stop the session with a word, not end a thread in silence
-            _log.exception("the worker failed at micro-turn %d", turn.index)
-            self._fail("internal", "E_INTERNAL", f"{type(error).__name__} at micro-turn {turn.index}: {error}")
+            _log.exception("the worker failed at %s", where)
+            self._fail("internal", "E_INTERNAL", f"{type(error).__name__} at {where}: {error}")
 
     def _answer(self, turn: MicroTurn, queued_ns: int, lag: int) -> None:
         start_ns = self._timer()
@@ -218,7 +219,14 @@ class OnnxDuplex:
 
     def _send(self, event: EndpointEvent) -> None:
         if not self._failure:
-            self._emitter.emit(replace(event, t_rx_ns=self._now_ns()))
+            self._send_anyway(event)
+
+    def _send_anyway(self, event: EndpointEvent) -> None:
+        with self._emitter.lock:
+            now_ns = self._now_ns()
+            if isinstance(event, UnitDone):
+                event = replace(event, latency_ns=now_ns - (event.micro_turn + 1) * TURN_NS)
+            self._emitter.emit(replace(event, t_rx_ns=now_ns))
 
     def _unit_done(
         self, turn: MicroTurn, outputs: dict[str, Tensor], prepared: Prepared, timing: _Timing, lag: int
@@ -237,7 +245,7 @@ class OnnxDuplex:
             diagnostics["app.speech_clipped"] = [float(self._speaker.clipped)]
         return UnitDone(
             micro_turn=turn.index,
-            latency_ns=self._now_ns() - turn.end_ns,
+            latency_ns=0,
             compute_ns=timing.compute_ns,
             queue_ns=timing.queue_ns,
             lag_turns=lag,
@@ -274,16 +282,11 @@ class OnnxDuplex:
             self._send(EndpointError(kind=kind, code=error.code, message=f"{error.message} {error.fix}", fatal=False))
             return
         self._send(self._task_set(self._task, from_turn=turn.index + 1))
+        self._speaker.rehearse(self._task)
 
     @staticmethod
-    def _task_set(task: Task, *, from_turn: int, t_rx_ns: int = 0) -> TaskSet:
-        return TaskSet(
-            instruction=task.instruction,
-            task=task.name,
-            params=dict(task.params),
-            from_turn=from_turn,
-            t_rx_ns=t_rx_ns,
-        )
+    def _task_set(task: Task, *, from_turn: int) -> TaskSet:
+        return TaskSet(instruction=task.instruction, task=task.name, params=dict(task.params), from_turn=from_turn)
 
     def _watch(self, lag: int) -> None:
         """React to `lag` micro-turns that wait: skip pictures, say so, give up."""
@@ -294,8 +297,7 @@ class OnnxDuplex:
             self._limited = True
             _log.warning("the model is %d micro-turns behind; pictures are skipped", lag)
             message = f"The model is {lag} micro-turns ({lag / 5:.1f} s) behind; the last picture is repeated."
-            now_ns = self._now_ns()
-            self._emitter.emit(Limit(kind="rate", ratio=lag / LAG_FATAL, message=message, t_rx_ns=now_ns))
+            self._send(Limit(kind="rate", ratio=lag / LAG_FATAL, message=message))
         elif lag < LAG_CALM and self._limited and threading.current_thread() is self._worker:
             self._limited = False
 
@@ -308,4 +310,4 @@ class OnnxDuplex:
             self._idle.set()
         self._stepper.stop()
         error = EndpointError(kind=kind, code=code, message=f"{message} {FIXES.get(code, '')}".strip(), fatal=True)
-        self._emitter.emit(replace(error, t_rx_ns=self._now_ns()))
+        self._send_anyway(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 
@@ -15,7 +16,7 @@ from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_MS, OUTPUT_RATE_HZ, TURN_NS
 from tmlapp.endpoints.onnx_manifest import Manifest
 from tmlapp.endpoints.onnx_step import Tensor
-from tmlapp.endpoints.onnx_tasks import Task, fill
+from tmlapp.endpoints.onnx_tasks import Task, fill, placeholders
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,15 @@ class Speaker:
         self._speech_item: str | None = None
         self._reported: set[tuple[str, str]] = set()
         self.clipped = 0
+
+    def rehearse(self, task: Task) -> None:
+        """Have the voice speak what `task` fills in beforehand, so that it sounds at once when it is chosen."""
+        for phrase in self._manifest.vocabulary:
+            text = fill(phrase.text, task.groups) if placeholders(phrase.text) else None
+            if text and text not in self._clips and self._synthesize is not None and not self._speech:
+                # A voice that fails is reported when the phrase is really chosen.
+                with contextlib.suppress(AppError):
+                    self._clips[text] = self._synthesize(text)
 
     def answer(self, turn: MicroTurn, outputs: Mapping[str, Tensor], task: Task) -> Iterator[EndpointEvent]:
         """Events for one step, in order, without receive times.

@@ -35,7 +35,7 @@ def found(topic: str, value: Any) -> Found:
     ("topic", "value"),
     [
         ("/turn", TURN), ("/turn", TURN | {"new": 1}), ("/output", AUDIO),
-        ("/output", AUDIO | {"audio": {"lost": True, "samples": 4}}), 
+        ("/output", AUDIO | {"audio": {"lost": True, "samples": 4}}),
         ("/checkpoint", {"turn": 1, "from": 0, "bytes": 3, "crc32": 7}),
         ("/cue", {"t_ns": 0, "kind": "say", "text": "x"}),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tmlapp.capture.clockfit import ClockFit
 from tmlapp.capture.ring import BlockRing
-from tmlapp.core.units import NS_PER_MS
+from tmlapp.core.units import NS_PER_MS, NS_PER_S
 
 LATE_NS = 100 * NS_PER_MS
 """A block later than this hints at a loss that PortAudio did not report."""
@@ -19,24 +19,23 @@ _CATCHING_UP_NS = 50 * NS_PER_MS
 _PATIENCE_NS = 2_000 * NS_PER_MS
 
 
-def hole_before(ring: BlockRing, block: int, t_ns: int, rate_hz: int, fit: ClockFit) -> int | None:
-    """Nanoseconds that are missing before block number `block`, which would begin at session time `t_ns`.
+def hole_before(ring: BlockRing, block: int, end_ns: int, rate_hz: int, fit: ClockFit) -> int | None:
+    """Nanoseconds that are missing before block number `block`, which would end at session time `end_ns`.
 
     After a stall the sound server may deliver everything late: then the blocks after it come faster than real time
     until they are punctual again, and nothing is missing. What stays late has lost its past. None: not decided yet,
     ask again when more blocks are there.
     """
     meta = ring.meta(block)
-    t_ns += _length_ns(meta.frames, rate_hz)
-    late = fit.late_ns(t_ns, meta.callback_ns)
+    late = fit.late_ns(end_ns, meta.callback_ns)
     limit = FLAGGED_NS if meta.overflow else LATE_NS
     if late <= limit:
         return 0
     seen = [(meta.callback_ns, late)]
     for later in range(block + 1, ring.blocks_written):
         following = ring.meta(later)
-        t_ns += _length_ns(following.frames, rate_hz)
-        late = fit.late_ns(t_ns, following.callback_ns)
+        end_ns += following.frames * NS_PER_S // rate_hz
+        late = fit.late_ns(end_ns, following.callback_ns)
         if late <= limit or following.overflow or following.missing or following.resumed:
             # Either caught up, or the loss is at that later block.
             return 0
@@ -48,7 +47,3 @@ def hole_before(ring: BlockRing, block: int, t_ns: int, rate_hz: int, fit: Clock
     if recent[0] - recent[-1] > _CATCHING_UP_NS and newest_ns - meta.callback_ns < _PATIENCE_NS:
         return None
     return min(recent)
-
-
-def _length_ns(frames: int, rate_hz: int) -> int:
-    return frames * 1_000_000_000 // rate_hz

@@ -14,7 +14,9 @@ _BETA = 8.0
 _PASS = 0.9375
 _TAP_BITS = 22
 _GROUP = 8
-_PORTION = 200_000
+_PORTION = 400_000
+# NumPy gives the interpreter lock away for anything longer, and a busy thread keeps it for a whole switch interval.
+_QUIET = 500
 
 
 class Resampler:
@@ -47,7 +49,7 @@ class Resampler:
         """Forget everything that was pushed."""
         self._taken = 0
         self._given = 0
-        self._tail: npt.NDArray[np.int16] = np.zeros(self._bank.shape[1] - 1, np.int16)
+        self._tail: npt.NDArray[np.float64] = np.zeros(self._bank.shape[1] - 1)
 
     def count_after(self, frames: int) -> int:
         """How many samples will have come out, from the start on, after `frames` more have been pushed."""
@@ -84,26 +86,33 @@ class Resampler:
             self._taken += len(pcm)
             self._given += len(pcm)
             return pcm
-        data = np.concatenate((self._tail, pcm))
-        self._tail = data[len(pcm) :]
         count = self.count_after(len(pcm)) - self._given
-        out = self._filter(data, count)
+        out = self._filter(pcm, count)
         self._taken += len(pcm)
         self._given += count
-        np.rint(out, out=out)
-        return np.clip(out, -32768, 32767, out=out).astype(np.int16)
+        result = np.empty(count, np.int16)
+        for at in range(0, count, _QUIET):
+            piece = out[at : at + _QUIET]
+            np.rint(piece, out=piece)
+            result[at : at + _QUIET] = np.clip(piece, -32768, 32767, out=piece)
+        return result
 
-    def _filter(self, data: npt.NDArray[np.int16], count: int) -> npt.NDArray[np.float64]:
+    def _filter(self, pcm: Pcm, count: int) -> npt.NDArray[np.float64]:
         """Output samples [count], as a matrix product: rows are stretches of input, columns the outputs of each."""
         table = self._table_for(self._given % self._up)
         begin = self._given * self._down // self._up - self._taken
         step = self._group * self._down // self._up
         rows = -(-count // self._group)
-        padded = np.zeros(begin + rows * step + len(table))
-        padded[: len(data)] = data
-        stretches = np.lib.stride_tricks.sliding_window_view(padded, len(table))[begin::step][:rows]
+        width = len(self._tail)
+        data = np.zeros(max(begin + rows * step + len(table), width + len(pcm)))
+        data[:width] = self._tail
+        for at in range(0, len(pcm), _QUIET):
+            piece = pcm[at : at + _QUIET]
+            data[width + at : width + at + len(piece)] = piece
+        self._tail = data[len(pcm) : len(pcm) + width].copy()
+        stretches = np.lib.stride_tricks.sliding_window_view(data, len(table))[begin::step][:rows]
         out = np.empty((rows, self._group))
-        # In small portions, so that the linear algebra library does not wake threads for it.
+        # In portions, so that the linear algebra library does not wake threads for it.
         portion = max(1, _PORTION // table.size)
         for at in range(0, rows, portion):
             np.matmul(np.ascontiguousarray(stretches[at : at + portion]), table, out=out[at : at + portion])

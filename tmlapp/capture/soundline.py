@@ -135,14 +135,21 @@ class SoundLine:
         count, frames, ready_ns = 0, 0, 0
         for block in range(ring.blocks_read, ring.blocks_written):
             meta = ring.meta(block)
-            hole = 0 if block == self._filled else self._hole_frames(line, block, meta, frames, final)
+            met = self._first or meta.resumed
+            if met:
+                self._meet(line, meta, frames)
+                need = self._resampler.frames_for(self._chunker.missing)
+            end_ns = self._position_ns(line, frames + meta.frames)
+            hole: int | None = 0 if block == self._filled else meta.missing
+            if not (hole or met or final or block == self._filled):
+                hole = self._hole_frames(line, block, end_ns)
             if hole is None or (hole and count):
                 break
             if hole:
                 self._fill(line, hole, meta)
                 self._filled = block
                 return True
-            self._stamp(line, meta, frames)
+            self._stamp(line, meta, end_ns)
             count, frames, ready_ns = count + 1, frames + meta.frames, meta.callback_ns
             if frames >= need:
                 break
@@ -151,13 +158,8 @@ class SoundLine:
             self._chunker.push(self._resampler.push(pcm), ready_ns)
         return count > 0
 
-    def _hole_frames(self, line: MicLine, block: int, meta: BlockMeta, frames: int, final: bool) -> int | None:
-        if self._first or meta.resumed:
-            self._meet(line, meta, frames)
-            return meta.missing
-        if meta.missing or final:
-            return meta.missing
-        hole_ns = hole_before(line.ring, block, self._position_ns(line, frames), line.rate_hz, self.fit)
+    def _hole_frames(self, line: MicLine, block: int, end_ns: int) -> int | None:
+        hole_ns = hole_before(line.ring, block, end_ns, line.rate_hz, self.fit)
         return hole_ns if hole_ns is None else hole_ns * line.rate_hz // NS_PER_S
 
     def _meet(self, line: MicLine, meta: BlockMeta, frames: int) -> None:
@@ -184,8 +186,7 @@ class SoundLine:
             Gap(t_ns=t_ns, track="mic", dur_ns=dur_ns, reason=reason, kind="lost" if lost else "stalled")
         )
 
-    def _stamp(self, line: MicLine, meta: BlockMeta, frames: int) -> None:
-        end_ns = self._position_ns(line, frames + meta.frames)
+    def _stamp(self, line: MicLine, meta: BlockMeta, end_ns: int) -> None:
         if self.fit.late_ns(end_ns, meta.callback_ns) <= LATE_NS:
             converted_ns = meta.callback_ns - meta.age_ns + meta.frames * NS_PER_S // line.rate_hz
             self.fit.add(end_ns, meta.callback_ns, converted_ns)

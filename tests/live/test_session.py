@@ -92,7 +92,7 @@ def test_a_count_becomes_a_cue_and_is_heard_where_it_was_played() -> None:
     assert [(h.t_ns, h.dur_ns, h.text, h.interrupted) for h in heard] == [(400_000_000, 500_000_000, "seven", False)]
     assert sum(n for _, n, _ in bench.log.heard_pieces) == 12_000
     assert bench.logged(AudioOut)[0].item_id == heard[0].item_id
-    assert bench.session.overlay.count == 7
+    assert bench.session.snapshot().overlay.count == 7
 
 
 def test_what_is_still_being_said_at_the_end_is_heard_out() -> None:
@@ -214,7 +214,7 @@ def test_a_full_disk_stops_the_session_and_is_said() -> None:
 
 def test_a_fault_of_ours_is_said_and_the_recording_is_closed() -> None:
     class Broken(Watcher):
-        def on_turn(self, turn: object, captured: object) -> None:
+        def on_event(self, event: object) -> None:
             raise RuntimeError("boom")
 
     bench = Bench(ListFeed([captured(0)]))

@@ -192,6 +192,12 @@ def _synthesizer(voice: EspeakVoice) -> Synthesizer | None:
 
 
 def _recorder(plan: SessionPlan, info: SessionInfo, clock: Clock, on_failure: Callable[[AppError], None]) -> SessionLog:
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AppError(
+            f"The folder {plan.folder} for recordings cannot be made.", f"{error.strerror}.", "Choose another folder."
+        ) from error
     return Recorder(plan.folder, plan.name, info, clock=clock, on_failure=on_failure)
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from tmlapp.core.clock import Clock
-from tmlapp.core.cue import Overlay, fold
 from tmlapp.core.endpoint import Duplex, Endpoint, EndpointSetup, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
@@ -24,10 +23,8 @@ from tmlapp.core.event import (
     Closed,
     EndpointError,
     EndpointEvent,
-    Event,
     Gap,
     Granted,
-    Health,
     Interrupted,
     Marker,
     SessionEvent,
@@ -42,10 +39,10 @@ from tmlapp.core.session import SessionInfo, SessionState
 from tmlapp.core.turn import MicroTurn, TextInput
 from tmlapp.core.units import TURN_NS, TURN_SAMPLES
 from tmlapp.live.failures import endpoint_failed, endpoint_silent, fault
-from tmlapp.live.health import TURNS_PER_SAMPLE, HealthMeter
+from tmlapp.live.journal import Journal
 from tmlapp.live.observer import Observer
 from tmlapp.live.playout import Playout, VirtualPlayout
-from tmlapp.live.state import LogFactory, SessionLog, SessionOptions, Snapshot
+from tmlapp.live.state import LogFactory, SessionOptions, Snapshot
 from tmlapp.live.timeline import Timeline
 
 ANSWER_TIMEOUT_S = 60
@@ -87,34 +84,29 @@ class LiveSession:
         self.state: SessionState = "idle"
         self.error: AppError | None = None
         self.recording_path: Path | None = None
-        self._observers: list[Observer] = []
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._stop_reason: str | None = None
         # Events of the endpoint and requests of the window meet here; the engine thread alone takes them out.
         self._inbox: queue.SimpleQueue[EndpointEvent] = queue.SimpleQueue()
         self._requests: queue.SimpleQueue[TextInput | SessionEvent] = queue.SimpleQueue()
-        self._log: SessionLog | None = None
         self._duplex: Duplex | None = None
         self._playout: Playout = VirtualPlayout()
         self._time = Timeline(clock, virtual=options.virtual_time)
         self._paused = False
         self._muted = False
         self._answered = -1
-        self._pushed = -1
         self._items = 0
         self._endpoint_closed = False
         self.granted: Granted | None = None
-        self.overlay = Overlay()
-        self.health: Health | None = None
-        self._meter = HealthMeter(options.folder)
+        self._journal = Journal(options.folder)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # ------------------------------------------------------------------ from any thread
 
     def add_observer(self, observer: Observer) -> None:
         """Let `observer` watch; only before `start`."""
-        self._observers.append(observer)
+        self._journal.add_observer(observer)
 
     def start(self) -> None:
         """Open endpoint, feed and log, then run.
@@ -129,9 +121,10 @@ class LiveSession:
             if self._make_playout is not None:
                 self._playout = self._make_playout(self._time.at)
             self._feed.open(self._wake.set)
-            self._log = self._make_log(self._make_info(self._feed), self._on_log_failure)
-            self._log.start()
-            self.recording_path = self._log.path
+            log = self._make_log(self._make_info(self._feed), self._fail)
+            log.start()
+            self._journal.log = log
+            self.recording_path = log.path
         except AppError as error:
             self.error = error
             self._release()
@@ -201,13 +194,13 @@ class LiveSession:
             instruction=self._instruction,
             endpoint=self._endpoint.address,
             granted=self.granted,
-            overlay=self.overlay,
-            health=self.health,
+            overlay=self._journal.overlay,
+            health=self._journal.health,
             muted=self._muted,
             paused=self._paused,
             level_dbfs=self._feed.level_dbfs() if running else -120.0,
             recording_path=self.recording_path,
-            recording_bytes=self._log.bytes_written if self._log else 0,
+            recording_bytes=self._journal.log.bytes_written if self._journal.log else 0,
             error=self.error,
         )
 
@@ -232,8 +225,8 @@ class LiveSession:
                 self._micro_turn(captured)
                 if self._options.virtual_time:
                     self._await_answer(captured.index)
-                    self._opened()[1].await_room()
-            self._take_requests()
+                    self._journal.await_room()
+            self._put_back(self._take_requests())
             self._take_inbox()
             if self._feed.finished:
                 return
@@ -241,35 +234,21 @@ class LiveSession:
             self._wake.clear()
 
     def _micro_turn(self, captured: Captured) -> None:
-        duplex, log = self._opened()
-        texts = self._texts_for(captured)
+        texts = (*captured.texts, *self._take_requests())
         pcm = np.zeros(TURN_SAMPLES, np.int16) if self._muted else captured.pcm
         turn = MicroTurn(captured.index, pcm, captured.frames, texts, (), captured.mono_ns)
-        duplex.push(turn)
+        self._opened().push(turn)
         pushed_ns = self._clock.now_ns()
         self._time.micro_turn(turn.t_ns, captured.mono_ns)
-        self._pushed = turn.index
-        log.turn(turn, ready_ns=captured.ready_ns, pushed_ns=pushed_ns, drift_ppm=captured.drift_ppm)
-        self._meter.turn(turn, captured, pushed_ns)
-        for event in captured.events:
-            self._publish(event)
         if self._muted:
-            self._publish(
-                Gap(t_ns=turn.t_ns, track="mic", dur_ns=TURN_NS, reason="Muted by the operator.", kind="muted")
-            )
-        for observer in self._observers:
-            observer.on_turn(turn, captured)
-        self._take_requests()
+            muted = Gap(t_ns=turn.t_ns, track="mic", dur_ns=TURN_NS, reason="Muted by the operator.", kind="muted")
+            self._journal.publish(muted)
+        self._journal.turn(turn, captured, pushed_ns)
         self._take_inbox()
         self._advance_playout(turn.end_ns)
-        if (turn.index + 1) % TURNS_PER_SAMPLE == 0:
-            self.health = self._meter.sample(turn.end_ns, log.bytes_written)
-            self._publish(self.health)
 
-    def _texts_for(self, captured: Captured) -> tuple[TextInput, ...]:
-        return (*captured.texts, *self._drain_requests())
-
-    def _drain_requests(self) -> list[TextInput]:
+    def _take_requests(self) -> list[TextInput]:
+        """Markers and changes happen now; texts are returned, for the micro-turn that carries them."""
         texts: list[TextInput] = []
         while True:
             try:
@@ -279,11 +258,10 @@ class LiveSession:
             if isinstance(request, TextInput):
                 texts.append(request)
             else:
-                self._publish(request)
+                self._journal.publish(request)
 
-    def _take_requests(self) -> None:
-        # Texts wait for the next micro-turn, which carries them; everything else happens now.
-        for text in self._drain_requests():
+    def _put_back(self, texts: list[TextInput]) -> None:
+        for text in texts:
             self._requests.put(text)
 
     def _take_inbox(self) -> None:
@@ -325,35 +303,20 @@ class LiveSession:
                     self.stop(f"the endpoint closed the session: {event.reason or event.code}")
             case _:
                 pass
-        self._publish(event)
-
-    def _publish(self, event: Event) -> None:
-        """Everything that happens goes the same way: log, vital signs, overlay, observers."""
-        _, log = self._opened()
-        log.event(event)
-        self._meter.event(event)
-        self.overlay, cue = fold(self.overlay, event)
-        for observer in self._observers:
-            observer.on_event(event)
-        if cue is not None:
-            log.cue(cue)
-            for observer in self._observers:
-                observer.on_cue(cue)
+        self._journal.publish(event)
 
     def _advance_playout(self, to_ns: int) -> None:
-        _, log = self._opened()
         pieces, ended = self._playout.advance(to_ns)
         for piece in pieces:
-            log.heard(piece.t_ns, piece.pcm, piece.rate_hz)
+            self._journal.heard(piece)
         for event in ended:
-            self._publish(event)
+            self._journal.publish(event)
 
     def _drain(self) -> None:
-        duplex, _ = self._opened()
-        duplex.drain(DRAIN_S)
-        self._take_requests()
+        self._opened().drain(DRAIN_S)
+        self._put_back(self._take_requests())
         self._take_inbox()
-        end_ns = (self._pushed + 1) * TURN_NS
+        end_ns = self._journal.end_ns
         waiting = threading.Event()
         for _ in range(round(DRAIN_S / 0.2)):
             if not self._playout.busy:
@@ -366,17 +329,20 @@ class LiveSession:
     def _finish(self) -> None:
         """Close endpoint, feed and log whatever happened before; the recording is finalized here."""
         self._release()
-        if self._log is not None:
-            try:
-                self._take_inbox()
-                if self._pushed >= 0:
-                    self._publish(self._meter.sample((self._pushed + 1) * TURN_NS, self._log.bytes_written))
-                self._publish(StateChanged(t_ns=self.now_ns(), state="closed", reason=self._stop_reason or ""))
-                self.recording_path = self._log.close()
-            except AppError as error:
-                self._fail(error)
-        self._set_state("closed", self._stop_reason or "")
-        self._closed.set()
+        try:
+            self._take_inbox()
+            self._journal.take_health()
+            self._journal.publish(StateChanged(t_ns=self.now_ns(), state="closed", reason=self._stop_reason or ""))
+        except Exception as error:  # noqa: BLE001 - the recording must be closed whatever happened
+            self._fail(fault(error))
+        try:
+            self.recording_path = self._journal.close()
+        except AppError as error:
+            self._fail(error)
+        try:
+            self._set_state("closed", self._stop_reason or "")
+        finally:
+            self._closed.set()
 
     def _release(self) -> None:
         self._feed.close()
@@ -386,10 +352,10 @@ class LiveSession:
 
     # ------------------------------------------------------------------ helpers
 
-    def _opened(self) -> tuple[Duplex, SessionLog]:
-        if self._duplex is None or self._log is None:
+    def _opened(self) -> Duplex:
+        if self._duplex is None:
             raise RuntimeError("the session is not open")
-        return self._duplex, self._log
+        return self._duplex
 
     def _endpoint_setup(self) -> EndpointSetup:
         return EndpointSetup(
@@ -406,11 +372,8 @@ class LiveSession:
         self._inbox.put(event)
         self._wake.set()
 
-    def _on_log_failure(self, error: AppError) -> None:
-        """Called by the writer thread when the disk gave up."""
-        self._fail(error)
-
     def _fail(self, error: AppError) -> None:
+        """End the session because of `error`; also called by the log's own thread, when the disk gave up."""
         if self.error is None:
             self.error = error
         self.stop(error.what)
@@ -420,7 +383,6 @@ class LiveSession:
 
     def _set_state(self, state: SessionState, reason: str = "") -> None:
         self.state = state
-        if self._log is not None and state in ("running", "draining"):
-            self._publish(StateChanged(t_ns=self.now_ns(), state=state, reason=reason))
-        for observer in self._observers:
-            observer.on_state(state, reason)
+        if state in ("running", "draining"):
+            self._journal.publish(StateChanged(t_ns=self.now_ns(), state=state, reason=reason))
+        self._journal.state(state, reason)

@@ -38,6 +38,7 @@ class BlockRing:
     it away, and a busy thread would then delay the callback by a whole switch interval.
 
     Attributes:
+        block_frames: usual length of a block.
         written, read: frames so far.
         blocks_written, blocks_read: blocks so far.
         wake_at: the callback wakes the engine as soon as `written` reaches this.
@@ -50,6 +51,7 @@ class BlockRing:
         blocks = max(4, int(seconds * rate_hz / block_frames))
         self.capacity = blocks * block_frames
         self.channels = channels
+        self.block_frames = block_frames
         self._data: npt.NDArray[np.int16] = np.zeros((self.capacity, channels), np.int16)
         self._bytes = self._data.reshape(-1).data.cast("B")
         self._frame_bytes = channels * _BYTES

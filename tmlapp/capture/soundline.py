@@ -94,7 +94,9 @@ class SoundLine:
         ring = line.ring
         known = ring.written
         wanted = ring.read + self._resampler.frames_for(self._chunker.missing)
-        ring.wake_at = max(wanted, known + 1)
+        # Also woken one block early, the engine does most of the work before it is urgent, and is warm for the rest.
+        early = wanted - ring.block_frames
+        ring.wake_at = early if early > known else max(wanted, known + 1)
         return ring.written >= ring.wake_at
 
     def _silence(self) -> bool:

@@ -38,7 +38,10 @@ def test_a_bare_name_is_a_shipped_model_first(tmp_path: Path, monkeypatch: pytes
     write_model(shipped / "tiny")
     monkeypatch.setattr(onnx_local, "models_dir", lambda: shipped)
     assert onnx_local.model_folder("tiny") == shipped / "tiny"
-    assert onnx_local.model_folder("other") == Path("other")
+    monkeypatch.chdir(tmp_path)
+    assert onnx_local.model_folder("models") == Path("models")
+    with pytest.raises(OnnxContractError, match=r"neither a shipped model .*onnx:tiny"):
+        endpoint_from_address("onnx:other")
     assert onnx_local.model_folder("~/m") == Path("~/m").expanduser()
     endpoint_from_address("onnx:tiny").check("")
 

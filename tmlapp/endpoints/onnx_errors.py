@@ -38,6 +38,8 @@ FIXES = MappingProxyType(
 )
 """What a person can do about each code."""
 
+_OF_THE_INSTRUCTION = ("E_TASK_UNSUPPORTED", "E_TASK_TOO_LONG")
+
 
 class OnnxContractError(AppError):
     """A local model that does not keep the contract.
@@ -49,7 +51,8 @@ class OnnxContractError(AppError):
     """
 
     def __init__(self, code: str, message: str, path: Path | str, *, fix: str = "") -> None:
-        super().__init__(f"{code}: the model in {path} cannot be used.", message, fix or FIXES[code])
+        problem = "cannot do what was asked" if code in _OF_THE_INSTRUCTION else "cannot be used"
+        super().__init__(f"{code}: the model in {path} {problem}.", message, fix or FIXES[code])
         self.code = code
         self.message = message
         self.path = Path(path)

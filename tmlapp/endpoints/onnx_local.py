@@ -11,6 +11,7 @@ from tmlapp.core.endpoint import EndpointSetup, EventSink
 from tmlapp.core.event import Granted, Rejection
 from tmlapp.endpoints.onnx_contract import OnnxModel, load_model
 from tmlapp.endpoints.onnx_duplex import OnnxDuplex
+from tmlapp.endpoints.onnx_errors import OnnxContractError
 from tmlapp.endpoints.registry import EndpointOptions, endpoint
 
 
@@ -21,12 +22,25 @@ def onnx_endpoint(target: str, options: EndpointOptions) -> OnnxEndpoint:
 
 
 def model_folder(target: str) -> Path:
-    """Folder of the shipped model `target`, or `target` itself as a path."""
+    """Folder of the shipped model `target`, or `target` itself as a path.
+
+    Raises:
+        OnnxContractError: E_MANIFEST_MISSING for a bare name that is neither.
+    """
     path = Path(target).expanduser()
-    if len(path.parts) == 1 and not path.is_absolute():
-        shipped = models_dir() / target
-        if (shipped / "manifest.json").is_file():
-            return shipped
+    if len(path.parts) != 1 or path.is_absolute():
+        return path
+    shipped = sorted(manifest.parent.name for manifest in models_dir().glob("*/manifest.json"))
+    if target in shipped:
+        return models_dir() / target
+    if not path.is_dir():
+        names = ", ".join(f"onnx:{name}" for name in shipped)
+        raise OnnxContractError(
+            "E_MANIFEST_MISSING",
+            f"There is neither a shipped model nor a folder named {target}.",
+            path,
+            fix=f"Use a shipped model ({names}) or the path of a model's folder.",
+        )
     return path
 
 

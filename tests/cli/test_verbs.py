@@ -141,7 +141,7 @@ def test_recover_brings_back_what_a_killed_session_had_written(
     )
     assert child.stderr is not None
     for line in child.stderr:
-        if "two" in line:
+        if "stop" in line:
             break
     os.kill(child.pid, signal.SIGKILL)
     child.stderr.close()
@@ -150,7 +150,7 @@ def test_recover_brings_back_what_a_killed_session_had_written(
     assert "Nothing to recover" in invoke("recover", tmp_path / "..").stdout
     report = answer(invoke("recover", tmp_path, "--json"))[0]
     shown = answer(invoke("show", report["path"], "--json"))
-    assert [o["text"] for o in shown["outputs"]] == ["start", "one", "two"]
+    assert [o["text"] for o in shown["outputs"]][:3] == ["start", "one", "two"]
     assert shown["micro_turns"] >= 11
     assert invoke("recover", tmp_path / "killed.mcap.part").exit_code == 0
 

@@ -6,13 +6,16 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tmlapp.cli.common import err, out, reported
 from tmlapp.cli.run import Printer, run_plan
 from tmlapp.core.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from tmlapp.config.settings import Settings
 
 COUNT = "Please count out reps for squats."
 BORDERS = "Say 'start' when the person starts doing squats then say 'Stop' when they stop."
@@ -51,7 +54,7 @@ def clip_source() -> str:
     return f"{demo / 'squats.mp4'},{demo / 'squats.wav'}"
 
 
-def _in_window(settings: Any, *, clip: bool) -> None:
+def _in_window(settings: Settings, *, clip: bool) -> None:
     from tmlapp.live.plan import plan_from_settings
     from tmlapp.live.preflight import devices_present
     from tmlapp.ui.app import run_window
@@ -74,7 +77,7 @@ def _loudspeaker() -> bool:
     return bool(list_devices().loudspeakers)
 
 
-def _without_display(settings: Any, folder: Path) -> None:
+def _without_display(settings: Settings, folder: Path) -> None:
     from tmlapp.bench.grading import grade_recording, write_grade
     from tmlapp.bench.report.write import write_report
     from tmlapp.config.paths import assets_dir

@@ -6,12 +6,16 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tmlapp.cli.common import FAILED, Json, emit, out, reported
 from tmlapp.core.errors import AppError
+
+if TYPE_CHECKING:
+    from tmlapp.config.settings import Settings
+    from tmlapp.core.feed import Captured, Feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,7 @@ def _voice() -> Finding:
     return Finding(name="voice", ok=True, detail="espeak-ng")
 
 
-def _model(settings: Any) -> Finding:
+def _model(settings: Settings) -> Finding:
     from tmlapp.core.clock import MonotonicClock
     from tmlapp.core.endpoint import EndpointSetup
     from tmlapp.core.event import EndpointEvent
@@ -130,7 +134,7 @@ def _model(settings: Any) -> Finding:
     )
 
 
-def _disk(settings: Any) -> Finding:
+def _disk(settings: Settings) -> Finding:
     from tmlapp.live.plan import plan_from_settings
     from tmlapp.live.preflight import check_disk
 
@@ -138,7 +142,7 @@ def _disk(settings: Any) -> Finding:
     return Finding(name="disk", ok=check.ok, detail=check.detail or check.why, fix=check.fix)
 
 
-def _synthetic_turns() -> list[Any]:
+def _synthetic_turns() -> list[Captured]:
     """Ten claps with flashes through the same path that a file takes: the app's own share of the offset."""
     from tmlapp.capture.synthetic import SyntheticFeed
     from tmlapp.core.clock import MonotonicClock
@@ -146,17 +150,17 @@ def _synthetic_turns() -> list[Any]:
     return _turns(SyntheticFeed("clap", realtime=False, clock=MonotonicClock(), duration_s=10.0), None)
 
 
-def _live_turns(settings: Any, seconds: float) -> list[Any]:
+def _live_turns(settings: Settings, seconds: float) -> list[Captured]:
     from tmlapp.core.clock import MonotonicClock
     from tmlapp.live.plan import make_feed, plan_from_settings
 
     return _turns(make_feed(plan_from_settings(settings), settings, MonotonicClock()), round(seconds * 5))
 
 
-def _turns(feed: Any, count: int | None) -> list[Any]:
+def _turns(feed: Feed, count: int | None) -> list[Captured]:
     wake = threading.Event()
     feed.open(wake.set)
-    turns: list[Any] = []
+    turns: list[Captured] = []
     try:
         while not feed.finished and (count is None or len(turns) < count):
             turn = feed.poll()
@@ -170,7 +174,7 @@ def _turns(feed: Any, count: int | None) -> list[Any]:
     return turns
 
 
-def _offset_of(turns: list[Any]) -> Finding:
+def _offset_of(turns: list[Captured]) -> Finding:
     from tmlapp.capture.selftest import measure_av_offset
 
     offset = measure_av_offset(turns)

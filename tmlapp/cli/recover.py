@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ def command(
         parts = [part for path in paths for part in (find_parts(path) if path.is_dir() else [path])]
         reports = [recover(part) for part in parts]
         if as_json:
-            emit([{k: str(v) if isinstance(v, Path) else v for k, v in asdict(r).items()} for r in reports])
+            emit([r.to_json() for r in reports])
             return
         if not reports:
             out().print("Nothing to recover.")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tmlapp.cli.common import Json, emit, err, out, reported
 from tmlapp.core.cue import Cue
 from tmlapp.core.event import EndpointError, Event, Gap, Notice
+from tmlapp.core.feed import Captured
+from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_S
 from tmlapp.live.observer import BlankObserver
+
+if TYPE_CHECKING:
+    from tmlapp.config.settings import Settings
+    from tmlapp.live.plan import SessionPlan
 
 
 class Printer(BlankObserver):
@@ -101,7 +107,7 @@ def command(
             )
 
 
-def run_plan(plan: Any, settings: Any, *, seconds: float | None = None) -> Path:
+def run_plan(plan: SessionPlan, settings: Settings, *, seconds: float | None = None) -> Path:
     """Run `plan` to its end; Ctrl-C stops it cleanly.
 
     Returns:
@@ -129,17 +135,17 @@ def run_plan(plan: Any, settings: Any, *, seconds: float | None = None) -> Path:
 
 
 class _StopAfter(BlankObserver):
-    def __init__(self, stop: Any, at_ns: int) -> None:
+    def __init__(self, stop: Callable[[str], None], at_ns: int) -> None:
         self._stop = stop
         self._at_ns = at_ns
 
-    def on_turn(self, turn: Any, captured: Any) -> None:  # noqa: ARG002 - the signature of an observer
+    def on_turn(self, turn: MicroTurn, captured: Captured) -> None:  # noqa: ARG002 - the signature of an observer
         if turn.end_ns >= self._at_ns:
             self._stop("the time asked for is over")
 
 
 @contextmanager
-def _stops_on_signal(stop: Any) -> Iterator[None]:
+def _stops_on_signal(stop: Callable[[str], None]) -> Iterator[None]:
     def handler(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         stop(f"signal {signal.Signals(number).name}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +19,7 @@ def command(
     with reported(as_json):
         reports = [verify(path) for path in recordings]
         if as_json:
-            emit([{k: str(v) if isinstance(v, Path) else v for k, v in asdict(r).items()} for r in reports])
+            emit([r.to_json() for r in reports])
         else:
             for path, report in zip(recordings, reports, strict=True):
                 out().print(f"{'whole  ' if report.ok else 'DAMAGED'} {path}", markup=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
@@ -114,7 +116,7 @@ def test_a_pulled_microphone_is_noticed_the_session_goes_on_and_plugging_it_in_r
     assert abs(elapsed_ns - last.index * 200_000_000) < 60_000_000
 
 
-def test_a_sound_server_that_dies_ends_nothing(tmp_path: Path, virtual_desk: VirtualDesk) -> None:
+def test_a_sound_server_that_dies_ends_nothing(virtual_desk: VirtualDesk) -> None:
     code = """
 import sys
 from tests.capture.sound_made import Engine
@@ -133,7 +135,8 @@ engine.run(2)
 feed.close()
 print("back", len(engine.turns), flush=True)
 """
-    folder = Path("/tmp") / f"vdesk-dies-{tmp_path.parent.name[-6:]}"
+    # Not below tmp_path: the name of a Unix socket must be short.
+    folder = Path(tempfile.mkdtemp(prefix="vdesk-"))
     desk = VirtualDesk(folder)
     desk.start()
     try:
@@ -148,6 +151,7 @@ print("back", len(engine.turns), flush=True)
             assert app.stdout.readline().startswith("back")
     finally:
         desk.stop()
+        shutil.rmtree(folder)
 
 
 @pytest.mark.crash

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ import soundfile
 from tests.capture.sound_made import noise
 from tmlapp.capture.chunker import Chunker
 from tmlapp.capture.clockfit import ClockFit
+from tmlapp.capture.devices import list_devices, reason, resolve
 from tmlapp.capture.level import measure, peak_dbfs
 from tmlapp.capture.ring import BlockRing
 from tmlapp.capture.vad import VoiceActivity
+from tmlapp.core.errors import AppError
 from tmlapp.core.event import Marker
 
 pytestmark = pytest.mark.unit
@@ -179,3 +183,30 @@ def test_voice_activity_gives_ten_flags_and_hears_speech(shared_data: Path) -> N
 def test_voice_activity_refuses_other_lengths() -> None:
     with pytest.raises(ValueError, match="multiple of 320"):
         VoiceActivity().push(np.zeros(100, np.int16))
+
+
+def test_a_machine_without_portaudio_lists_its_cameras_and_says_why_there_is_no_sound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> object:
+        if name == "sounddevice":
+            raise OSError("PortAudio library not found")
+        return importlib.import_module(name)
+
+    monkeypatch.setattr("tmlapp.capture.devices.importlib", SimpleNamespace(import_module=missing))
+    found = list_devices()
+    assert found.microphones == ()
+    assert "libportaudio2" in found.problem
+    assert found.to_json()["problem"] == found.problem
+
+
+def test_a_machine_without_sound_cards_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tmlapp.capture.devices.list_sound", lambda _: ())
+    with pytest.raises(AppError, match="There is no loudspeaker"):
+        resolve("output", "default")
+
+
+def test_portaudios_host_error_is_told_with_its_details() -> None:
+    assert reason(Exception("Unanticipated host error", -9999, (8, -5, "Input/output error"))) == (
+        "Unanticipated host error: Input/output error."
+    )

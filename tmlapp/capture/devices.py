@@ -35,11 +35,16 @@ class SoundDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
-    """Everything that can be captured from or played to. Cameras are dicts with at least `name`."""
+    """Everything that can be captured from or played to. Cameras are dicts with at least `name`.
+
+    Attributes:
+        problem: why there is no sound at all, if PortAudio is not installed; else empty.
+    """
 
     microphones: tuple[SoundDevice, ...]
     loudspeakers: tuple[SoundDevice, ...]
     cameras: tuple[dict[str, Any], ...]
+    problem: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -96,12 +101,13 @@ def list_sound(direction: Direction) -> tuple[SoundDevice, ...]:
 
 
 def list_devices() -> Devices:
-    """What this machine has. Without PortAudio or OpenCV's cameras the list is empty, not an error."""
+    """What this machine has; without PortAudio still the cameras, and the reason in `problem`."""
+    cameras = _list_cameras()
     try:
         microphones, loudspeakers = list_sound("input"), list_sound("output")
-    except AppError:
-        microphones, loudspeakers = (), ()
-    return Devices(microphones=microphones, loudspeakers=loudspeakers, cameras=_list_cameras())
+    except AppError as error:
+        return Devices(microphones=(), loudspeakers=(), cameras=cameras, problem=str(error))
+    return Devices(microphones=microphones, loudspeakers=loudspeakers, cameras=cameras)
 
 
 def _list_cameras() -> tuple[dict[str, Any], ...]:

@@ -11,6 +11,7 @@ from tests.ui.voice import VOICE
 from tmlapp.capture.file_feed import open_source
 from tmlapp.config.settings import Settings
 from tmlapp.core.clock import MonotonicClock
+from tmlapp.core.endpoint import Endpoint
 from tmlapp.core.event import SessionEvent
 from tmlapp.core.feed import Captured, Feed, FeedInfo
 from tmlapp.core.media import Picture
@@ -94,11 +95,13 @@ class Desk:
         *,
         extra: dict[int, tuple[SessionEvent, ...]] | None = None,
         tail_s: float = 600.0,
-        endpoint: ScriptedEndpoint | None = None,
+        endpoint: Endpoint | None = None,
+        honest_clock: bool = False,
     ) -> None:
         self.source = source
-        self.endpoint = endpoint or ScriptedEndpoint(tuple(lines) or (Line(3600 * NS_PER_S, "end"),))
+        self.endpoint: Endpoint = endpoint or ScriptedEndpoint(tuple(lines) or (Line(3600 * NS_PER_S, "end"),))
         self.extra = extra
+        self.honest_clock = honest_clock
         self.tail_s = tail_s
         self.feed: HeldFeed | None = None
         self.sessions: list[LiveSession] = []
@@ -129,7 +132,7 @@ class Desk:
             info=info,
             make_log=lambda made, failed: Recorder(plan.folder, plan.name, made, clock=clock, on_failure=failed),
             clock=clock,
-            options=SessionOptions(virtual_time=True, folder=plan.folder),
+            options=SessionOptions(virtual_time=True, honest_clock=self.honest_clock, folder=plan.folder),
             name=plan.name,
             instruction=plan.instruction,
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFileDialog, QLineEdit, QWidget
 
 from tests.ui.conftest import GREEN, RED_CAMERA, Person
 from tmlapp.config.settings import Settings, load_settings
@@ -77,12 +77,35 @@ def test_f5_checks_again(open_window: OpenWindow, checks: list[Check]) -> None:
 def test_without_devices_the_demo_clip_is_one_press_away(open_window: OpenWindow, checks: list[Check]) -> None:
     checks[0] = Check(key="microphone", title="Microphone", ok=False, why="There is none.", action="use_clip")
     person = open_window(clip=lambda: "clip.mp4,clip.wav")
+    assert not person.window.actions_["live.devices"].isVisible()
     person.sees(lambda: bool(person.window.preflight.rows))
     button = person.window.preflight.row("microphone").button
     assert button is not None
     button.click()
     person.sees(lambda: person.window.controller.plan is not None and person.window.controller.plan.source is not None)
     assert person.window.controller.plan.source == "clip.mp4,clip.wav"  # type: ignore[union-attr]
+    person.sees(lambda: person.window.actions_["live.devices"].isVisible())
+    person.press(Qt.Key.Key_D, CTRL | Qt.KeyboardModifier.ShiftModifier)
+    person.sees(lambda: person.window.controller.plan.source is None)  # type: ignore[union-attr]
+
+
+def test_a_file_is_played_in_place_of_the_devices(open_window: OpenWindow, tmp_path: Path) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"")
+    person = open_window()
+    person.press(Qt.Key.Key_O, CTRL | Qt.KeyboardModifier.ShiftModifier)
+    dialog = person.window.findChild(QFileDialog, "choose-file")
+    assert dialog is not None
+    dialog.fileSelected.emit(str(video))
+    dialog.close()
+    person.sees(lambda: person.window.controller.plan.source == str(video))  # type: ignore[union-attr]
+
+
+def test_a_missing_demo_clip_is_an_error_that_says_so(open_window: OpenWindow) -> None:
+    person = open_window(clip=lambda: None)
+    person.press(Qt.Key.Key_D, CTRL)
+    person.sees(person.window.banner.isVisible)
+    assert "demo clip" in person.window.banner.what.text()
 
 
 def test_unfinished_recordings_are_recovered_from_the_preflight(open_window: OpenWindow, checks: list[Check]) -> None:

@@ -21,7 +21,8 @@ class Command:
         help: one sentence for the tooltip.
         group: heading in menu and shortcut sheet.
         checkable: it is a state that is on or off.
-        listed: shown in menu and palette; the shortcut sheet shows all.
+        listed: shown in menu and palette.
+        keys: what the shortcut sheet says in place of the shortcut; `-` leaves the command out of it.
     """
 
     key: str
@@ -32,6 +33,12 @@ class Command:
     icon: str = ""
     checkable: bool = False
     listed: bool = True
+    keys: str = ""
+
+    @property
+    def sheet(self) -> str:
+        """How the shortcut sheet names the key; empty for none."""
+        return "" if self.keys == "-" else self.keys or self.shortcut.replace(" | ", ", ")
 
 
 class Actions(QObject):

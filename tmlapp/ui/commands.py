@@ -39,6 +39,21 @@ def _session(actions: Actions, window: MainWindow) -> None:
     )
     again = tr("Check microphone, camera, model and disk again")
     add(Command(key="live.check", title=tr("Check again"), shortcut="F5", help=again, group=group), window.check)
+    file = tr("Play a video or sound file to the model instead of microphone and camera")
+    add(
+        Command(key="live.file", title=tr("Play a file…"), shortcut="Ctrl+Shift+O", help=file, group=group),
+        window.choose_file,
+    )
+    clip = tr("Play the demo clip to the model instead of microphone and camera")
+    add(
+        Command(key="live.clip", title=tr("Play the demo clip"), shortcut="Ctrl+D", help=clip, group=group),
+        window.use_clip,
+    )
+    devices = tr("Go back from a file to microphone and camera")
+    add(
+        Command(key="live.devices", title=tr("Use the devices"), shortcut="Ctrl+Shift+D", help=devices, group=group),
+        window.use_devices,
+    )
     consent = tr("Agree, or no longer agree, that a remote model gets sound and picture")
     add(
         Command(key="live.consent", title=tr("Agree to send"), shortcut="Y", help=consent, group=group),
@@ -66,10 +81,15 @@ def _talk(actions: Actions, window: MainWindow) -> None:
         window.show_presets,
     )
     for n in range(1, VERDICTS + 1):
-        words = tr("Tag this moment with verdict {n}").format(n=n)
+        words = tr("Tag this moment with a verdict") if n == 1 else tr("Tag this moment with verdict {n}").format(n=n)
         add(
             Command(
-                key=f"live.verdict{n}", title=tr("Verdict {n}").format(n=n), shortcut=str(n), help=words, group=group
+                key=f"live.verdict{n}",
+                title=tr("Verdict {n}").format(n=n),
+                shortcut=str(n),
+                help=words,
+                group=group,
+                keys="1 … 9" if n == 1 else "-",
             ),
             partial(window.set_verdict, n),
         )

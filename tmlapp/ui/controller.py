@@ -74,6 +74,7 @@ class LiveController(QObject):
         self._round = 0
         self._starting = False
         self._microphone = ""
+        self._source: str | None = plan.source if plan else None
 
     @property
     def session(self) -> Session | None:
@@ -132,6 +133,13 @@ class LiveController(QObject):
     def use_clip(self) -> None:
         """Play the bundled clip instead of the devices."""
         self._spawn(self._use_clip())
+
+    def use_source(self, source: str | None) -> None:
+        """Play `source` instead of the devices; None goes back to them."""
+        self._source = source
+        if self.plan is not None:
+            self.plan = replace(self.plan, source=source)
+        self.check()
 
     def recover(self) -> None:
         """Repair what earlier sessions left unfinished, then check again."""
@@ -203,9 +211,7 @@ class LiveController(QObject):
         if clip is None:
             self.failed.emit(AppError(tr("There is no demo clip."), tr("It was not installed."), tr("Choose a file.")))
             return
-        plan = await self._in_thread(self._make_plan)
-        self.plan = replace(plan, source=clip)
-        self.check()
+        self.use_source(clip)
 
     async def _recover(self) -> None:
         try:
@@ -236,7 +242,7 @@ class LiveController(QObject):
         if self.plan is None:
             from tmlapp.live.plan import plan_from_settings
 
-            self.plan = plan_from_settings(self.settings)
+            self.plan = plan_from_settings(self.settings, source=self._source)
         self.plan = replace(self.plan, name=self.name.strip() or "session", instruction=self.instruction.strip())
         return self.plan
 

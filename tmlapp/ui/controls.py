@@ -41,6 +41,7 @@ class KeyButton(QAbstractButton):
 
         def update() -> None:
             self.setEnabled(action.isEnabled())
+            self.setVisible(action.isVisible())
             self.setCheckable(action.isCheckable())
             self.setChecked(action.isChecked())
             self.setText(text or action.text().rstrip("…"))

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
 
-from tmlapp.ui.actions import Actions, shortcut_text
+from tmlapp.ui.actions import Actions, Command, shortcut_text
 from tmlapp.ui.text import tr
 
 _KEY = Qt.ItemDataRole.UserRole
+_SHORTCUT = Qt.ItemDataRole.UserRole + 1
 
 
 def matches(words: str, title: str) -> bool:
@@ -44,6 +48,9 @@ class CommandPalette(QDialog):
         self.words.textChanged.connect(self._fill)
         self.words.installEventFilter(self)
         self.list = QListWidget()
+        self.list.setObjectName("commands")
+        self.list.setItemDelegate(_KeyAtTheRight(self.list))
+        self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self.list.setAccessibleName(tr("Commands"))
         self.list.itemActivated.connect(lambda _item: self.run())
         self.list.itemClicked.connect(lambda _item: self.run())
@@ -76,36 +83,59 @@ class CommandPalette(QDialog):
         for command in self._actions.commands():
             if not command.listed or not self._actions[command.key].isEnabled():
                 continue
-            title = f"{command.group}: {command.title}"
+            title = f"{command.group}:  {self._actions[command.key].text()}"
             if matches(words, title):
-                keys = f"   ({shortcut_text(command)})" if command.shortcut else ""
-                item = QListWidgetItem(f"{title}{keys}")
+                item = QListWidgetItem(title)
                 item.setData(_KEY, command.key)
+                item.setData(_SHORTCUT, shortcut_text(command))
                 item.setToolTip(command.help)
                 self.list.addItem(item)
         self.list.setCurrentRow(0)
 
 
+class _KeyAtTheRight(QStyledItemDelegate):
+    """A command's title at the left, its shortcut dimmed at the right."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        painter.save()
+        painter.setPen(option.palette.placeholderText().color())
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(option.rect.adjusted(0, 0, -12, 0), flags, str(index.data(_SHORTCUT)))
+        painter.restore()
+
+
 class ShortcutSheet(QDialog):
-    """Every shortcut on one page."""
+    """Every shortcut on one page, in two columns of groups."""
 
     def __init__(self, actions: Actions, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Keyboard shortcuts"))
-        grid = QGridLayout(self)
-        grid.setContentsMargins(24, 20, 24, 20)
-        grid.setHorizontalSpacing(18)
-        grid.setVerticalSpacing(6)
-        line = 0
-        for group, commands in actions.groups().items():
-            heading = QLabel(group)
-            heading.setObjectName("heading")
-            grid.addWidget(heading, line, 0, 1, 2)
-            line += 1
-            for command in commands:
-                if command.shortcut:
-                    keys = QLabel(command.shortcut.replace(" | ", ", "))
-                    keys.setObjectName("muted")
-                    grid.addWidget(keys, line, 0, Qt.AlignmentFlag.AlignTop)
-                    grid.addWidget(QLabel(command.help), line, 1)
-                    line += 1
+        row = QHBoxLayout(self)
+        row.setContentsMargins(28, 24, 28, 24)
+        row.setSpacing(40)
+        sides = [QVBoxLayout(), QVBoxLayout()]
+        for side in sides:
+            side.setSpacing(18)
+            row.addLayout(side)
+        for i, (group, commands) in enumerate(actions.groups().items()):
+            sides[i % 2].addLayout(self._group(group, [c for c in commands if c.sheet]))
+        for side in sides:
+            side.addStretch(1)
+
+    def _group(self, title: str, commands: list[Command]) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(7)
+        grid.setColumnMinimumWidth(0, 84)
+        heading = QLabel(title)
+        heading.setObjectName("heading")
+        grid.addWidget(heading, 0, 0, 1, 2)
+        for line, command in enumerate(commands, start=1):
+            keys = QLabel(command.sheet)
+            keys.setObjectName("muted")
+            grid.addWidget(keys, line, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(QLabel(command.help), line, 1)
+        return grid

@@ -135,13 +135,13 @@ class OverlayPainter:
         rect = QRectF(box.right - side, box.y, side, side)
         radius = side * 0.27
         green = _GOOD
-        for spread, alpha in ((9, 10), (6, 18), (3, 30)):
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for spread, alpha in ((7, 14), (4, 26), (2, 46)):
             glow = QColor(green)
-            glow.setAlpha(round(alpha * (1 + 1.5 * bump)))
+            glow.setAlpha(round(alpha * (1 + 1.2 * bump)))
             grow = spread * side / 132
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(glow)
-            painter.drawRoundedRect(rect.adjusted(-grow, -grow, grow, grow), radius + grow, radius + grow)
+            painter.setPen(QPen(glow, 2 * grow))
+            painter.drawRoundedRect(rect, radius, radius)
         dark = QColor(10, 12, 16, 150 if state.presenter else 225)
         painter.setPen(QPen(green, max(2.0, side * 0.022)))
         painter.setBrush(dark)

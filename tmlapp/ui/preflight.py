@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from tmlapp.ui.controls import KeyButton
@@ -49,9 +49,7 @@ class CheckSign(QWidget):
             painter.drawArc(QRectF(6, 6, 10, 10), 30 * 16, 260 * 16)
 
 
-def _p(x: float, y: float):  # type: ignore[no-untyped-def]
-    from PySide6.QtCore import QPointF
-
+def _p(x: float, y: float) -> QPointF:
     return QPointF(x, y)
 
 
@@ -150,11 +148,17 @@ class PreflightPage(QFrame):
         self._list.addStretch(1)
         scroll.setWidget(inner)
         column.addWidget(scroll, 1)
+        self._footer = QHBoxLayout()
+        self._footer.setSpacing(10)
+        self._footer.addStretch(1)
+        self.buttons: list[KeyButton] = []
         self.consent = QCheckBox()
         self.consent.setAccessibleName(tr("Agree to send sound and picture"))
         self.consent.setVisible(False)
         self.consent.toggled.connect(self._on_consent)
         column.addWidget(self.consent)
+        column.addSpacing(6)
+        column.addLayout(self._footer)
         self.show_checking()
 
     @property
@@ -164,8 +168,17 @@ class PreflightPage(QFrame):
             return False
         return self._facts is None or self._facts.local or self.consent.isChecked()
 
+    def add_command(self, action: QAction) -> None:
+        """A button for `action` at the foot of the page."""
+        button = KeyButton(self._theme)
+        button.follow(action)
+        self._footer.insertWidget(len(self.buttons), button)
+        self.buttons.append(button)
+
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
+        for button in self.buttons:
+            button.set_theme(theme)
         if self._checks is not None:
             self._fill(self._checks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from tmlapp.ui.text import tr
 
@@ -56,3 +56,16 @@ def ask_trash(parent: QWidget, name: str, do: Callable[[], object]) -> QMessageB
         no=tr("Keep"),
         do=do,
     )
+
+
+def ask_file(parent: QWidget, do: Callable[[str], object]) -> QFileDialog:
+    """Which file to play; `do` gets its path."""
+    dialog = QFileDialog(parent, tr("Play a file"))
+    dialog.setObjectName("choose-file")
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    kinds = "*.mp4 *.mov *.mkv *.avi *.webm *.gif *.wav *.flac *.ogg *.mp3"
+    dialog.setNameFilters([f"{tr('Video and sound')} ({kinds})", f"{tr('All files')} (*)"])
+    dialog.fileSelected.connect(lambda path: do(path))
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+    return dialog

@@ -62,7 +62,7 @@ class Refresher(QObject):
     def _show_news(self) -> None:
         # An output is painted over the picture that is there: fetching a new one would only delay it.
         if self._bridge is not None:
-            self._paint_stage(self._bridge, self._window.stage.picture)
+            self._paint_stage(self._bridge, self._window.stage.picture, at_once=True)
             self._list_happenings(self._bridge)
 
     def _show(self) -> None:
@@ -74,13 +74,13 @@ class Refresher(QObject):
         for happening in bridge.take():
             self._window.events.add(happening.what)
 
-    def _paint_stage(self, bridge: SessionBridge, picture: Picture | None) -> None:
+    def _paint_stage(self, bridge: SessionBridge, picture: Picture | None, *, at_once: bool = False) -> None:
         snapshot = bridge.session.snapshot()
         overlay = snapshot.overlay
         if not overlay.action:
             # Only local models confirm their task; for the others the action is the one that was asked for.
             overlay = replace(overlay, action=action_of(snapshot.instruction))
-        self._window.stage.show_moment(picture, overlay, snapshot.t_ns, paused=snapshot.paused)
+        self._window.stage.show_moment(picture, overlay, snapshot.t_ns, paused=snapshot.paused, at_once=at_once)
 
     def _show_lanes(self) -> None:
         bridge, window = self._bridge, self._window

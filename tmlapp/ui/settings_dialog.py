@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -26,12 +28,29 @@ from tmlapp.ui.theme import Theme
 _THEMES = ("system", "light", "dark")
 
 
+class Choice(QComboBox):
+    """A combo box whose arrow is painted, so that it has the colours of the scheme."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._theme.muted, 1.6))
+        x, y = self.width() - 17, self.height() / 2 - 1.5
+        painter.drawPolyline([QPointF(x - 4, y), QPointF(x, y + 4), QPointF(x + 4, y)])
+
+
 class SettingsDialog(QDialog):
     """Edits a copy of the settings; `result_settings` is what the person wants."""
 
     def __init__(self, settings: Settings, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._settings = settings
+        self._theme = theme
         self.setWindowTitle(tr("Settings"))
         self.setMinimumWidth(560)
         column = QVBoxLayout(self)
@@ -50,12 +69,13 @@ class SettingsDialog(QDialog):
         browse = KeyButton(theme, tr("Choose…"))
         browse.clicked.connect(self._browse)
         row = QHBoxLayout()
+        row.setSpacing(8)
         row.addWidget(self.folder, 1)
         row.addWidget(browse)
         label = QLabel(tr("&Recordings"))
         label.setBuddy(self.folder)
         form.addRow(label, row)
-        self.theme = QComboBox()
+        self.theme = Choice(theme)
         for key, text in zip(_THEMES, (tr("Like the system"), tr("Light"), tr("Dark")), strict=True):
             self.theme.addItem(text, key)
         self.theme.setCurrentIndex(_THEMES.index(settings.theme))
@@ -107,7 +127,7 @@ class SettingsDialog(QDialog):
             boxes[what].setFocus()
 
     def _choice(self, form: QFormLayout, title: str, current: str, usual: tuple[str, ...]) -> QComboBox:
-        box = QComboBox()
+        box = Choice(self._theme)
         box.setEditable(True)
         box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         box.addItems([current, *(u for u in usual if u != current)])

@@ -87,8 +87,13 @@ class Stage(QWidget):
         self._mirrored = on
         self.update()
 
-    def show_moment(self, picture: Picture | None, overlay: Overlay, t_ns: int, *, paused: bool = False) -> None:
-        """Paint `picture` (BGR, kept until the next call) and `overlay` as they are at session time `t_ns`."""
+    def show_moment(
+        self, picture: Picture | None, overlay: Overlay, t_ns: int, *, paused: bool = False, at_once: bool = False
+    ) -> None:
+        """Show `picture` (BGR) and `overlay` as they are at session time `t_ns`.
+
+        Painted with the next round of the window's loop, or before this returns if `at_once`.
+        """
         changed = picture is not self._picture or overlay != self._overlay or paused != self._paused
         if overlay.count is not None and overlay.count_t_ns != self._overlay.count_t_ns:
             self._bumped_ns = time.monotonic_ns()
@@ -99,7 +104,10 @@ class Stage(QWidget):
             self._image = None if picture is None else _image_of(picture)
         self._picture, self._overlay, self._t_ns, self._paused = picture, overlay, t_ns, paused
         self._describe()
-        self.update()
+        if at_once:
+            self.repaint()
+        else:
+            self.update()
 
     def clear(self) -> None:
         """Back to an empty stage."""

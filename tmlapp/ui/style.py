@@ -25,8 +25,14 @@ QLineEdit#name:focus:!read-only {{ border-color: {accent}; background: {raised};
 QComboBox {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 0 10px;
   min-height: 28px; color: {text}; }}
 QComboBox:focus {{ border-color: {accent}; }}
-QComboBox::drop-down {{ border: none; width: 20px; }}
+QComboBox::drop-down {{ border: none; width: 26px; }}
+QComboBox::down-arrow {{ image: none; }}
 QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {line}; selection-background-color: {accent}; }}
+QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 0 14px;
+  min-height: 28px; min-width: 64px; color: {text}; }}
+QPushButton:hover {{ background: {pressed}; }}
+QPushButton:focus {{ border-color: {accent}; }}
+QPushButton:default {{ background: {accent}; border-color: {accent}; color: {on_accent}; font-weight: 600; }}
 QListView {{ background: transparent; border: none; outline: none; }}
 QScrollArea, QScrollArea > QWidget > QWidget#scrolled {{ background: transparent; border: none; }}
 QMenu {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 4px; }}
@@ -34,6 +40,8 @@ QMenu::item {{ padding: 6px 14px; border-radius: 5px; color: {text}; }}
 QMenu::item:selected {{ background: {accent_soft}; }}
 QMenu::item:disabled {{ color: {faint}; }}
 QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}
+QListWidget#commands::item {{ padding: 7px 10px; border-radius: 6px; color: {text}; }}
+QListWidget#commands::item:selected {{ background: {accent_soft}; color: {text}; }}
 QToolTip {{ background: {pressed}; color: {text}; border: 1px solid {line}; padding: 4px 6px; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}
 QScrollBar::handle:vertical {{ background: {pressed}; border-radius: 3px; min-height: 28px; }}

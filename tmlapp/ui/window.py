@@ -10,27 +10,19 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from tmlapp.config.settings import Settings, save_settings
 from tmlapp.core.errors import AppError
 from tmlapp.ui import commands
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controller import LiveController
-from tmlapp.ui.controls import ErrorBanner
 from tmlapp.ui.dialogs import CommandPalette, ShortcutSheet
-from tmlapp.ui.eventpanel import EventPanel
-from tmlapp.ui.header import Header
-from tmlapp.ui.lanes import Lanes
-from tmlapp.ui.preflight import PreflightPage
-from tmlapp.ui.prompts import ask_close, ask_trash
-from tmlapp.ui.rail import Rail
+from tmlapp.ui.live_view import LiveView
+from tmlapp.ui.prompts import ask_close, ask_file, ask_trash
 from tmlapp.ui.refresh import Refresher
-from tmlapp.ui.result import ResultPage
-from tmlapp.ui.services import DeviceNames, EndpointFacts, Output, Services
+from tmlapp.ui.services import DeviceNames, EndpointFacts, Services
 from tmlapp.ui.settings_dialog import SettingsDialog
-from tmlapp.ui.stage import Stage
-from tmlapp.ui.statusbar import StatusBar
 from tmlapp.ui.style import style_sheet
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, load_theme, palette_of, wanted_scheme
@@ -74,47 +66,13 @@ class MainWindow(QMainWindow):
         self._update_texts()
         self._update_actions()
 
-    # ------------------------------------------------------------------ building
-
     def _build(self, settings: Settings) -> None:
-        theme, actions = self.theme, self.actions_
-        self.rail = Rail(theme, actions)
-        self.header = Header(theme, actions, settings.presets)
-        self.stage = Stage(theme)
-        self.preflight = PreflightPage(theme)
-        self.result = ResultPage(theme)
-        self.pages = QStackedWidget()
-        for page in (self.preflight, self.stage, self.result):
-            self.pages.addWidget(page)
-        self.lanes = Lanes(theme)
-        self.events = EventPanel(theme)
-        self.events.search_button.follow(actions["view.search"])
-        self.status = StatusBar(theme)
-        self.banner = ErrorBanner(theme)
-        middle = QWidget()
-        self._middle = QVBoxLayout(middle)
-        self._middle.setContentsMargins(12, 12, 12, 12)
-        self._middle.setSpacing(10)
-        for widget, stretch in ((self.banner, 0), (self.pages, 1), (self.lanes, 0)):
-            self._middle.addWidget(widget, stretch)
-        body = QHBoxLayout()
-        body.setSpacing(0)
-        body.addWidget(middle, 1)
-        body.addWidget(self.events)
-        right = QVBoxLayout()
-        right.setSpacing(0)
-        right.addWidget(self.header)
-        right.addLayout(body, 1)
-        right.addWidget(self.status)
-        root = self._root = QWidget()
-        row = QHBoxLayout(root)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.rail)
-        row.addLayout(right, 1)
-        root.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setCentralWidget(root)
-        root.setFocus()
+        self.view = view = LiveView(self.theme, self.actions_, settings.presets)
+        self.rail, self.header, self.status, self.banner = view.rail, view.header, view.status, view.banner
+        self.stage, self.preflight, self.result, self.pages = view.stage, view.preflight, view.result, view.pages
+        self.lanes, self.events = view.lanes, view.events
+        self.setCentralWidget(view)
+        view.setFocus()
 
     def _connect(self) -> None:
         controller = self.controller
@@ -125,7 +83,7 @@ class MainWindow(QMainWindow):
         controller.moved.connect(lambda _state, _reason: self._update_actions())
         controller.closed.connect(self._on_closed)
         controller.failed.connect(self._on_failed)
-        controller.outputs_read.connect(self._on_outputs)
+        controller.outputs_read.connect(self.result.show_outputs)
         controller.devices_read.connect(self._on_devices)
         self.header.name.editingFinished.connect(self._on_edited)
         self.header.instruction.editingFinished.connect(self._on_edited)
@@ -159,6 +117,15 @@ class MainWindow(QMainWindow):
             self.banner.hide()
             self.controller.start()
         self._update_actions()
+
+    def use_clip(self) -> None:
+        self.controller.use_clip()
+
+    def use_devices(self) -> None:
+        self.controller.use_source(None)
+
+    def choose_file(self) -> None:
+        ask_file(self, self.controller.use_source)
 
     def toggle_mute(self) -> None:
         session = self.controller.session
@@ -195,11 +162,7 @@ class MainWindow(QMainWindow):
 
     def toggle_presenter(self) -> None:
         on = self.actions_["view.presenter"].isChecked()
-        for part in (self.rail, self.header, self.events, self.lanes, self.status):
-            part.setVisible(not on)
-        margin = 0 if on else 12
-        self._middle.setContentsMargins(margin, margin, margin, margin)
-        self.stage.set_presenter(on)
+        self.view.set_presenter(on)
         if on:
             self._was_maximized = self.isMaximized()
             self.showFullScreen()
@@ -260,7 +223,7 @@ class MainWindow(QMainWindow):
 
     def focus_stage(self) -> None:
         """Take the cursor out of any text box, so that single keys are commands again."""
-        self._root.setFocus()
+        self.view.setFocus()
 
     # ------------------------------------------------------------------ what the controller says
 
@@ -312,9 +275,6 @@ class MainWindow(QMainWindow):
             self.check()
         self._update_actions()
 
-    def _on_outputs(self, outputs: list[Output]) -> None:
-        self.result.show_outputs(outputs)
-
     def _on_devices(self, names: DeviceNames) -> None:
         if self._settings_dialog is not None:
             self._settings_dialog.show_devices(names)
@@ -336,7 +296,7 @@ class MainWindow(QMainWindow):
 
     def _help(self, action: str) -> None:
         if action == "use_clip":
-            self.controller.use_clip()
+            self.use_clip()
         elif action == "recover":
             self.controller.recover()
         elif action == "write_instruction":
@@ -395,6 +355,11 @@ class MainWindow(QMainWindow):
             self.actions_[key].setEnabled(running)
         for n in range(1, commands.VERDICTS + 1):
             self.actions_[f"live.verdict{n}"].setEnabled(running)
+        from_file = self.controller.plan is not None and self.controller.plan.source is not None
+        self.actions_["live.devices"].setVisible(from_file)
+        for key in ("live.file", "live.clip"):
+            self.actions_[key].setEnabled(not live)
+        self.actions_["live.devices"].setEnabled(not live and from_file)
         for key in ("live.check", "live.instruction", "live.presets", "app.settings"):
             self.actions_[key].setEnabled(not live)
         self.actions_["app.trash"].setEnabled(page is self.result and self.result.recording is not None)
@@ -405,9 +370,7 @@ class MainWindow(QMainWindow):
         self.theme = theme
         QApplication.setPalette(palette_of(theme))
         self.setStyleSheet(style_sheet(theme))
-        for part in (self.rail, self.header, self.stage, self.preflight, self.result, self.lanes, self.events):
-            part.set_theme(theme)
-        self.status.set_theme(theme)
+        self.view.set_theme(theme)
         self._update_texts()
 
     def _on_system_scheme(self) -> None:

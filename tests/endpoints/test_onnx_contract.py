@@ -180,7 +180,6 @@ OTHERS = [
     Damage("init file that is no npy", "E_STATE", put({"file": "model.onnx"}, "states", 0, "init"), "count"),
     Damage("state twice", "E_STATE", lambda m: m["states"].append(dict(m["states"][0])), "twice"),
     Damage("regular expression", "E_TASK_RULE", put("(", "task", "rules", 0, "match"), "rules[0].match"),
-    Damage("endless search", "E_TASK_RULE", put("(?=(a+)+$)a", "task", "rules", 1, "match"), "rules[1].match"),
     Damage("option", "E_TASK_RULE", put(3, "task", "rules", 0, "option"), "rules[0].option"),
     Damage("negative option", "E_TASK_RULE", put(-1, "task", "rules", 0, "option"), "rules[0].option"),
     Damage("parameter", "E_TASK_RULE", put({"x": "action"}, "task", "rules", 0, "params"), "'x'"),

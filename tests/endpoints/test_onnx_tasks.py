@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.endpoints.minimodel import mini_manifest, write_model
 from tmlapp.endpoints.onnx_errors import OnnxContractError
 from tmlapp.endpoints.onnx_manifest import read_manifest
-from tmlapp.endpoints.onnx_rules import LIMIT_NS, RuleError, RulePattern, RuleTimeoutError
+from tmlapp.endpoints.onnx_rules import RuleError, RulePattern, RuleTimeoutError
 from tmlapp.endpoints.onnx_tasks import MAX_CHARACTERS, TaskReader, cleaned, fill, normalise
 
 pytestmark = pytest.mark.unit
@@ -157,18 +157,6 @@ SLOW = [
 WORDS = ["ok", "please", "stop", "it", "now", "saying", "a", "ab", "aaa", "every", "4", "5.5", "say", "go", "b", "abcd"]
 
 
-@pytest.mark.parametrize("expression", SLOW)
-def test_a_rule_that_may_be_slow_is_followed_in_linear_time(expression: str) -> None:
-    assert not RulePattern(expression).quick
-
-
-@pytest.mark.parametrize(
-    "expression", ["every (?P<s>[0-9.]+) seconds", "count (out )?(the |my )?(reps|repetitions).*(squat|push-?up)s?"]
-)
-def test_usual_rules_are_left_to_re(expression: str) -> None:
-    assert RulePattern(expression).quick
-
-
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(SLOW),
@@ -176,23 +164,15 @@ def test_usual_rules_are_left_to_re(expression: str) -> None:
         st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join), st.text(st.sampled_from("ab bcdx4.é!"), max_size=14)
     ),
 )
-def test_both_ways_of_searching_find_the_same(expression: str, text: str) -> None:
+def test_a_search_with_a_limit_finds_what_re_finds(expression: str, text: str) -> None:
     match = re.search(expression, text, re.ASCII)
     wanted = None if match is None else {k: v for k, v in match.groupdict().items() if v is not None}
     assert RulePattern(expression).search(text) == wanted
 
 
-def test_a_search_that_would_never_end_ends() -> None:
-    assert RulePattern(r"(?:a|aa)+(?:b|c+)*$", timer=lambda: 0).search("a" * 399 + "!") is None
-
-
-def test_a_search_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
-    ticks = iter(range(0, 100 * LIMIT_NS, LIMIT_NS // 3))
+def test_a_search_that_would_never_end_is_given_up() -> None:
     with pytest.raises(RuleTimeoutError):
-        RulePattern("(a+)+$", timer=lambda: next(ticks)).search("a" * 20)
-    ticks = iter([0, LIMIT_NS + 1])
-    with pytest.raises(RuleTimeoutError):
-        RulePattern("a", timer=lambda: next(ticks)).search("a")
+        RulePattern("(?:a|aa)+(?:b|c+)*$").search("a" * 399 + "!")
 
 
 def test_a_slow_search_is_an_error_of_the_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,22 +187,13 @@ def test_a_slow_search_is_an_error_of_the_rule(tmp_path: Path, monkeypatch: pyte
     assert caught.value.code == "E_TASK_RULE"
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [r"(a|b)*\1", r"(?=(a|b)*)c", r"(?:(?:a|b){0,100})*", r"(?:(?:a|b){65}c?)*", r"(?>a|b)*", "(", "a{4294967296}"],
-)
-def test_what_can_neither_be_trusted_nor_followed_is_refused(expression: str) -> None:
+@pytest.mark.parametrize("expression", ["(", "a{4294967296}", r"\p{Lu}", "(?P<x>a)(?P<x>b)"])
+def test_what_re_does_not_understand_is_refused(expression: str) -> None:
     with pytest.raises(RuleError):
         RulePattern(expression)
 
 
-def test_many_alternatives_are_followed() -> None:
-    pattern = RulePattern("".join(f"(?:a{i}|b{i})?" for i in range(20)) + "(?P<x>c)")
-    assert not pattern.quick
-    assert pattern.search("a0b5c") == {"x": "c"}
-
-
-def test_the_rules_of_the_shipped_model_find_the_same_in_both_ways() -> None:
+def test_the_rules_of_the_shipped_model_find_what_re_finds() -> None:
     path = Path(__file__).parents[2] / "models" / "tiny" / "manifest.json"
     if not path.is_file():
         pytest.skip("the shipped model has not been built")

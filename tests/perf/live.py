@@ -18,7 +18,7 @@ from tests.perf.figure import Effort, Figure, at_most, percentile, unmeasured
 from tests.perf.live_probe import WARM_UP_S
 from tests.perf.model import clip
 from tests.vdesk.desk import VirtualDesk, missing_tools
-from tmlapp.core.event import Gap
+from tmlapp.core.event import AudioOut, Gap, Heard
 from tmlapp.core.units import NS_PER_S
 from tmlapp.recording.reader import Recording
 
@@ -68,6 +68,9 @@ def measured(seconds: float, *, busy: bool) -> dict[str, Any]:
         result["late_ms"] = [(t["pushed_ns"] - t["ready_ns"]) / 1e6 for t in turns]
         result["frames"] = sum(len(t["frames"]) for t in turns)
         result["seconds"] = len(turns) / 5
+        spoken = {e.item_id: e.t_rx_ns for e in recording.events((AudioOut,)) if isinstance(e, AudioOut)}
+        heard = [e for e in recording.events((Heard,)) if isinstance(e, Heard) and e.item_id in spoken]
+        result["first_sound_ms"] = [(e.t_ns - spoken[e.item_id]) / 1e6 for e in heard]
         gaps = [g for g in recording.events((Gap,)) if isinstance(g, Gap) and g.kind == "lost"]
         result["dropped"] = len(gaps)
         return result
@@ -99,6 +102,10 @@ def cadence(effort: Effort) -> Iterable[Figure]:
         yield at_most("overlay.p95", percentile(overlay, 95), 33, "ms", len(overlay), **about)
     else:
         yield unmeasured("overlay.p95", "ms", "<= 33", "the model said nothing in this time")
+    if run["first_sound_ms"]:
+        about = {"what": "from the output's receipt to its first sample at the loudspeaker's converter"}
+        first = run["first_sound_ms"]
+        yield at_most("voice.first_sound.p95", percentile(first, 95), 80, "ms", len(first), **about)
     yield from _memory(run)
 
 

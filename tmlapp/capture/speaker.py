@@ -257,7 +257,8 @@ class Speaker:
         line = _OutLine(ring, rate_hz, self._clock)
         stream = sd.RawOutputStream(
             samplerate=rate_hz,
-            blocksize=rate_hz // 50,
+            # 10 ms, of which PortAudio keeps two: a word begins about 45 ms after it was said; 20 ms blocks take 80.
+            blocksize=rate_hz // 100,
             device=device.index,
             channels=channels,
             dtype="int16",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from tmlapp.core.errors import AppError
 from tmlapp.ui.text import tr
@@ -128,16 +128,7 @@ class KeyButton(QAbstractButton):
     def _paint_cap(self, painter: QPainter, ink: QColor) -> None:
         width = self._cap_width()
         cap = QRectF(self.width() - 11 - width, self.height() / 2 - 8, width, 16)
-        line = QColor(ink)
-        line.setAlpha(110)
-        painter.setPen(QPen(line, 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(cap, 4, 4)
-        soft = QColor(ink)
-        soft.setAlpha(190)
-        painter.setPen(soft)
-        painter.setFont(font(self._theme.font_small_px))
-        painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, self._key)
+        paint_key_cap(painter, cap, self._key, ink, self._theme.font_small_px)
 
     def _colors(self) -> tuple[QColor, QColor, QColor]:
         theme = self._theme
@@ -158,6 +149,40 @@ class KeyButton(QAbstractButton):
         elif self.underMouse():
             ground = theme.pressed if self._kind in ("plain", "ghost") else ground.lighter(108)
         return ground, border, ink
+
+
+def paint_key_cap(painter: QPainter, box: QRectF, key: str, ink: QColor, px: int) -> None:
+    """A small key cap with `key` on it."""
+    line = QColor(ink)
+    line.setAlpha(110)
+    painter.setPen(QPen(line, 1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(box, 4, 4)
+    soft = QColor(ink)
+    soft.setAlpha(190)
+    painter.setPen(soft)
+    painter.setFont(font(px))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, key)
+
+
+class KeyEdit(QLineEdit):
+    """A text box that shows, while it is empty, the key that leads into it."""
+
+    def __init__(self, theme: Theme, key: str) -> None:
+        super().__init__()
+        self._theme, self._key = theme, key
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        if not self.text() and not self.hasFocus():
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            cap = QRectF(self.width() - 28.5, self.height() / 2 - 8, 18, 16)
+            paint_key_cap(painter, cap, self._key, self._theme.muted, self._theme.font_small_px)
 
 
 class LevelMeter(QWidget):

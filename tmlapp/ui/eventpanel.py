@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from tmlapp.core.event import Event
 from tmlapp.core.turn import TextInput
-from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.controls import KeyButton, KeyEdit
 from tmlapp.ui.eventlog import EventLog, Row
 from tmlapp.ui.text import stamp_text, tr
 from tmlapp.ui.theme import Theme, font
@@ -163,6 +163,7 @@ class EventPanel(QFrame):
         super().__init__()
         self.setObjectName("side")
         self.setFixedWidth(300)
+        self._theme = theme
         self.model = EventModel()
         self._shown = FilterModel(self)
         self._shown.setSourceModel(self.model)
@@ -197,7 +198,8 @@ class EventPanel(QFrame):
 
     def set_theme(self, theme: Theme) -> None:
         self._painter.theme = theme
-        self.search_button.set_theme(theme)
+        for part in (self.search_button, self.text, self.note):
+            part.set_theme(theme)
         self.view.viewport().update()
 
     def set_live(self, live: bool) -> None:
@@ -274,9 +276,9 @@ class EventPanel(QFrame):
         column.addWidget(self.note)
         return composer
 
-    def _box(self, hint: str, key: str, written: Any) -> QLineEdit:
-        box = QLineEdit()
-        box.setPlaceholderText(f"{hint}  {key}")
+    def _box(self, hint: str, key: str, written: Any) -> KeyEdit:
+        box = KeyEdit(self._theme, key)
+        box.setPlaceholderText(hint)
         box.setAccessibleName(hint.rstrip("…"))
         box.setToolTip(tr("{what} ({key}), Return sends it").format(what=hint.rstrip("…"), key=key))
         box.setEnabled(False)

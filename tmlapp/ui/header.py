@@ -118,8 +118,9 @@ class Header(QFrame):
         self._presets = presets
         self._preset_menu = QMenu(self)
         self._fill_presets()
-        show = self.instruction.addAction(actions["live.presets"], QLineEdit.ActionPosition.TrailingPosition)
-        del show
+        self._show_presets = actions["live.presets"]
+        self._show_presets.setIconVisibleInMenu(False)
+        self.instruction.addAction(self._show_presets, QLineEdit.ActionPosition.TrailingPosition)
         self.endpoint = KeyButton(theme, kind="plain")
         self.mute = KeyButton(theme)
         self.marker = KeyButton(theme)
@@ -140,7 +141,10 @@ class Header(QFrame):
         self.toggle.follow(actions["live.toggle"])
 
     def set_theme(self, theme: Theme) -> None:
+        import qtawesome
+
         self._theme = theme
+        self._show_presets.setIcon(qtawesome.icon("fa6s.chevron-down", color=theme.muted.name()))
         for widget in (self.rec, self.endpoint, self.mute, self.marker, self.toggle):
             widget.set_theme(theme)
 

@@ -75,6 +75,9 @@ def test_the_embedded_model_counts_the_demo_clip_in_the_window(
     person.sees_row("model one")
     recording = window.result.recording
     assert recording is not None
+    person.sees(window.result.grades.isVisible)
+    assert window.result.grades.text().startswith("repcount-a")
+    assert recording.with_name(f"{recording.stem}.grades.jsonl").exists()
     window.controller.trash(recording, window.result.show_trashed)
     person.sees(lambda: trashed == [str(recording)])
 

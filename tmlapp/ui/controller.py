@@ -37,6 +37,7 @@ class LiveController(QObject):
         closed: it is over; the recording is closed.
         failed: (AppError) something a person asked for did not work.
         outputs_read: (list[Output]) what the finished recording holds.
+        graded: (list[str]) one sentence per grade of the finished session.
         devices_read: (DeviceNames).
     """
 
@@ -48,6 +49,7 @@ class LiveController(QObject):
     closed = Signal()
     failed = Signal(object)
     outputs_read = Signal(object)
+    graded = Signal(object)
     devices_read = Signal(object)
 
     def __init__(
@@ -147,6 +149,11 @@ class LiveController(QObject):
 
     def read_outputs(self, recording: Path) -> None:
         self._spawn(self._read(self.services.outputs, self.outputs_read, recording))
+
+    def read_grades(self, recording: Path) -> None:
+        """Grade the finished session where it is known what really happened."""
+        source = self.plan.source if self.plan else None
+        self._spawn(self._read(self.services.grades, self.graded, recording, source, self.instruction))
 
     def read_devices(self) -> None:
         self._spawn(self._read(self.services.devices, self.devices_read))

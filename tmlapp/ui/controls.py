@@ -32,7 +32,7 @@ class KeyButton(QAbstractButton):
         self.setAccessibleName(text)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     def follow(self, action: QAction, *, text: str = "") -> None:
         """Trigger `action`, and look enabled, checked and named as it is."""
@@ -80,7 +80,8 @@ class KeyButton(QAbstractButton):
         return QSize(round(width), 30)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return self.sizeHint()
+        spare = 0 if not self._key else round(self._cap_width() + 8)
+        return self.sizeHint() - QSize(spare, 0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -108,14 +109,19 @@ class KeyButton(QAbstractButton):
         painter.setFont(self._face())
         metrics = QFontMetricsF(self._face())
         painter.setPen(ink)
-        room = self.width() - x - 12 - (self._cap_width() + 8 if self._key else 0)
+        # Where room is short, the key cap goes first, then the dimmed words, then the end of the text.
+        tight = self.width() < self.sizeHint().width() - 2
+        cap = self._key and not (tight and not self._suffix)
+        room = self.width() - x - 12 - (self._cap_width() + 8 if cap else 0)
         shown = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, room + 1)
         painter.drawText(QRectF(x, 0, room + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, shown)
         x += metrics.horizontalAdvance(shown) + 6
         if self._suffix:
             painter.setPen(self._theme.muted)
-            painter.drawText(QRectF(x, 0, room, self.height()), Qt.AlignmentFlag.AlignVCenter, self._suffix)
-        if self._key:
+            left = max(0.0, self.width() - 10 - x)
+            suffix = metrics.elidedText(self._suffix, Qt.TextElideMode.ElideMiddle, left)
+            painter.drawText(QRectF(x, 0, left + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, suffix)
+        if cap:
             self._paint_cap(painter, ink)
 
     def _face(self) -> QFont:

@@ -111,6 +111,7 @@ class Header(QFrame):
         self.name.textChanged.connect(self._fit_name)
         self.name.textEdited.connect(self.name_changed)
         self.instruction = QLineEdit()
+        self.instruction.setMinimumWidth(120)
         self.instruction.setAccessibleName(tr("Instruction"))
         self.instruction.setPlaceholderText(tr("Instruction, or say it once the session runs"))
         self.instruction.setToolTip(tr("What the model is asked to do (I)"))

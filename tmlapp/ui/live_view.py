@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from tmlapp.ui.actions import Actions
@@ -48,6 +49,10 @@ class LiveView(QWidget):
         for part in (self.rail, self.header, self.stage, self.preflight, self.result, self.lanes, self.events):
             part.set_theme(theme)
         self.status.set_theme(theme)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self.events.setFixedWidth(max(248, min(360, round(self.width() * 0.234))))
 
     def set_presenter(self, on: bool) -> None:
         """Leave only the stage, from edge to edge."""

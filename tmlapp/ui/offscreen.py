@@ -64,7 +64,7 @@ def run_offscreen(
     loop = qasync.QEventLoop(app)
     asyncio.set_event_loop(loop)
     app.setQuitOnLastWindowClosed(False)
-    window = MainWindow(settings, loop, plan=plan, services=Services(build_session=build))
+    window = MainWindow(settings, loop, plan=plan, services=Services(build_session=build, grades=lambda *_: []))
     moment.reached.connect(lambda: window.grab().save(str(picture)))
     window.controller.failed.connect(fail)
     window.controller.closed.connect(loop.stop)

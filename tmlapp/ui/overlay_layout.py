@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -55,8 +56,8 @@ class Placed:
 
 
 def scale_for(width: float, height: float) -> float:
-    """How much larger than at 880×495 the signs are drawn."""
-    return max(0.45, min(2.0, width / 880, height / 495))
+    """How much larger than at 880×495 the signs are drawn; less than in proportion, so that small ones stay legible."""
+    return max(0.5, min(2.0, math.pow(min(width / 880, height / 495), 0.6)))
 
 
 def place(width: float, height: float, wanted: Wanted) -> Placed:

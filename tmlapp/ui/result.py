@@ -43,6 +43,11 @@ class ResultPage(QFrame):
         column.addWidget(self.path)
         column.addSpacing(6)
         column.addWidget(self.summary)
+        self.grades = QLabel()
+        self.grades.setObjectName("heading")
+        self.grades.setWordWrap(True)
+        self.grades.hide()
+        column.addWidget(self.grades)
         column.addSpacing(8)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -82,6 +87,7 @@ class ResultPage(QFrame):
             size = bytes_text(recording.stat().st_size) if recording.exists() else ""
             self.path.setText(f"{recording}\n{clock_text(t_ns)} · {size}")
         self.summary.setText(tr("Reading what the model said…") if recording else "")
+        self.grades.hide()
         self.folder_button.setEnabled(recording is not None)
         self.trash_button.setEnabled(recording is not None)
         self._clear()
@@ -103,6 +109,11 @@ class ResultPage(QFrame):
                 label.setObjectName(name)
                 self._grid.addWidget(label, i, column)
         self._grid.setRowStretch(len(outputs), 1)
+
+    def show_grades(self, grades: list[str]) -> None:
+        """How the session did, where that is known."""
+        self.grades.setText("\n".join(grades))
+        self.grades.setVisible(bool(grades))
 
     def show_trashed(self) -> None:
         """The recording is in the trash now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,25 @@ def _clip() -> str | None:
     return f"{clips[0]},{sound}" if sound.exists() else str(clips[0])
 
 
+def _grades(recording: Path, source: str | None, instruction: str) -> list[str]:
+    """One sentence per grade; none where it is not known what really happened."""
+    suite = "charades" if "start" in instruction.casefold() else "repcount-a"
+    truth_of = {"repcount-a": "truth-repcount.json", "charades": "truth-charades.json"}
+    if source is None or source != _clip():
+        return []
+    from tmlapp.bench.grading import grade_recording, write_grade
+    from tmlapp.recording.reader import Recording
+
+    truth = Path(source.split(",")[0]).parent / truth_of[suite]
+    plain = json.loads(truth.read_text(encoding="utf-8"))
+    opened = Recording.open(recording)
+    if opened.duration_ns < plain.get("duration_s", plain.get("length_s", 0)) * 1e9:
+        return []  # Stopped early: what was not shown cannot have been missed.
+    grade = grade_recording(opened, suite, truth)
+    write_grade(recording, grade)
+    return [f"{grade.suite}: {verdict.why}" for verdict in grade.verdicts]
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The real ones by default; a test may put its own in any place. All may block, and raise `AppError`."""
@@ -116,6 +136,7 @@ class Services:
     endpoint_facts: Callable[[SessionPlan, Settings], EndpointFacts] = _endpoint_facts
     devices: Callable[[], DeviceNames] = _devices
     outputs: Callable[[Path], list[Output]] = _outputs
+    grades: Callable[[Path, str | None, str], list[str]] = _grades
     recover: Callable[[Path], list[Path]] = _recover
     trash: Callable[[Path], None] = _trash
     clip: Callable[[], str | None] = field(default=_clip)

@@ -33,6 +33,10 @@ QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: {r
 QPushButton:hover {{ background: {pressed}; }}
 QPushButton:focus {{ border-color: {accent}; }}
 QPushButton:default {{ background: {accent}; border-color: {accent}; color: {on_accent}; font-weight: 600; }}
+QCheckBox {{ spacing: 10px; color: {text}; font-weight: 600; }}
+QCheckBox::indicator {{ width: 16px; height: 16px; border: 2px solid {muted}; border-radius: 5px;
+  background: {raised}; }}
+QCheckBox::indicator:checked {{ border-color: {accent}; background: {accent}; }}
 QListView {{ background: transparent; border: none; outline: none; }}
 QScrollArea, QScrollArea > QWidget > QWidget#scrolled {{ background: transparent; border: none; }}
 QMenu {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 4px; }}

@@ -61,7 +61,7 @@ class MainWindow(QMainWindow):
         self.refresher = Refresher(self)
         self._connect()
         self.apply_theme(self.theme)
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(1024, 640)
         self.resize(1280, 800)
         self._update_texts()
         self._update_actions()
@@ -84,6 +84,7 @@ class MainWindow(QMainWindow):
         controller.closed.connect(self._on_closed)
         controller.failed.connect(self._on_failed)
         controller.outputs_read.connect(self.result.show_outputs)
+        controller.graded.connect(self.result.show_grades)
         controller.devices_read.connect(self._on_devices)
         self.header.name.editingFinished.connect(self._on_edited)
         self.header.instruction.editingFinished.connect(self._on_edited)
@@ -263,6 +264,7 @@ class MainWindow(QMainWindow):
             self.banner.show_error(session.error)
         if session.recording_path is not None and session.recording_path.suffix == ".mcap":
             self.controller.read_outputs(session.recording_path)
+            self.controller.read_grades(session.recording_path)
         self._show_page(self.result)
         self._update_actions()
         if self._close_when_done:

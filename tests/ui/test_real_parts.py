@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tmlapp.config.settings import Settings, save_settings
 from tmlapp.core.cue import Cue, Overlay
 from tmlapp.core.units import NS_PER_S
 from tmlapp.live.plan import SessionPlan
-from tmlapp.ui.app import run_window
+from tmlapp.ui.app import faults_shown, run_window
 from tmlapp.ui.overlay_paint import OverlayPainter, OverlayState
 from tmlapp.ui.services import Services
 from tmlapp.ui.theme import load_theme
@@ -200,3 +201,16 @@ def test_the_usual_instructions_open_by_key_only_before_a_session(open_window: C
     person.start()
     person.press(Qt.Key.Key_I, Qt.KeyboardModifier.ControlModifier)
     assert QApplication.activePopupWidget() is None
+
+
+def test_a_fault_of_the_window_is_shown_and_logged(
+    open_window: Callable[..., Person], caplog: pytest.LogCaptureFixture
+) -> None:
+    person = open_window()
+    before = sys.excepthook
+    with faults_shown(person.window):
+        error = ZeroDivisionError("by nothing")
+        sys.excepthook(ZeroDivisionError, error, None)
+    assert sys.excepthook is before
+    assert "ZeroDivisionError: by nothing" in person.window.banner.why.text()
+    assert "a fault in the window" in caplog.text

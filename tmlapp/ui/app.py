@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from tmlapp.live.plan import SessionPlan
+    from tmlapp.ui.window import MainWindow
 
 
 def make_app(argv: Sequence[str]) -> QApplication:
@@ -52,12 +56,30 @@ def run_window(argv: Sequence[str], plan: SessionPlan | None = None) -> int:
     app.setQuitOnLastWindowClosed(False)
     window = MainWindow(settings, loop, plan=plan)
     window.gone.connect(loop.stop)
-    window.show()
-    window.check()
-    with loop:
+    with faults_shown(window), loop:
+        window.show()
+        window.check()
         loop.run_forever()
         loop.run_until_complete(drained(loop))
     return 0
+
+
+@contextmanager
+def faults_shown(window: MainWindow) -> Iterator[None]:
+    """While it lasts, a fault in the window itself is logged and shown instead of only printed."""
+    from tmlapp.ui.controller import fault
+
+    before = sys.excepthook
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        logging.getLogger(__name__).critical("a fault in the window", exc_info=(kind, error, trace))
+        window.banner.show_error(fault(error))
+
+    sys.excepthook = show
+    try:
+        yield
+    finally:
+        sys.excepthook = before
 
 
 async def drained(loop: asyncio.AbstractEventLoop) -> None:

@@ -272,13 +272,16 @@ class LiveController(QObject):
             return
         logging.getLogger(__name__).error("work for the window failed", exc_info=error)
         self._starting = False
-        self.failed.emit(
-            AppError(
-                tr("Something in tmlapp went wrong."),
-                f"{type(error).__name__}: {error}.",
-                tr("Try again; if it stays, report it with the log file."),
-            )
-        )
+        self.failed.emit(fault(error))
+
+
+def fault(error: BaseException) -> AppError:
+    """What a person is told about an error that nobody foresaw."""
+    return AppError(
+        tr("Something in tmlapp went wrong."),
+        f"{type(error).__name__}: {error}.",
+        tr("Try again; if it stays, report it with the log file."),
+    )
 
 
 def _hole_in(instruction: str) -> list[Check]:

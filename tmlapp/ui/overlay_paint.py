@@ -16,6 +16,7 @@ from tmlapp.ui.theme import Theme, font
 
 _BADGE = 132.0
 _GIANT = 0.46
+_LOUD = 1.7
 _REMEMBERED = 48
 
 # On the picture, which is neither light nor dark, the signs look the same in both schemes.
@@ -61,7 +62,8 @@ class OverlayPainter:
             self._sign(painter, placed.banner, named, partial(self._banner, scale=scale, state=state))
         if placed.caption:
             spoken = ("caption", overlay.caption)
-            self._sign(painter, placed.caption, spoken, partial(self._caption, scale=scale, state=state))
+            words = scale * _LOUD if state.presenter else scale
+            self._sign(painter, placed.caption, spoken, partial(self._caption, scale=words, state=state))
         if placed.speaking:
             self._sign(painter, placed.speaking, ("speaking",), partial(self._speaking, scale=scale))
         toasts = overlay.toasts_at(state.t_ns)
@@ -96,7 +98,8 @@ class OverlayPainter:
         badge = None
         if overlay.count is not None:
             badge = min(width, height) * _GIANT if state.presenter else _BADGE * scale
-        caption = self._caption_size(width, scale, overlay.caption) if overlay.caption else None
+        words = scale * _LOUD if state.presenter else scale
+        caption = self._caption_size(width, words, overlay.caption) if overlay.caption else None
         if state.presenter:
             return Wanted(badge=badge, caption=caption)
         banner = None

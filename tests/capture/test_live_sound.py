@@ -244,7 +244,8 @@ def _play_out(speaker: Speaker) -> list[Played]:
 
 @pytest.fixture
 def speaker(virtual_desk: VirtualDesk) -> Iterator[Speaker]:
-    loudspeaker = Speaker("vd_speaker", clock=CLOCK)
+    # More in hand than a session keeps: these tests compare every sample, and the machine may be busy.
+    loudspeaker = Speaker("vd_speaker", clock=CLOCK, latency=0.2)
     loudspeaker.open()
     yield loudspeaker
     loudspeaker.close()

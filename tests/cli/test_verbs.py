@@ -216,7 +216,7 @@ def test_an_unknown_clock_is_refused(tmp_path: Path) -> None:
 
 
 def test_devices_and_doctor_speak_json() -> None:
-    assert set(answer(invoke("devices", "--json"))) == {"microphones", "loudspeakers", "cameras"}
+    assert {"microphones", "loudspeakers", "cameras"} <= set(answer(invoke("devices", "--json")))
     assert "icrophones" in invoke("devices").stdout
     findings = json.loads(invoke("doctor", "--json").stdout)["findings"]
     offset = next(f for f in findings if f["name"] == "offset")

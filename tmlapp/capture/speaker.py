@@ -51,7 +51,7 @@ class Speaker:
         device: str | None,
         *,
         clock: Clock,
-        latency: str | float = "low",
+        latency: str | float = 0.04,
         audio: AudioSystem | None = None,
     ) -> None:
         self._name = device or "default"
@@ -257,7 +257,7 @@ class Speaker:
         line = _OutLine(ring, rate_hz, self._clock)
         stream = sd.RawOutputStream(
             samplerate=rate_hz,
-            # 10 ms, of which PortAudio keeps two: a word begins about 45 ms after it was said; 20 ms blocks take 80.
+            # A new word waits for the next block: 10 ms, not 20, bring it into the 80 ms that a short word may take.
             blocksize=rate_hz // 100,
             device=device.index,
             channels=channels,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from rich.table import Table
 
-from tmlapp.cli.common import Json, emit, out, reported
+from tmlapp.cli.common import Json, emit, err, out, reported
 
 
 def command(as_json: Json = False) -> None:
@@ -14,11 +12,14 @@ def command(as_json: Json = False) -> None:
     from tmlapp.capture.devices import list_devices
 
     with reported(as_json):
-        found = asdict(list_devices())
+        found = list_devices()
         if as_json:
-            emit(found)
+            emit(found.to_json())
             return
-        for kind, devices in found.items():
+        if found.problem:
+            err().print(found.problem, markup=False)
+        for kind in ("microphones", "cameras", "loudspeakers"):
+            devices = found.to_json()[kind]
             table = Table(title=kind.capitalize(), title_justify="left", box=None)
             if not devices:
                 out().print(f"{kind.capitalize()}: none found")

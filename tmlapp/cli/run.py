@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tmlapp.cli.common import Json, emit, err, out, reported
+from tmlapp.cli.common import Json, emit, err, out, reported, visible
 from tmlapp.core.cue import Cue
 from tmlapp.core.event import EndpointError, Event, Gap, Notice
 from tmlapp.core.feed import Captured
@@ -24,28 +24,39 @@ if TYPE_CHECKING:
     from tmlapp.live.plan import SessionPlan
 
 
+DAY_S = 86_400
+
+
 class Printer(BlankObserver):
-    """Prints cues, gaps and notices on standard error as they come."""
+    """Prints cues, gaps and notices on standard error as they come; a terminal that was closed ends no session."""
 
     def __init__(self) -> None:
         self._console = err()
+        self._open = True
 
     def on_cue(self, cue: Cue) -> None:
-        self._console.print(f"{cue.t_ns / NS_PER_S:8.1f} s  {cue.kind:7} {cue.text}", markup=False)
+        self._say(cue.t_ns, f"{cue.kind:7} {cue.text}")
 
     def on_event(self, event: Event) -> None:
         match event:
             case Gap(kind="muted" | "paused"):
                 pass
             case Gap():
-                line = f"gap     {event.track}: {event.reason}"
-                self._console.print(f"{event.t_ns / NS_PER_S:8.1f} s  {line}", markup=False)
+                self._say(event.t_ns, f"gap     {event.track}: {event.reason}")
             case Notice():
-                self._console.print(f"{event.t_ns / NS_PER_S:8.1f} s  {event.level:7} {event.what}", markup=False)
+                self._say(event.t_ns, f"{event.level:7} {event.what}")
             case EndpointError():
-                self._console.print(f"{event.t_rx_ns / NS_PER_S:8.1f} s  {event.code:7} {event.message}", markup=False)
+                self._say(event.t_rx_ns, f"{event.code:7} {event.message}")
             case _:
                 pass
+
+    def _say(self, t_ns: int, what: str) -> None:
+        if not self._open:
+            return
+        try:
+            self._console.print(f"{t_ns / NS_PER_S:8.1f} s  {visible(what)}", markup=False)
+        except OSError:
+            self._open = False
 
 
 def command(
@@ -58,11 +69,13 @@ def command(
     clock: Annotated[str, typer.Option(help="real, or fast: virtual time, as fast as the machine can.")] = "real",
     out_dir: Annotated[Path | None, typer.Option("--out", help="Folder for the recording.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the session and of its file.")] = None,
-    tail: Annotated[float, typer.Option(min=0, help="Seconds to go on after the file.")] = 0.0,
-    pad_before: Annotated[float, typer.Option(min=0, help="Seconds of the first frame before the file.")] = 0.0,
-    pad_after: Annotated[float, typer.Option(min=0, help="Seconds of the last frame after the file.")] = 0.0,
-    seconds: Annotated[float | None, typer.Option(min=0.2, help="Stop after this long.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the sensor noise in the padding.")] = 0,
+    tail: Annotated[float, typer.Option(min=0, max=DAY_S, help="Seconds to go on after the file.")] = 0.0,
+    pad_before: Annotated[
+        float, typer.Option(min=0, max=DAY_S, help="Seconds of the first frame before the file.")
+    ] = 0.0,
+    pad_after: Annotated[float, typer.Option(min=0, max=DAY_S, help="Seconds of the last frame after the file.")] = 0.0,
+    seconds: Annotated[float | None, typer.Option(min=0.2, max=DAY_S, help="Stop after this long.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sensor noise in the padding.")] = 0,
     honest_clock: Annotated[bool, typer.Option(help="On the fast clock: add compute time to receive times.")] = False,
     provider: Annotated[str | None, typer.Option(help="cpu or cuda: where a local model must compute.")] = None,
     microphone: Annotated[str | None, typer.Option(help="Device name, part of one, default, or none.")] = None,
@@ -89,7 +102,7 @@ def command(
             "seed": seed,
             "honest_clock": honest_clock,
             "provider": provider,
-            "name": name or (Path(source.split(",")[0]).stem if source else settings.session_name),
+            "name": name or (_name_of(source) if source else settings.session_name),
         }
         chosen = {"microphone": microphone, "camera": camera, "loudspeaker": loudspeaker, "folder": out_dir}
         changes |= {k: v for k, v in chosen.items() if v is not None}
@@ -105,6 +118,16 @@ def command(
             out().print(
                 f"{len(summary['outputs'])} outputs in {summary['duration_s']} s. Recording: {path}", markup=False
             )
+
+
+def _name_of(source: str) -> str:
+    from tmlapp.capture.file_feed import parse_source
+
+    if source.startswith("recording:"):
+        return Path(source.removeprefix("recording:")).stem
+    parsed = parse_source(source)
+    named = parsed.video or parsed.audio
+    return named.stem if isinstance(named, Path) else source
 
 
 def run_plan(plan: SessionPlan, settings: Settings, *, seconds: float | None = None) -> Path:
@@ -149,7 +172,9 @@ def _stops_on_signal(stop: Callable[[str], None]) -> Iterator[None]:
     def handler(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         stop(f"signal {signal.Signals(number).name}")
 
-    previous = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    # SIGHUP, where there is one: the terminal was closed.
+    asked = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    previous = {number: signal.signal(number, handler) for number in asked}
     try:
         yield
     finally:

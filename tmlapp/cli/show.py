@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tmlapp.cli.common import Json, emit, out, reported
+from tmlapp.cli.common import Json, emit, out, reported, visible
 
 
 def command(
@@ -27,7 +27,7 @@ def command(
             f"{summary['recording']}: {summary['duration_s']} s, {summary['micro_turns']} micro-turns", markup=False
         )
         for said in summary["outputs"]:
-            console.print(f"{said['t_s']:8.1f} s  {said['kind']:7} {said['text']}", markup=False)
+            console.print(f"{said['t_s']:8.1f} s  {said['kind']:7} {visible(said['text'])}", markup=False)
         for title in ("latency", "health"):
             for key, value in summary[title].items():
                 console.print(f"{title} {key}: {value}", markup=False)

@@ -317,3 +317,16 @@ def test_ctrl_o_opens_the_folder_of_the_recordings(open_window: OpenWindow, monk
     person = open_window()
     person.press(Qt.Key.Key_O, CTRL)
     assert opened == [str(person.window.controller.settings.recordings_dir)]
+
+
+def test_a_new_endpoint_is_not_called_local_before_it_was_asked(
+    open_window: OpenWindow, facts: dict[str, Any], tmp_path: Path
+) -> None:
+    person = open_window()
+    window = person.window
+    person.sees(lambda: "on this machine" in window.header.endpoint.accessibleName())
+    facts.update(local=False, host="api.example.com")
+    window.controller.use_settings(Settings(endpoint="remote:model", recordings_dir=tmp_path))
+    window.check()
+    assert "not checked" in window.header.endpoint.accessibleName()
+    person.sees(lambda: "api.example.com" in window.header.endpoint.accessibleName())

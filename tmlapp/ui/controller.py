@@ -122,6 +122,7 @@ class LiveController(QObject):
         """Take other devices, endpoint, folder from now on."""
         self.settings = settings
         self.endpoint = settings.endpoint
+        self.facts = None
         if self.plan is not None:
             self.plan = replace(
                 self.plan,

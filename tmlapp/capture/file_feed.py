@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tmlapp.capture.images import ImageFolder
-from tmlapp.capture.media_file import PictureSource, check_file, may_hold_sound
+from tmlapp.capture.media_file import PictureSource, check_file, is_there, may_hold_sound
 from tmlapp.capture.paced import PacedFeed, TurnContent
 from tmlapp.capture.sound_file import SndfileBlocks, SoundTrack, is_sound_file
 from tmlapp.capture.sound_in_video import ContainerBlocks, holds_only_sound, open_container_sound
@@ -242,10 +242,10 @@ def parse_source(text: str) -> Source:
             known = " and ".join(_SYNTHETIC + k for k in sorted(SYNTHETIC_KINDS))
             raise AppError(f"There is no synthetic source {kind!r}.", f"Known are {known}.", "Use one of these.")
         return Source(synthetic=kind)
-    if Path(text).exists():
+    if is_there(Path(text)):
         return Source(video=Path(text))
     video, audio = _split(text)
-    if video and not Path(video).is_dir():
+    if video and not (is_there(Path(video)) and Path(video).is_dir()):
         check_file(Path(video))
     if not audio or audio == "none":
         return Source(video=Path(video), audio="none" if audio else None)
@@ -257,12 +257,12 @@ def _split(text: str) -> tuple[str, str]:
     commas = [i for i, c in enumerate(text) if c == ","]
     for i in commas:
         before, after = text[:i].strip(), text[i + 1 :].strip()
-        if (not before or Path(before).exists()) and (after == "none" or Path(after).exists()):
+        if (not before or is_there(Path(before))) and (after == "none" or is_there(Path(after))):
             return before, after
     if not commas:
         return text, ""
     # Nothing fits: report on the split that a person most likely meant.
-    best = next((i for i in commas if Path(text[:i].strip()).exists()), commas[-1])
+    best = next((i for i in commas if is_there(Path(text[:i].strip()))), commas[-1])
     return text[:best].strip(), text[best + 1 :].strip()
 
 

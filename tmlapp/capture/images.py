@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class ImageFolder:
         """Over names and bytes of all pictures, in order."""
         digest = hashlib.sha256()
         for path in self._paths:
-            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+            digest.update(os.fsencode(path.name) + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
     _origin_ns = 0

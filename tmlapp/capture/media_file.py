@@ -40,13 +40,21 @@ class PictureSource(Protocol):
     def close(self) -> None: ...
 
 
+def is_there(path: Path) -> bool:
+    """Whether `path` exists; a name that no file system takes does not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def check_file(path: Path) -> None:
     """Refuse what is no readable file.
 
     Raises:
         AppError: `path` is missing, a folder, empty, or may not be read.
     """
-    if not path.exists():
+    if not is_there(path):
         raise AppError(f"There is no file {path}.", "The path does not exist.", "Check the spelling and the folder.")
     if path.is_dir():
         raise AppError(

@@ -29,7 +29,9 @@ def endpoint_silent(address: str, index: int, seconds: int) -> AppError:
 
 
 def fault(error: Exception) -> AppError:
-    """A bug of ours; its traceback goes to the log file."""
+    """A bug of ours, whose traceback goes to the log file; an `AppError` is what it is."""
+    if isinstance(error, AppError):
+        return error
     logging.getLogger(__name__).critical("the engine failed", exc_info=error)
     return AppError(
         "The session stopped because of a fault in tmlapp.",

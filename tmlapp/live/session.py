@@ -10,6 +10,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,16 +126,23 @@ class LiveSession:
             log.start()
             self._journal.log = log
             self.recording_path = log.path
-        except AppError as error:
-            self.error = error
-            self._release()
-            self._set_state("closed", str(error))
-            self._closed.set()
-            raise
+        except Exception as error:
+            self.error = fault(error)
+            self._not_started()
+            if isinstance(error, AppError):
+                raise
+            raise self.error from error
         self._set_state("armed")
         if not self._options.virtual_time:
             sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._thread.start()
+
+    def _not_started(self) -> None:
+        try:
+            self._release()
+        finally:
+            self._set_state("closed", str(self.error))
+            self._closed.set()
 
     def stop(self, reason: str = "stopped by the operator") -> None:
         """Ask the session to drain and close; returns at once."""
@@ -212,8 +220,6 @@ class LiveSession:
             self._loop()
             self._set_state("draining", self._stop_reason or "the source has ended")
             self._drain()
-        except AppError as error:
-            self._fail(error)
         except Exception as error:  # noqa: BLE001 - whatever it is must reach the person, and the recording must be closed
             self._fail(fault(error))
         finally:
@@ -327,28 +333,32 @@ class LiveSession:
             self._advance_playout(end_ns)
 
     def _finish(self) -> None:
-        """Close endpoint, feed and log whatever happened before; the recording is finalized here."""
-        self._release()
-        try:
-            self._take_inbox()
-            self._journal.take_health()
-            self._journal.publish(StateChanged(t_ns=self.now_ns(), state="closed", reason=self._stop_reason or ""))
-        except Exception as error:  # noqa: BLE001 - the recording must be closed whatever happened
-            self._fail(fault(error))
-        try:
-            self.recording_path = self._journal.close()
-        except AppError as error:
-            self._fail(error)
+        """Close endpoint, feed and log, each whatever happened before; the recording is finalized here."""
+        for step in (self._release, self._last_words, self._close_log):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - it reaches the person, and the next step must still be taken
+                self._fail(fault(error))
         try:
             self._set_state("closed", self._stop_reason or "")
         finally:
             self._closed.set()
 
+    def _last_words(self) -> None:
+        self._take_inbox()
+        self._journal.take_health()
+        self._journal.publish(StateChanged(t_ns=self.now_ns(), state="closed", reason=self._stop_reason or ""))
+
+    def _close_log(self) -> None:
+        self.recording_path = self._journal.close()
+
     def _release(self) -> None:
-        self._feed.close()
-        if self._duplex is not None:
-            self._duplex.close()
-        self._playout.close()
+        # The last one entered is closed first, and each is closed even if another one cannot be.
+        with ExitStack() as parts:
+            parts.callback(self._playout.close)
+            if self._duplex is not None:
+                parts.callback(self._duplex.close)
+            parts.callback(self._feed.close)
 
     # ------------------------------------------------------------------ helpers
 

@@ -69,7 +69,7 @@ class EspeakVoice:
         try:
             done = subprocess.run(
                 [self._program, *self._arguments],
-                input=text[:_LONGEST].encode("utf-8"),
+                input=text[:_LONGEST].encode("utf-8", "replace"),
                 capture_output=True,
                 timeout=_TIMEOUT_S,
                 check=False,

@@ -42,7 +42,8 @@ def dump_json(value: dict[str, Any]) -> bytes:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
     except ValueError:
         text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
-    return text.encode()
+    # Half of a surrogate pair has no UTF-8; its escape is JSON and reads back as the same text.
+    return text.encode(errors="backslashreplace")
 
 
 def _plain(value: object) -> Any:

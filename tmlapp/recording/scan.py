@@ -85,6 +85,9 @@ def open_file(path: Path) -> BufferedReader:
         AppError: there is no such file, or it cannot be read.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # Opening a pipe would wait for ever for somebody to write into it.
+            raise OSError("It is a pipe or a device, not a file")
         return path.open("rb")
     except OSError as error:
         raise AppError(

@@ -124,10 +124,12 @@ class Recorder:
             part.flush()
             part.sync()
             sync_folder(self._folder)
-        except OSError as error:
+        except BaseException as error:
             part.close()
             part.path.unlink()
-            raise _disk_error(part.path, error) from error
+            if isinstance(error, OSError):
+                raise _disk_error(part.path, error) from error
+            raise
         self._part, self._log = part, log
         self._thread.start()
 

@@ -20,6 +20,7 @@ from tmlapp.recording.reader import Recording
 
 _CUE_NS = 2 * NS_PER_S
 _BLOCK_NS = 60 * NS_PER_S
+_ESCAPED = "backslashreplace"  # half of a surrogate pair has no UTF-8, but an escape that is JSON
 
 
 def export_folder(recording: Recording, out: Path) -> list[Path]:
@@ -56,10 +57,10 @@ def _write_all(recording: Recording, out: Path) -> list[Path]:
     written.append(_write_lines(out / "turns.jsonl", recording.turn_records()))
     written.append(_write_lines(out / "events.jsonl", _events(recording)))
     written.append(out / "cues.vtt")
-    (out / "cues.vtt").write_text(web_vtt(list(recording.cues())), encoding="utf-8")
+    (out / "cues.vtt").write_text(web_vtt(list(recording.cues())), encoding="utf-8", errors="replace")
     written.append(out / "setup.json")
     setup = json.dumps(recording.info, ensure_ascii=False, indent=2)
-    (out / "setup.json").write_text(setup + "\n", encoding="utf-8")
+    (out / "setup.json").write_text(setup + "\n", encoding="utf-8", errors=_ESCAPED)
     sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in written)
     (out / "SHA256SUMS").write_text(sums, encoding="utf-8")
     return [*written, out / "SHA256SUMS"]
@@ -96,7 +97,7 @@ def _events(recording: Recording) -> Iterable[dict[str, Any]]:
 
 
 def _write_lines(path: Path, values: Iterable[dict[str, Any]]) -> Path:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with path.open("w", encoding="utf-8", errors=_ESCAPED, newline="\n") as file:
         for value in values:
             file.write(json.dumps(value, ensure_ascii=False) + "\n")
     return path

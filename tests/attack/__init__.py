@@ -1,0 +1,1 @@
+"""Attacks: what real users and real machines do to the program."""

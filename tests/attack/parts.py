@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from tmlapp.cli.main import app
 from tmlapp.recording.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +30,12 @@ def tmlapp(*arguments: object, env: dict[str, str] | None = None, **changes: Any
         check=False,
         **(streams | changes),
     )
+
+
+def here(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+    """The same in this process: for attacks that do not need one of their own."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout_bytes, result.stderr_bytes)
 
 
 def error_of(done: subprocess.CompletedProcess[bytes]) -> dict[str, str]:

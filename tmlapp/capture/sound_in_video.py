@@ -16,7 +16,13 @@ from tmlapp.core.units import NS_PER_S, samples_to_ns
 _JUMP_S = 0.02
 """Time stamps that are off by less are rounding of the container."""
 
-_SCALE = {"uint8": (128.0, 1 / 128.0), "int16": (0.0, 1 / 32768.0), "int32": (0.0, 1 / 2147483648.0)}
+_STORED = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8", "s64": "i8"}
+_SCALE = {
+    "uint8": (128.0, 1 / 128.0),
+    "int16": (0.0, 1 / 32768.0),
+    "int32": (0.0, 1 / 2147483648.0),
+    "int64": (0.0, 2.0**-63),
+}
 
 
 def import_av(path: Path) -> Any:
@@ -118,10 +124,14 @@ class ContainerBlocks:
                 f"It goes from {self.rate_hz} to {frame.sample_rate} Hz at {frame.time:.2f} s.",
                 "Convert the file to one rate.",
             )
-        stored = frame.to_ndarray()
         channels = frame.layout.nb_channels
-        by_channel = stored if frame.format.is_planar else stored.reshape(-1, channels).T
-        offset, scale = _SCALE.get(stored.dtype.name, (0.0, 1.0))
+        kind = np.dtype(_STORED[frame.format.packed.name])
+        # to_ndarray() reads a ninth plane where there are eight, and kills the process.
+        planes = frame.planes[:channels]
+        by_channel = np.stack([np.frombuffer(plane, kind)[: frame.samples] for plane in planes])
+        if not frame.format.is_planar:
+            by_channel = np.frombuffer(planes[0], kind)[: frame.samples * channels].reshape(-1, channels).T
+        offset, scale = _SCALE.get(kind.name, (0.0, 1.0))
         mono = by_channel.astype(np.float32).mean(axis=0)
         return np.asarray((mono - offset) * scale, np.float32)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 import wave
@@ -106,6 +107,8 @@ class ScriptedEndpoint:
     def from_file(cls, path: Path) -> ScriptedEndpoint:
         """Raises AppError where the file cannot be read or is malformed."""
         try:
+            if path.exists() and not path.is_file() and not path.is_dir():
+                raise OSError(errno.EINVAL, "It is a pipe or a device, not a file")
             script = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise AppError(f"The script {path} cannot be read.", f"{error.strerror}.", "Check its name.") from error

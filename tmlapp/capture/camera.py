@@ -226,6 +226,8 @@ class Camera:
             self._stamps.append(mono_ns)
             if self._told_until_ns is not None:
                 self._back(mono_ns)
+            elif self._last is not None and not self._paused and mono_ns - self._fresh_ns > STALE_NS:
+                self._stood_still(self._fresh_ns, mono_ns)
             self._fresh_ns = mono_ns
             self._notice_size(mono_ns, width, height)
             if not jpeg:
@@ -256,6 +258,13 @@ class Camera:
         )
         what = f"The camera is back after {away_s:.1f} s."
         self._pending.append(lambda to: Notice(t_ns=to(mono_ns), level="info", what=what))
+
+    def _stood_still(self, since_ns: int, mono_ns: int) -> None:
+        """Nobody looked while no frame came: this process itself was suspended; call with the lock held."""
+        reason, dur_ns = "No picture was taken: the program or the machine stood still.", mono_ns - since_ns
+        self._pending.append(
+            lambda to: Gap(t_ns=to(since_ns), track="camera", dur_ns=dur_ns, reason=reason, kind="stalled")
+        )
 
     # The engine thread
 

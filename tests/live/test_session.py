@@ -244,3 +244,17 @@ def test_events_found_while_capturing_are_logged_with_their_micro_turn() -> None
     assert bench.logged(Gap) == [lost]
     assert bench.logged(Notice) == [back]
     assert np.array_equal(bench.log.turns[0].pcm, captured(0).pcm)
+
+
+def test_the_action_is_known_from_the_instruction_before_any_answer() -> None:
+    feed = ListFeed([])
+    session = LiveSession(
+        feed=feed,
+        endpoint=AnsweringEndpoint(),
+        info=session_info,
+        make_log=lambda _info, _failed: MemoryLog(),
+        clock=ManualClock(),
+        options=SessionOptions(virtual_time=True),
+        instruction="Please count out reps for squats.",
+    )
+    assert session.snapshot().overlay.action == "squats"

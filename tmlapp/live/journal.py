@@ -23,11 +23,11 @@ class Journal:
     session, but the rest of it is still written down.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, action: str = "") -> None:
         self._meter = HealthMeter(folder)
         self._observers: list[Observer] = []
         self.log: SessionLog | None = None
-        self.overlay = Overlay()
+        self.overlay = Overlay(action=action)
         self.health: Health | None = None
         self.last_turn = -1
 

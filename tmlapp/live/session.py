@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from tmlapp.core.clock import Clock
+from tmlapp.core.cue import action_of
 from tmlapp.core.endpoint import Duplex, Endpoint, EndpointSetup, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
@@ -100,7 +101,7 @@ class LiveSession:
         self._items = 0
         self._endpoint_closed = False
         self.granted: Granted | None = None
-        self._journal = Journal(options.folder)
+        self._journal = Journal(options.folder, action_of(instruction))
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # ------------------------------------------------------------------ from any thread
@@ -243,9 +244,10 @@ class LiveSession:
         texts = (*captured.texts, *self._take_requests())
         pcm = np.zeros(TURN_SAMPLES, np.int16) if self._muted else captured.pcm
         turn = MicroTurn(captured.index, pcm, captured.frames, texts, (), captured.mono_ns)
+        # First the time, then the turn: an endpoint may answer before `push` has returned.
+        self._time.micro_turn(turn.t_ns, captured.mono_ns)
         self._opened().push(turn)
         pushed_ns = self._clock.now_ns()
-        self._time.micro_turn(turn.t_ns, captured.mono_ns)
         if self._muted:
             muted = Gap(t_ns=turn.t_ns, track="mic", dur_ns=TURN_NS, reason="Muted by the operator.", kind="muted")
             self._journal.publish(muted)

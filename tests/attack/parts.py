@@ -34,8 +34,9 @@ def tmlapp(*arguments: object, env: dict[str, str] | None = None, **changes: Any
 
 def here(*arguments: object) -> subprocess.CompletedProcess[bytes]:
     """The same in this process: for attacks that do not need one of their own."""
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout_bytes, result.stderr_bytes)
+    words = [str(a) for a in arguments]
+    result = CliRunner().invoke(app, words)
+    return subprocess.CompletedProcess(words, result.exit_code, result.stdout_bytes, result.stderr_bytes)
 
 
 def error_of(done: subprocess.CompletedProcess[bytes]) -> dict[str, str]:

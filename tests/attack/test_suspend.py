@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.capture.test_camera import until
+from tests.capture.media_made import until
 from tmlapp.capture.camera import Camera
 from tmlapp.core.clock import ManualClock
 from tmlapp.core.event import Gap
@@ -23,6 +23,10 @@ class SuspendedDevice:
         self._clock = clock
         self._grabbed = 0
 
+    def opened(self, *where: object, **settings: object) -> SuspendedDevice:
+        """In place of `open_device`."""
+        return self
+
     def grab(self) -> bool:
         self._grabbed += 1
         self._clock.advance(5 * NS_PER_S if self._grabbed == 10 else 33 * NS_PER_MS)
@@ -31,8 +35,11 @@ class SuspendedDevice:
     def retrieve(self) -> tuple[bool, Any]:
         return True, np.full((48, 64, 3), self._grabbed, np.uint8)
 
-    def get(self, number: int) -> float:
+    def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
         return 30.0
+
+    def set(self, propId: int, value: float) -> bool:  # noqa: N803 - OpenCV's name
+        return True
 
     def release(self) -> None: ...
 
@@ -40,14 +47,7 @@ class SuspendedDevice:
 def test_pictures_missed_while_the_program_was_suspended_are_a_gap() -> None:
     clock = ManualClock(NS_PER_S)
     device = SuspendedDevice(clock)
-    camera = Camera(
-        "camera:0",
-        width=64,
-        height=48,
-        fps=30,
-        clock=clock,
-        opener=lambda *a, **k: device,  # noqa: ARG005
-    )
+    camera = Camera("camera:0", width=64, height=48, fps=30, clock=clock, opener=device.opened)
     camera.open()
     try:
         # Nobody looks while the machine sleeps: the engine slept as well.

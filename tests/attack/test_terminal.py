@@ -95,3 +95,17 @@ def test_ctrl_c_while_libraries_are_loaded_shows_no_traceback() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGINT
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("library", "verb"), [("soundfile", "run --source synthetic:clap"), ("zstandard", "show a.mcap")]
+)
+def test_a_library_that_cannot_be_loaded_is_said_in_three_sentences(library: str, verb: str) -> None:
+    program = (
+        "import runpy, sys\n"
+        f"sys.modules[{library!r}] = None\n"
+        f"sys.argv = ['tmlapp', *{verb.split()!r}, '--json']\n"
+        "runpy.run_module('tmlapp', run_name='__main__', alter_sys=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert library in error_of(done)["why"]

@@ -10,11 +10,16 @@ from typer.testing import CliRunner, Result
 
 from tests.attack.parts import script, whole
 from tmlapp.cli.main import app
+from tmlapp.core.errors import AppError
 from tmlapp.recording.reader import Recording
 
 pytestmark = pytest.mark.device
 
 HALF = "half \ud83d of 😀"
+
+
+def unwanted(error: AppError) -> None:
+    raise error
 
 
 def invoke(*arguments: object) -> Result:
@@ -72,7 +77,7 @@ def test_an_instruction_of_ten_megabytes_is_recorded(tmp_path: Path) -> None:
     feed.open(lambda: None)
     info = replace(session_info(feed), instruction="squat " * 1_700_000)
     feed.close()
-    recorder = Recorder(tmp_path, "novel", info, clock=MonotonicClock(), on_failure=pytest.fail)
+    recorder = Recorder(tmp_path, "novel", info, clock=MonotonicClock(), on_failure=unwanted)
     recorder.start()
     assert Recording.open(recorder.close()).info["instruction"] == info.instruction
 
@@ -85,7 +90,7 @@ def test_a_recording_that_cannot_begin_leaves_nothing_behind(tmp_path: Path) -> 
     from tmlapp.recording.writer import Recorder
 
     info = replace(session_info(ListFeed([])), options={"no place in JSON": object()})
-    recorder = Recorder(tmp_path, "s", info, clock=MonotonicClock(), on_failure=pytest.fail)
+    recorder = Recorder(tmp_path, "s", info, clock=MonotonicClock(), on_failure=unwanted)
     with pytest.raises(TypeError):
         recorder.start()
     assert list(tmp_path.iterdir()) == []

@@ -82,6 +82,8 @@ def _unforeseen(error: Exception) -> AppError:
         return AppError(
             "tmlapp could not read or write something.", f"{error.strerror or error}.", "Check the disk and the pipe."
         )
+    if isinstance(error, ImportError):
+        return AppError("A library that tmlapp needs cannot be loaded.", f"{error}.", "Install tmlapp again.")
     return AppError(
         "tmlapp has made a mistake.", f"{type(error).__name__}: {error}.", "Please report this with the log file."
     )

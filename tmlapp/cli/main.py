@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -46,8 +47,12 @@ for _verb in (devices, doctor, run, show, grade, replay, recover, verify, export
 
 
 def main() -> None:
-    """Entry point of the command."""
-    app()
+    """Entry point of the command; what goes wrong before a verb has begun is told like everything else."""
+    try:
+        with reported("--json" in sys.argv):
+            app()
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
 
 
 def window() -> None:

@@ -31,6 +31,16 @@ def test_a_terminal_that_goes_away_ends_no_session(tmp_path: Path) -> None:
     whole(tmp_path / "out")
 
 
+def test_a_reader_that_has_had_enough_is_no_error_to_speak_of() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        done = tmlapp("devices", "--json", stdout=closed)
+    assert done.returncode == 1
+    assert b"Fix:" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_an_answer_that_cannot_be_written_is_said_without_a_traceback(tmp_path: Path, as_json: tuple[str, ...]) -> None:
     said = script(tmp_path / "script.json", "one")

@@ -65,6 +65,9 @@ def reported(as_json: bool) -> Iterator[None]:
         yield
     except (typer.Exit, typer.BadParameter):
         raise
+    except BrokenPipeError as error:
+        # Whoever read the answer has had enough of it, like `head`.
+        raise typer.Exit(FAILED) from error
     except Exception as error:
         logging.getLogger("tmlapp").error("%s", error, exc_info=error)
         told = error if isinstance(error, AppError) else _unforeseen(error)

@@ -74,6 +74,13 @@ class HealthMeter:
             dropped_samples=self._dropped_samples,
             dropped_frames=self._dropped_frames,
             xruns=self._xruns,
-            disk_free_bytes=shutil.disk_usage(self._folder).free if self._folder else None,
+            disk_free_bytes=self._disk_free(),
             recording_bytes=recording_bytes,
         )
+
+    def _disk_free(self) -> int | None:
+        """None where it cannot be known, as in a folder that was deleted: the recorder tells what follows from that."""
+        try:
+            return shutil.disk_usage(self._folder).free if self._folder else None
+        except OSError:
+            return None

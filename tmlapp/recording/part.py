@@ -101,6 +101,13 @@ class PartFile:
         """Wait until everything flushed is on the disk itself."""
         os.fsync(self._fd)
 
+    def in_place(self) -> bool:
+        """Whether the file still lies under its name: people and cleaning programs delete and move files."""
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+        except FileNotFoundError:
+            return False
+
     def close(self) -> None:
         """Give up the lock. What was held and not flushed is dropped; idempotent."""
         if self._fd >= 0:

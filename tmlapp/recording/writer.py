@@ -223,6 +223,8 @@ class Recorder:
                 part.flush()
                 part.sync()
                 synced_ns, synced_at = now_ns, part.flushed
+                if not part.in_place():
+                    self._fail(_gone(part.path))
             if closing:
                 return
 
@@ -261,6 +263,14 @@ class Recorder:
             part.close()
         part.path.unlink()
         return self._final
+
+
+def _gone(path: Path) -> AppError:
+    return AppError(
+        f"The recording {path.name} was deleted or moved while it was written.",
+        f"There is no such file in {path.parent} any more.",
+        "Look for it where it was moved, run `tmlapp recover` on it, and record again.",
+    )
 
 
 def _disk_error(path: Path, error: OSError) -> AppError:

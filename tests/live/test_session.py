@@ -146,9 +146,11 @@ def test_a_pause_stops_session_time() -> None:
     bench.clock.advance(10 * TURN_NS)
     assert bench.session.now_ns() == at_ns
     bench.session.set_paused(False)
+    assert bench.session.now_ns() == at_ns
     bench.session.stop()
     bench.session.wait()
     assert bench.feed.paused == [True, False]
+    assert [(e.state, e.t_ns) for e in bench.logged(StateChanged)][1:3] == [("paused", at_ns), ("resumed", at_ns)]
 
 
 def test_markers_and_notes_are_stamped_with_session_time() -> None:

@@ -34,16 +34,20 @@ def test_session_time_is_carried_on_between_micro_turns() -> None:
     assert time.at(0) < 0
 
 
-def test_frozen_time_stands_still() -> None:
-    clock = ManualClock()
+def test_after_a_pause_session_time_goes_on_from_where_it_stood() -> None:
+    clock = ManualClock(5_000)
     time = Timeline(clock, virtual=False)
-    time.micro_turn(0, 0)
-    clock.advance(10)
+    time.micro_turn(0, 5_000)
+    clock.advance(150_000_000)
     time.freeze(True)
-    clock.advance(10)
-    assert time.now_ns() == 10
+    clock.advance(60_000_000_000)
+    assert time.now_ns() == 150_000_000
     time.freeze(False)
-    assert time.now_ns() == 20
+    assert time.now_ns() == 150_000_000
+    clock.advance(10_000_000)
+    assert time.now_ns() == 160_000_000
+    time.freeze(False)
+    assert time.now_ns() == 160_000_000
 
 
 def test_virtual_time_moves_with_the_micro_turns_alone() -> None:

@@ -24,8 +24,14 @@ class Timeline:
         self._anchor = (t_ns, mono_ns)
 
     def freeze(self, frozen: bool) -> None:
-        """While frozen (paused) session time stands still."""
-        self._frozen_ns = self.now_ns() if frozen else None
+        """While frozen (paused) session time stands still; afterwards it goes on from where it stood."""
+        if frozen:
+            self._frozen_ns = self.now_ns()
+            return
+        if self._frozen_ns is not None and self._anchor is not None and not self._virtual:
+            # Until the next micro-turn, the old one would count the pause as session time.
+            self._anchor = (self._frozen_ns, self._clock.now_ns())
+        self._frozen_ns = None
 
     def now_ns(self) -> int:
         """Session time now; 0 before the first micro-turn. On virtual time: the end of the newest micro-turn."""

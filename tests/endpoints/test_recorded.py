@@ -62,6 +62,19 @@ def test_on_a_real_clock_answers_carry_the_new_time() -> None:
     assert duplex.granted.endpoint == "recorded:x"
 
 
+def test_what_the_recording_does_not_answer_is_acknowledged_all_the_same() -> None:
+    endpoint = RecordedEndpoint([done(0, TURN_NS), done(2, 3 * TURN_NS)], GRANTED, address="recorded:x")
+    heard = converse(endpoint, [turn(i) for i in range(5)])
+    assert [(e.micro_turn, e.t_rx_ns, e.latency_ns) for e in heard.of(UnitDone)] == [
+        (i, (i + 1) * TURN_NS, 0) for i in range(5)
+    ]
+
+
+def test_an_endpoint_that_acknowledges_nothing_still_does_not() -> None:
+    granted = Granted(endpoint="live:x", name="x", local=False)
+    assert not converse(RecordedEndpoint([said("a", 0)], granted), [turn(i) for i in range(3)]).of(UnitDone)
+
+
 def test_a_recording_without_answers_is_refused() -> None:
     with pytest.raises(AppError, match="no answers"):
         RecordedEndpoint([], GRANTED, address="recorded:x").check("")

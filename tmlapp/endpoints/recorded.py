@@ -85,7 +85,7 @@ class RecordedDuplex:
         self._emitter = Emitter(sink)
         self._script = list(zip(home_turns(events), events, strict=True))
         self._next = 0
-        self._acknowledges = any(isinstance(e, UnitDone) for e in events)
+        self._answered = -1
         self._end_ns = 0
         self._lock = threading.Lock()
         self._emitter.emit(SessionOpened(granted=granted, t_rx_ns=self._now_ns(0)))
@@ -100,6 +100,9 @@ class RecordedDuplex:
                 return
             self._end_ns = turn.end_ns
             self._play(turn.index)
+            if self._granted.acknowledges_units and self._answered < turn.index:
+                # The recording is shorter than what is shown now, or lost this answer: the session still waits for one.
+                self._send(UnitDone(micro_turn=turn.index, latency_ns=0, t_rx_ns=turn.end_ns))
 
     def drain(self, timeout_s: float) -> None:
         """Everything that belongs to what was pushed is sent already."""
@@ -111,10 +114,14 @@ class RecordedDuplex:
         while self._next < len(self._script) and self._script[self._next][0] <= index:
             event = self._script[self._next][1]
             self._next += 1
-            now_ns = self._now_ns(event.t_rx_ns)
-            if isinstance(event, UnitDone):
-                event = replace(event, latency_ns=now_ns - (event.micro_turn + 1) * TURN_NS)
-            self._emitter.emit(replace(event, t_rx_ns=now_ns))
+            self._send(event)
+
+    def _send(self, event: EndpointEvent) -> None:
+        now_ns = self._now_ns(event.t_rx_ns)
+        if isinstance(event, UnitDone):
+            self._answered = max(self._answered, event.micro_turn)
+            event = replace(event, latency_ns=now_ns - (event.micro_turn + 1) * TURN_NS)
+        self._emitter.emit(replace(event, t_rx_ns=now_ns))
 
     def _now_ns(self, recorded_ns: int) -> int:
         return recorded_ns if self._setup.virtual_time else self._setup.session_now_ns()

@@ -62,6 +62,19 @@ def test_a_line_may_have_a_recording_or_is_spoken_by_the_voice(tmp_path: Path) -
     assert [e.text for e in silent.of(AudioOut)] == ["one"]
 
 
+def test_a_micro_turn_never_waits_for_the_voice() -> None:
+    spoken: list[str] = []
+
+    def voice(text: str) -> AudioClip:
+        spoken.append(text)
+        return AudioClip(np.zeros(240, np.int16), 24_000)
+
+    duplex = ScriptedEndpoint([{"t_s": 0, "text": "one"}]).open(setup_for(synthesize=voice), Heard())
+    before = list(spoken)
+    finish(duplex, [turn(0)])
+    assert before == spoken == ["one"]
+
+
 def test_a_voice_that_fails_is_reported() -> None:
     def dumb(text: str) -> AudioClip:
         raise AppError("There is no voice.", "It is gone.", "Install it.")

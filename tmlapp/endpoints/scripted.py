@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tmlapp.core.endpoint import EndpointSetup, EventSink
+from tmlapp.core.endpoint import EndpointSetup, EventSink, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     AudioOut,
@@ -136,7 +136,7 @@ class ScriptedEndpoint:
 
 
 class ScriptedDuplex:
-    """Answers inside `push`: there is nothing to wait for.
+    """Answers inside `push`: there is nothing to wait for, since every line was spoken when this was opened.
 
     A line at time t belongs to the micro-turn that ends at or after t, so that no answer comes before its input.
     """
@@ -144,7 +144,7 @@ class ScriptedDuplex:
     def __init__(self, address: str, lines: Sequence[Line], setup: EndpointSetup, sink: EventSink) -> None:
         self._setup = setup
         self._emitter = Emitter(sink)
-        self._left = deque(lines)
+        self._left = deque((line, *_spoken(line, setup.synthesize)) for line in lines)
         self._end_ns = 0
         self._lock = threading.Lock()
         sounds = setup.synthesize is not None or any(line.clip for line in lines)
@@ -171,9 +171,9 @@ class ScriptedDuplex:
                 return
             self._end_ns = turn.end_ns
             said = False
-            while self._left and self._left[0].t_ns <= turn.end_ns:
+            while self._left and self._left[0][0].t_ns <= turn.end_ns:
                 said = True
-                for event in self._events(self._left.popleft(), turn):
+                for event in _events(*self._left.popleft(), turn):
                     self._send(event)
             if not said:
                 self._send(Listen(micro_turn=turn.index, t_media_ns=turn.end_ns, media_kind="session"))
@@ -191,25 +191,28 @@ class ScriptedDuplex:
     def _send(self, event: EndpointEvent) -> None:
         self._emitter.emit(replace(event, t_rx_ns=self._now_ns()))
 
-    def _events(self, line: Line, turn: MicroTurn) -> Iterator[EndpointEvent]:
-        item = f"line-{turn.index}-{line.t_ns}"
-        yield TextOut(delta=line.text, channel=line.channel, t_media_ns=line.t_ns, media_kind="session", item_id=item)
-        yield TextOutDone(
-            text=line.text, channel=line.channel, t_media_ns=line.t_ns, media_kind="session", item_id=item
+
+def _spoken(line: Line, synthesize: Synthesizer | None) -> tuple[AudioClip | None, str]:
+    """The sound of `line`, if it has any, and what a voice that failed said."""
+    if line.clip is not None or synthesize is None or line.channel == "thought":
+        return line.clip, ""
+    try:
+        return synthesize(line.text), ""
+    except AppError as error:
+        return None, str(error)
+
+
+def _events(line: Line, clip: AudioClip | None, problem: str, turn: MicroTurn) -> Iterator[EndpointEvent]:
+    at = {"t_media_ns": line.t_ns, "media_kind": "session", "item_id": f"line-{turn.index}-{line.t_ns}"}
+    yield TextOut(delta=line.text, channel=line.channel, **at)  # type: ignore[arg-type]
+    yield TextOutDone(text=line.text, channel=line.channel, **at)  # type: ignore[arg-type]
+    if problem:
+        yield EndpointError(kind="config", code="E_VOICE", message=problem, fatal=False)
+    if clip is not None:
+        yield AudioOut(
+            pcm16=clip.pcm.astype("<i2").tobytes(),
+            rate=clip.rate_hz,
+            text=line.text,
+            dur_media_ns=clip.duration_ns,
+            **at,  # type: ignore[arg-type]
         )
-        clip = line.clip
-        if clip is None and self._setup.synthesize is not None and line.channel != "thought":
-            try:
-                clip = self._setup.synthesize(line.text)
-            except AppError as error:
-                yield EndpointError(kind="config", code="E_VOICE", message=str(error), fatal=False)
-        if clip is not None:
-            yield AudioOut(
-                pcm16=clip.pcm.astype("<i2").tobytes(),
-                rate=clip.rate_hz,
-                text=line.text,
-                t_media_ns=line.t_ns,
-                dur_media_ns=clip.duration_ns,
-                media_kind="session",
-                item_id=item,
-            )

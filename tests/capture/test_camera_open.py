@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from tmlapp.capture.camera_open import list_cameras, parse_camera, users_of, why_not
+from tmlapp.capture.camera_open import _no_stream, list_cameras, parse_camera, users_of, why_not
 from tmlapp.core.errors import AppError
 
 pytestmark = [
@@ -103,8 +105,6 @@ def test_other_addresses_are_refused(uri: str) -> None:
 
 
 def test_an_absent_camera_cannot_be_opened_on_this_machine(tmp_path: Path) -> None:
-    import threading
-
     from tmlapp.capture.camera_open import open_device
     from tmlapp.core.clock import ManualClock
 
@@ -117,3 +117,21 @@ def test_an_absent_camera_cannot_be_opened_on_this_machine(tmp_path: Path) -> No
             clock=ManualClock(),
             stop=threading.Event(),
         )
+
+
+@pytest.mark.parametrize("answer", [b"", b"no HTTP at all\r\n\r\n"])
+def test_a_server_that_speaks_no_http_is_an_error_in_words(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        error = _no_stream(f"http://127.0.0.1:{server.getsockname()[1]}/cam")
+        thread.join()
+    assert "no web server" in error.why
+    assert "no web server" in _no_stream("http://127.0.0.1:port/").why

@@ -10,7 +10,7 @@ import pytest
 
 from tests.capture.sound_made import noise
 from tmlapp.capture import speaker as speaker_module
-from tmlapp.capture.devices import AudioSystem, SoundDevice
+from tmlapp.capture.devices import AudioSystem, SoundDevice, list_sound
 from tmlapp.capture.playqueue import Played
 from tmlapp.capture.playring import PlayRing
 from tmlapp.capture.resample import Resampler
@@ -38,6 +38,7 @@ class Card:
         self.options: dict[str, Any] = {}
         self.opened = 0
         self.refuse = False
+        self.dead = False
         self.heard: list[np.ndarray[Any, Any]] = []
 
     def RawOutputStream(self, **options: Any) -> SimpleNamespace:  # noqa: N802
@@ -48,9 +49,10 @@ class Card:
         return SimpleNamespace(start=lambda: None, close=lambda **_: None, latency=0.04)
 
     def _terminate(self) -> None:
-        pass
+        if self.dead:
+            raise PortAudioError("PortAudio not initialized", -10000)
 
-    _initialize = _terminate
+    _initialize = query_hostapis = _terminate
 
     def pull(self, blocks: int, clock: ManualClock, *, underflow: bool = False) -> None:
         for _ in range(blocks):
@@ -270,6 +272,17 @@ def test_it_lends_its_stream_only_while_nothing_sounds(desk: Desk) -> None:
     assert desk.card.opened == 2
     desk.speaker.play("one", noise(0.02, RATE), RATE)
     assert not desk.audio.refresh(other)
+    assert desk.card.opened == 2
+
+
+def test_a_portaudio_that_does_not_start_again_is_tried_again_later(desk: Desk) -> None:
+    desk.card.options["finished_callback"]()
+    desk.card.refuse = desk.card.dead = True
+    desk.look(3000)
+    with pytest.raises(AppError, match="not initialized"):
+        list_sound("output")
+    desk.card.refuse = desk.card.dead = False
+    desk.look(1200)
     assert desk.card.opened == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import sys
 import threading
@@ -169,6 +170,8 @@ def _no_stream(address: str) -> AppError:
             why = f"The server answers {error.code} {error.reason}."
         except (urllib.error.URLError, TimeoutError) as error:
             why = f"Nothing answers there: {getattr(error, 'reason', error)}."
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            why = f"What answers there is no web server: {str(error) or repr(error)}."
     return AppError(f"No picture comes from {address}.", why, "Check the address, and that the camera is switched on.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -77,16 +78,19 @@ def list_sound(direction: Direction) -> tuple[SoundDevice, ...]:
     """All microphones or all loudspeakers.
 
     Raises:
-        AppError: PortAudio is not installed.
+        AppError: PortAudio is not installed, or does not list anything.
     """
     sd = portaudio()
-    hosts = sd.query_hostapis()
+    try:
+        hosts, devices = sd.query_hostapis(), sd.query_devices()
+    except sd.PortAudioError as error:
+        raise _no_sound(error) from error
     try:
         default = int(sd.query_devices(kind=direction)["index"])
     except sd.PortAudioError:
         default = -1
     found = []
-    for index, info in enumerate(sd.query_devices()):
+    for index, info in enumerate(devices):
         channels = int(info[f"max_{direction}_channels"])
         if channels > 0:
             host = str(hosts[info["hostapi"]]["name"])
@@ -98,6 +102,10 @@ def list_sound(direction: Direction) -> tuple[SoundDevice, ...]:
                 )
             )
     return tuple(found)
+
+
+def _no_sound(error: Exception) -> AppError:
+    return AppError("The sound devices cannot be listed.", reason(error), "Look whether the sound server runs.")
 
 
 def list_devices() -> Devices:
@@ -112,8 +120,9 @@ def list_devices() -> Devices:
 
 def _list_cameras() -> tuple[dict[str, Any], ...]:
     # Imported here, because OpenCV takes a while and most callers only want sound.
-    camera = importlib.import_module("tmlapp.capture.camera")
-    return tuple(entry if isinstance(entry, dict) else asdict(entry) for entry in camera.list_cameras())
+    from tmlapp.capture.camera_open import list_cameras
+
+    return tuple(asdict(camera) for camera in list_cameras())
 
 
 def resolve(direction: Direction, name: str) -> SoundDevice:
@@ -179,7 +188,11 @@ class AudioSystem:
             return action()
 
     def refresh(self, asker: StreamOwner) -> bool:
-        """Read the devices again; False if another stream is in use, then nothing happened."""
+        """Read the devices again; False if another stream is in use, then nothing happened.
+
+        Raises:
+            AppError: PortAudio cannot be started again at the moment.
+        """
         with self._lock:
             others = [owner for owner in self._owners if owner is not asker]
             lent = []
@@ -189,8 +202,13 @@ class AudioSystem:
                         return False
                     lent.append(owner)
                 sd = portaudio()
-                sd._terminate()
-                sd._initialize()
+                try:
+                    # Fails after a start that failed; the next one is what counts.
+                    with suppress(sd.PortAudioError):
+                        sd._terminate()
+                    sd._initialize()
+                except sd.PortAudioError as error:
+                    raise _no_sound(error) from error
                 return True
             finally:
                 for owner in lent:

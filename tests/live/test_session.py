@@ -150,7 +150,8 @@ def test_a_pause_stops_session_time() -> None:
     bench.session.stop()
     bench.session.wait()
     assert bench.feed.paused == [True, False]
-    assert [(e.state, e.t_ns) for e in bench.logged(StateChanged)][1:3] == [("paused", at_ns), ("resumed", at_ns)]
+    held = [(e.state, e.t_ns) for e in bench.logged(StateChanged) if e.state in ("paused", "resumed")]
+    assert held == [("paused", at_ns), ("resumed", at_ns)]
 
 
 def test_markers_and_notes_are_stamped_with_session_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -98,9 +99,8 @@ def test_the_rate_of_a_video_fits_its_frames(times_ns: list[int], rate: int) -> 
     assert frame_rate(times_ns) == Fraction(rate)
 
 
-def test_no_frames_make_an_empty_file_and_no_encoder_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_frames_make_no_file_and_no_encoder_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_video(tmp_path / "none.mp4", [], [], NS_PER_S)
-    assert (tmp_path / "none.mp4").stat().st_size == 0
 
     class Deaf:
         def __init__(self, *_: object) -> None:
@@ -111,10 +111,30 @@ def test_no_frames_make_an_empty_file_and_no_encoder_an_error(tmp_path: Path, mo
         def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
             return False
 
+        def release(self) -> None:
+            pass
+
     monkeypatch.setattr(pictures.cv2, "VideoWriter", Deaf)
     with pytest.raises(AppError, match="no MPEG-4 encoder"):
         write_video(tmp_path / "v.mp4", make_turn(0).frames, [0, 1], NS_PER_S)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["none.mp4"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_video_that_the_disk_cuts_short_is_an_error_and_not_kept(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
+    try:
+        with pytest.raises(AppError, match="frames can be read back"):
+            write_video(tmp_path / "v.mp4", [Frame(0, jpeg(90), 32, 24)], [0, NS_PER_S // 30], 10 * NS_PER_S)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_exported_file_has_the_rights_that_new_files_have(tmp_path: Path) -> None:
+    path = record(tmp_path)
+    written = export_folder(Recording.open(path), tmp_path / "out")
+    assert len({p.stat().st_mode for p in written}) == 1
 
 
 def test_sound_alone_makes_no_video(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -52,9 +51,7 @@ def write_video(path: Path, frames: Iterable[Frame], times_ns: list[int], durati
     total = max(1, round(duration_ns * rate / NS_PER_S))
     writer: cv2.VideoWriter | None = None
     size, written = (0, 0), 0
-    # OpenCV takes the name as bytes of the local code page, so it gets a plain one.
-    fd, plain = tempfile.mkstemp(suffix=".mp4", dir=path.parent)
-    os.close(fd)
+    unfinished = path.with_name(f"unfinished-{path.name}")
     try:
         picture: Picture | None = None
         for frame in frames:
@@ -64,7 +61,7 @@ def write_video(path: Path, frames: Iterable[Frame], times_ns: list[int], durati
             picture = decode_bgr(frame)
             if writer is None:
                 size = (picture.shape[1], picture.shape[0])
-                writer = cv2.VideoWriter(plain, cv2.VideoWriter.fourcc(*"mp4v"), float(rate), size)
+                writer = cv2.VideoWriter(str(unfinished), cv2.VideoWriter.fourcc(*"mp4v"), float(rate), size)
                 if not writer.isOpened():
                     raise AppError(
                         f"{path.name} cannot be written.", "OpenCV has no MPEG-4 encoder here.", "Install ffmpeg."
@@ -74,9 +71,25 @@ def write_video(path: Path, frames: Iterable[Frame], times_ns: list[int], durati
         if picture is not None and writer is not None:
             _repeat(writer, picture, written, total)
             writer.release()
-        os.replace(plain, path)
+            _check_length(unfinished, path.name, total)
+            os.replace(unfinished, path)
     finally:
-        Path(plain).unlink(missing_ok=True)
+        if writer is not None:
+            writer.release()
+        unfinished.unlink(missing_ok=True)
+
+
+def _check_length(video: Path, name: str, frames: int) -> None:
+    # OpenCV says nothing when the disk takes no more.
+    reader = cv2.VideoCapture(str(video))
+    found = int(max(0.0, reader.get(cv2.CAP_PROP_FRAME_COUNT)))
+    reader.release()
+    if found != frames:
+        raise AppError(
+            f"{name} cannot be written.",
+            f"Only {found} of {frames} frames can be read back.",
+            "Free space, or choose another folder.",
+        )
 
 
 def _repeat(writer: cv2.VideoWriter, picture: Picture, written: int, until: int) -> int:

@@ -29,7 +29,7 @@ def flat(scores: dict[str, dict[str, float]]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.tiny.train", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--steps", type=int, nargs="+", default=STEPS, help="training steps of the cycles")
+    parser.add_argument("--steps", type=int, default=STEPS, help="training steps of the head")
     parser.add_argument(
         "--workers", type=int, default=1, help="processes that draw clips; the result does not depend on it"
     )
@@ -49,7 +49,7 @@ def main() -> None:
         head.load_state_dict(torch.load(args.weights, weights_only=True))
     else:
         with TemporaryDirectory() as folder:
-            head = train(args.seed, args.steps, Path(folder), args.workers)
+            head = train(args.seed, args.steps, Path(folder) / "head.pt", args.workers)
     export_graph(Step(head), args.out / "model.onnx")
     described = {"seed": args.seed, "trained_on": args.date, "code": "models/tiny/train in this repository"}
     write_manifest(args.out, metrics={}, **described)

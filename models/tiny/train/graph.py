@@ -35,6 +35,10 @@ STATES: dict[str, tuple[torch.dtype, tuple[int, ...], float]] = {
     "hidden": (torch.float32, (1, 1, HIDDEN), 0.0),
     "count": (torch.float32, (1,), 0.0),
     "armed": (torch.float32, (1,), 0.0),
+    "pace": (torch.float32, (1,), 0.0),
+    "away": (torch.float32, (1,), 0.0),
+    "low": (torch.float32, (1,), 1.0),
+    "high": (torch.float32, (1,), 0.0),
     "acting": (torch.float32, (1,), 0.0),
     "level": (torch.float32, (1,), 0.0),
     "steps": (torch.int64, (1,), 0),
@@ -47,13 +51,19 @@ DIAGNOSTICS = ("activity", "rep_phase", "acting", "motion", "count")
 
 
 class Thresholds:
-    """Decision levels; chosen on synthetic streams and the development clips, see the model card."""
+    """Decision levels; chosen on the development clips, see the model card."""
 
-    arm = 0.5
-    fire = 0.4
+    blend = 0.5
+    """Share of a new frame in the smoothed distance from the reference pose."""
+    rise = 0.15
+    fall = 0.2
+    """A repetition: that much up from the last low, then that much down from the peak."""
     repeating = 0.5
-    give_up = 0.4
-    smooth = 0.5
+    give_up = 0.3
+    """Nothing is counted below this probability that something repeats ..."""
+    faint_pace, give_up_faint = 0.06, 0.8
+    """... and below this one where less than so many pixels per frame move (a held pose, a trembling camera)."""
+    smooth = 0.7
     start = 0.6
     stop = 0.35
 
@@ -96,13 +106,22 @@ class Step(nn.Module):
             s[name] = torch.where(keep > 0.5, value, s[name])
         return torch.sigmoid(logits[:, 0]) * there[:, None], energy * there
 
-    def count(self, p: Tensor, s: dict[str, Tensor]) -> Tensor:
-        """Arms at the far end, fires on the way back, gives up when nothing repeats; 1 where one has ended [1]."""
-        away, repeating = p[:, 0], p[:, 1]
-        armed = torch.maximum(s["armed"], ((away > self.t.arm) & (repeating > self.t.repeating)).float())
-        armed = armed * (repeating > self.t.give_up).float()
-        fire = armed * (away < self.t.fire).float()
-        s["armed"] = armed * (1.0 - fire)
+    def count(self, p: Tensor, energy: Tensor, s: dict[str, Tensor]) -> Tensor:
+        """Follows the way out and back, whatever the absolute level; 1 where a repetition has ended [1]."""
+        s["pace"] = s["pace"] + 0.1 * (energy - s["pace"])
+        faint = (s["pace"] < self.t.faint_pace).float()
+        needed = self.t.give_up + (self.t.give_up_faint - self.t.give_up) * faint
+        s["away"] = away = s["away"] + self.t.blend * (p[:, 0] - s["away"])
+        on, repeating = s["armed"], p[:, 1]
+        quiet = (repeating < needed).float()
+        low = torch.minimum(s["low"], away)
+        high = torch.maximum(s["high"], away)
+        rises = (1.0 - on) * ((away > low + self.t.rise) & (repeating > self.t.repeating)).float()
+        fire = on * (away < high - self.t.fall).float() * (1.0 - quiet)
+        s["armed"] = torch.maximum(on, rises) * (1.0 - fire) * (1.0 - quiet)
+        fresh = torch.maximum(quiet, fire)
+        s["low"] = torch.where(fresh > 0.5, away, low)
+        s["high"] = torch.where(torch.maximum(fresh, rises) > 0.5, away, high)
         return fire
 
     def act(self, p: Tensor, s: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -125,7 +144,7 @@ class Step(nn.Module):
         p, energy = torch.zeros(1, 4), torch.zeros(1)
         for i in range(FRAMES):
             p, energy = self.see(to_grey(frames[:, i]), s)
-            fired = torch.maximum(fired, self.count(p, s))
+            fired = torch.maximum(fired, self.count(p, energy, s))
             begun, ended = self.act(p, s)
             started, stopped = torch.maximum(started, begun), torch.maximum(stopped, ended)
         counting = (task == Task.count_reps).float()

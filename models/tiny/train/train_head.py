@@ -6,7 +6,7 @@ import argparse
 import logging
 import multiprocessing as mp
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -29,9 +29,8 @@ BATCH = 20
 FIGURES = 4
 VIEWS = 2
 """Different disturbances of each drawn figure in one batch."""
-STEPS = (1500, 1500)
-"""Training steps of the two cycles."""
-PEAK_RATES = (3e-3, 2e-3)
+STEPS = 1500
+PEAK_RATE = 3e-3
 AHEAD = 3
 """Batches under way per worker."""
 
@@ -78,10 +77,10 @@ def make_batch(seed: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.f
     return packed, np.stack([targets(shot[0]) for shot in figures + abstract])
 
 
-def batches(seed: int, steps: range, workers: int) -> Iterator[Batch]:
+def batches(seed: int, steps: int, workers: int) -> Iterator[Batch]:
     """Batches in step order, made a few steps ahead by worker processes."""
     with mp.get_context("spawn").Pool(workers) as pool:
-        coming = iter(steps)
+        coming = iter(range(steps))
         waiting = deque(pool.apply_async(make_batch, ((seed, step),)) for step in islice(coming, AHEAD * workers))
         while waiting:
             packed, labels = waiting.popleft().get()
@@ -107,31 +106,15 @@ def loss(logits: Tensor, target: Tensor) -> tuple[Tensor, list[float]]:
     return torch.stack(parts).sum(), [float(p.detach()) for p in parts]
 
 
-def train(seed: int, steps: Sequence[int], out: Path, workers: int = 1, resume: int = 0) -> Head:
-    """Train in cycles of a fixed number of steps and keep the weights of every finished cycle in out.
-
-    Each cycle starts with a fresh optimiser and lets the rate fall to nothing; later cycles peak lower. With resume > 0
-    the first cycles are taken from out instead of being trained.
-    """
+def train(seed: int, steps: int, out: Path, workers: int = 1) -> Head:
+    """Train for a fixed number of steps and keep the weights in out."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     net = Head()
-    if resume:
-        net.load_state_dict(torch.load(out / f"cycle{resume}.pt", weights_only=True))
-    done = sum(steps[:resume])
-    for cycle in range(resume, len(steps)):
-        run_cycle(net, seed, range(done, done + steps[cycle]), PEAK_RATES[min(cycle, 1)], workers)
-        done += steps[cycle]
-        torch.save(net.state_dict(), out / f"cycle{cycle + 1}.pt")
-    return net
-
-
-def run_cycle(net: Head, seed: int, steps: range, peak: float, workers: int) -> None:
-    """One cosine cycle over the batches numbered in steps."""
-    optimiser = torch.optim.AdamW(net.parameters(), peak, weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(net.parameters(), PEAK_RATE, weight_decay=1e-3)
     recent: list[list[float]] = []
     for step, (rows, extra, target) in enumerate(batches(seed, steps, workers)):
-        rate = peak * min(1.0, (step + 1) / 40) * (0.5 + 0.5 * np.cos(np.pi * step / len(steps))) + 2e-5
+        rate = PEAK_RATE * min(1.0, (step + 1) / 40) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 2e-5
         for group in optimiser.param_groups:
             group["lr"] = rate
         logits, _ = net(rows, extra)
@@ -143,18 +126,18 @@ def run_cycle(net: Head, seed: int, steps: range, peak: float, workers: int) -> 
         recent.append(parts)
         if step % 50 == 49:
             means = np.mean(recent, 0)
-            log.info(
-                "step %d %s", steps[step] + 1, " ".join(f"{n} {v:.3f}" for n, v in zip(OUTPUTS, means, strict=True))
-            )
+            log.info("step %d %s", step + 1, " ".join(f"{n} {v:.3f}" for n, v in zip(OUTPUTS, means, strict=True)))
             recent = []
+            torch.save(net.state_dict(), out)
+    torch.save(net.state_dict(), out)
+    return net
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
-    parser.add_argument("--resume", type=int, default=0, help="number of finished cycles to take from the folder")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the weights of every cycle")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    train(args.seed, args.steps, args.out, resume=args.resume)
+    train(args.seed, args.steps, args.out)

@@ -312,7 +312,7 @@ def test_r_mirrors_the_picture(open_window: OpenWindow) -> None:
 def test_ctrl_o_opens_the_folder_of_the_recordings(open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(
-        "tmlapp.ui.window.QDesktopServices.openUrl", lambda url: opened.append(url.toLocalFile()) or True
+        "tmlapp.ui.after.QDesktopServices.openUrl", lambda url: opened.append(url.toLocalFile()) or True
     )
     person = open_window()
     person.press(Qt.Key.Key_O, CTRL)

@@ -77,10 +77,13 @@ def test_the_embedded_model_counts_the_demo_clip_in_the_window(
     recording = window.result.recording
     assert recording is not None
     person.sees(window.result.grades.isVisible)
-    assert window.result.grades.text().startswith("repcount-a")
-    assert recording.with_name(f"{recording.stem}.grades.jsonl").exists()
+    assert window.result.grades.text().startswith("online OBO 100.0 %: passes")
+    assert "repcount-a/online@1, profile tml_reading" in window.result.how.text()
+    assert window.result.judge.isHidden()
+    sidecar = recording.with_name(f"{recording.stem}.grades.jsonl")
+    assert sidecar.exists()
     window.controller.trash(recording, window.result.show_trashed)
-    person.sees(lambda: trashed == [str(recording)])
+    person.sees(lambda: trashed == [str(recording), str(sidecar)])
 
 
 def test_a_file_that_is_not_there_is_red_with_the_reason(real_window: Callable[..., Person], tmp_path: Path) -> None:

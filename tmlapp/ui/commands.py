@@ -130,10 +130,23 @@ def _app(actions: Actions, window: MainWindow) -> None:
     folder = tr("Show the folder of the recordings")
     add(
         Command(key="app.folder", title=tr("Open recordings folder"), shortcut="Ctrl+O", help=folder, group=group),
-        window.open_folder,
+        lambda: window.after.open_folder(),
     )
     trash = tr("Move the recording just made to the trash")
-    add(Command(key="app.trash", title=tr("Move to trash…"), shortcut="Del", help=trash, group=group), window.ask_trash)
+    add(
+        Command(key="app.trash", title=tr("Move to trash…"), shortcut="Del", help=trash, group=group),
+        lambda: window.after.ask_trash(),
+    )
+    grade = tr("Say what really happened, and grade the recording just made by that")
+    add(
+        Command(key="app.grade", title=tr("Grade…"), shortcut="G", help=grade, group=group),
+        lambda: window.after.focus_grade(),
+    )
+    report = tr("Write the report of the recording just made, and open it")
+    add(
+        Command(key="app.report", title=tr("Report"), shortcut="Ctrl+R", help=report, group=group),
+        lambda: window.after.write_report(),
+    )
     settings = tr("Devices, endpoint, folder, colours")
     add(
         Command(key="app.settings", title=tr("Settings…"), shortcut="Ctrl+,", help=settings, group=group),

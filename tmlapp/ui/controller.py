@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from tmlapp.config.settings import Settings
 from tmlapp.core.errors import AppError
 from tmlapp.ui.bridge import Session, SessionBridge
+from tmlapp.ui.judging import Judgement
 from tmlapp.ui.services import EndpointFacts, Services
 from tmlapp.ui.text import tr
 
@@ -36,8 +37,10 @@ class LiveController(QObject):
         moved: its state changed (state, reason).
         closed: it is over; the recording is closed.
         failed: (AppError) something a person asked for did not work.
-        outputs_read: (list[Output]) what the finished recording holds.
-        graded: (list[str]) one sentence per grade of the finished session.
+        outputs_read: (Path, list[Output]) what a finished recording holds.
+        graded: (Path, list[Graded]) how a finished session did; empty where nobody has said yet what happened.
+        asked: (Path, Question) what a person may be asked about it.
+        reported: (Path, Path) its report was written.
         devices_read: (DeviceNames).
     """
 
@@ -48,8 +51,10 @@ class LiveController(QObject):
     moved = Signal(str, str)
     closed = Signal()
     failed = Signal(object)
-    outputs_read = Signal(object)
-    graded = Signal(object)
+    outputs_read = Signal(object, object)
+    graded = Signal(object, object)
+    asked = Signal(object, object)
+    reported = Signal(object, object)
     devices_read = Signal(object)
 
     def __init__(
@@ -149,15 +154,24 @@ class LiveController(QObject):
         self._spawn(self._recover())
 
     def read_outputs(self, recording: Path) -> None:
-        self._spawn(self._read(self.services.outputs, self.outputs_read, recording))
+        self._spawn(self._about(self.services.outputs, self.outputs_read, recording))
 
     def read_grades(self, recording: Path) -> None:
         """Grade the finished session where it is known what really happened."""
-        source = self.plan.source if self.plan else None
-        self._spawn(self._read(self.services.grades, self.graded, recording, source, self.instruction))
+        self._spawn(self._about(self.services.grades, self.graded, recording, self.plan.source if self.plan else None))
+
+    def read_question(self, recording: Path) -> None:
+        self._spawn(self._about(self.services.question, self.asked, recording))
+
+    def grade_by_hand(self, recording: Path, judgement: Judgement) -> None:
+        """Grade by what a person says happened."""
+        self._spawn(self._about(self.services.grade_by_hand, self.graded, recording, judgement))
+
+    def write_report(self, recording: Path) -> None:
+        self._spawn(self._about(self.services.write_report, self.reported, recording))
 
     def read_devices(self) -> None:
-        self._spawn(self._read(self.services.devices, self.devices_read))
+        self._spawn(self._read_devices())
 
     def trash(self, recording: Path, done: Callable[[], None]) -> None:
         """Move `recording` to the trash, then call `done`."""
@@ -228,9 +242,15 @@ class LiveController(QObject):
             self.failed.emit(error)
         self.check()
 
-    async def _read(self, read: Callable[..., Any], answer: Any, *args: Any) -> None:
+    async def _about(self, read: Callable[..., Any], answer: Any, recording: Path, *args: Any) -> None:
         try:
-            answer.emit(await self._in_thread(read, *args))
+            answer.emit(recording, await self._in_thread(read, recording, *args))
+        except AppError as error:
+            self.failed.emit(error)
+
+    async def _read_devices(self) -> None:
+        try:
+            self.devices_read.emit(await self._in_thread(self.services.devices))
         except AppError as error:
             self.failed.emit(error)
 

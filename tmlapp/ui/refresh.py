@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
-from tmlapp.core.cue import action_of
 from tmlapp.ui.bridge import SessionBridge
 
 if TYPE_CHECKING:
@@ -76,11 +74,8 @@ class Refresher(QObject):
 
     def _paint_stage(self, bridge: SessionBridge, picture: Picture | None, *, at_once: bool = False) -> None:
         snapshot = bridge.session.snapshot()
-        overlay = snapshot.overlay
-        if not overlay.action:
-            # Only local models confirm their task; for the others the action is the one that was asked for.
-            overlay = replace(overlay, action=action_of(snapshot.instruction))
-        self._window.stage.show_moment(picture, overlay, snapshot.t_ns, paused=snapshot.paused, at_once=at_once)
+        stage = self._window.stage
+        stage.show_moment(picture, snapshot.overlay, snapshot.t_ns, paused=snapshot.paused, at_once=at_once)
 
     def _show_lanes(self) -> None:
         bridge, window = self._bridge, self._window

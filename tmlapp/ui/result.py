@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollA
 
 from tmlapp.core.errors import AppError
 from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.judge_row import JudgeRow
+from tmlapp.ui.judging import Graded, Question
 from tmlapp.ui.services import Output
 from tmlapp.ui.text import bytes_text, clock_text, stamp_text, tr
 from tmlapp.ui.theme import Theme
@@ -18,11 +20,12 @@ class ResultPage(QFrame):
     """Stands where the stage was.
 
     Signals:
-        again, open_folder, trash: the three buttons.
+        again, open_folder, report, trash: the buttons.
     """
 
     again = Signal()
     open_folder = Signal()
+    report = Signal()
     trash = Signal()
 
     def __init__(self, theme: Theme) -> None:
@@ -46,9 +49,18 @@ class ResultPage(QFrame):
         self.grades = QLabel()
         self.grades.setObjectName("heading")
         self.grades.setWordWrap(True)
-        self.grades.hide()
-        column.addWidget(self.grades)
-        column.addSpacing(8)
+        self.how = QLabel()
+        self.how.setObjectName("small")
+        self.how.setWordWrap(True)
+        for label in (self.grades, self.how):
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.hide()
+            column.addWidget(label)
+        self.grades.setAccessibleName(tr("Grade"))
+        column.addSpacing(6)
+        self.judge = JudgeRow(theme)
+        column.addWidget(self.judge)
+        column.addSpacing(6)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -63,18 +75,22 @@ class ResultPage(QFrame):
         row = QHBoxLayout()
         row.setSpacing(10)
         self.again_button = KeyButton(theme, tr("New session"), key="Space", kind="primary")
+        self.report_button = KeyButton(theme, tr("Report"), key="Ctrl+R")
         self.folder_button = KeyButton(theme, tr("Open folder"), key="Ctrl+O")
         self.trash_button = KeyButton(theme, tr("Move to trash…"), key="Del")
+        self.buttons = (self.again_button, self.report_button, self.folder_button, self.trash_button)
         self.again_button.clicked.connect(self.again)
+        self.report_button.clicked.connect(self.report)
         self.folder_button.clicked.connect(self.open_folder)
         self.trash_button.clicked.connect(self.trash)
-        for button in (self.again_button, self.folder_button, self.trash_button):
+        for button in self.buttons:
             row.addWidget(button)
         row.addStretch(1)
         column.addLayout(row)
 
     def set_theme(self, theme: Theme) -> None:
-        for button in (self.again_button, self.folder_button, self.trash_button):
+        self.judge.set_theme(theme)
+        for button in self.buttons:
             button.set_theme(theme)
 
     def show_result(self, recording: Path | None, t_ns: int, error: AppError | None) -> None:
@@ -87,9 +103,10 @@ class ResultPage(QFrame):
             size = bytes_text(recording.stat().st_size) if recording.exists() else ""
             self.path.setText(f"{recording}\n{clock_text(t_ns)} · {size}")
         self.summary.setText(tr("Reading what the model said…") if recording else "")
-        self.grades.hide()
-        self.folder_button.setEnabled(recording is not None)
-        self.trash_button.setEnabled(recording is not None)
+        self.show_grades([])
+        self.judge.ask(Question(None))
+        for button in self.buttons[1:]:
+            button.setEnabled(recording is not None)
         self._clear()
 
     def show_outputs(self, outputs: list[Output]) -> None:
@@ -110,17 +127,20 @@ class ResultPage(QFrame):
                 self._grid.addWidget(label, i, column)
         self._grid.setRowStretch(len(outputs), 1)
 
-    def show_grades(self, grades: list[str]) -> None:
+    def show_grades(self, grades: list[Graded]) -> None:
         """How the session did, where that is known."""
-        self.grades.setText("\n".join(grades))
-        self.grades.setVisible(bool(grades))
+        self.grades.setText("\n".join(g.verdict for g in grades))
+        self.how.setText("\n".join(g.how for g in grades))
+        for label in (self.grades, self.how):
+            label.setVisible(bool(grades))
 
     def show_trashed(self) -> None:
         """The recording is in the trash now."""
         self.recording = None
         self.title.setText(tr("Moved to the trash"))
-        self.folder_button.setEnabled(False)
-        self.trash_button.setEnabled(False)
+        self.judge.ask(Question(None))
+        for button in self.buttons[1:]:
+            button.setEnabled(False)
 
     def _clear(self) -> None:
         while (item := self._grid.takeAt(0)) is not None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tmlapp.ui.judging import (
+    Graded,
+    Judgement,
+    Question,
+    companions,
+    grade_by_hand,
+    grade_clip,
+    question_of,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from tmlapp.config.settings import Settings
@@ -95,7 +105,9 @@ def _recover(folder: Path) -> list[Path]:
 def _trash(path: Path) -> None:
     from send2trash import send2trash
 
-    send2trash(str(path))
+    beside = list(companions(path))
+    for file in (path, *beside):
+        send2trash(str(file))
 
 
 def _clip() -> str | None:
@@ -108,23 +120,8 @@ def _clip() -> str | None:
     return f"{clips[0]},{sound}" if sound.exists() else str(clips[0])
 
 
-def _grades(recording: Path, source: str | None, instruction: str) -> list[str]:
-    """One sentence per grade; none where it is not known what really happened."""
-    suite = "charades" if "start" in instruction.casefold() else "repcount-a"
-    truth_of = {"repcount-a": "truth-repcount.json", "charades": "truth-charades.json"}
-    if source is None or source != _clip():
-        return []
-    from tmlapp.bench.grading import grade_recording, write_grade
-    from tmlapp.recording.reader import Recording
-
-    truth = Path(source.split(",")[0]).parent / truth_of[suite]
-    plain = json.loads(truth.read_text(encoding="utf-8"))
-    opened = Recording.open(recording)
-    if opened.duration_ns < plain.get("duration_s", plain.get("length_s", 0)) * 1e9:
-        return []  # Stopped early: what was not shown cannot have been missed.
-    grade = grade_recording(opened, suite, truth)
-    write_grade(recording, grade)
-    return [f"{grade.suite}: {verdict.why}" for verdict in grade.verdicts]
+def _grades(recording: Path, source: str | None) -> list[Graded]:
+    return grade_clip(recording, source, _clip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +133,10 @@ class Services:
     endpoint_facts: Callable[[SessionPlan, Settings], EndpointFacts] = _endpoint_facts
     devices: Callable[[], DeviceNames] = _devices
     outputs: Callable[[Path], list[Output]] = _outputs
-    grades: Callable[[Path, str | None, str], list[str]] = _grades
+    grades: Callable[[Path, str | None], list[Graded]] = _grades
+    question: Callable[[Path], Question] = question_of
+    grade_by_hand: Callable[[Path, Judgement], list[Graded]] = grade_by_hand
+    write_report: Callable[[Path], Path] = write_report
     recover: Callable[[Path], list[Path]] = _recover
     trash: Callable[[Path], None] = _trash
     clip: Callable[[], str | None] = field(default=_clip)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from tmlapp.config.settings import Settings, save_settings
 from tmlapp.core.errors import AppError
 from tmlapp.ui import commands
 from tmlapp.ui.actions import Actions
+from tmlapp.ui.after import AfterSession
 from tmlapp.ui.controller import LiveController
 from tmlapp.ui.dialogs import CommandPalette, ShortcutSheet
 from tmlapp.ui.live_view import LiveView
-from tmlapp.ui.prompts import ask_close, ask_file, ask_trash
+from tmlapp.ui.prompts import ask_close, ask_file
 from tmlapp.ui.refresh import Refresher
 from tmlapp.ui.services import DeviceNames, EndpointFacts, Services
 from tmlapp.ui.settings_dialog import SettingsDialog
@@ -59,12 +59,13 @@ class MainWindow(QMainWindow):
         self._settings_dialog: SettingsDialog | None = None
         self._build(settings)
         self.refresher = Refresher(self)
+        self.after = AfterSession(self)
         self._connect()
         self.apply_theme(self.theme)
         self.setMinimumSize(1024, 640)
         self.resize(1280, 800)
         self._update_texts()
-        self._update_actions()
+        self.update_actions()
 
     def _build(self, settings: Settings) -> None:
         self.view = view = LiveView(self.theme, self.actions_, settings.presets)
@@ -80,23 +81,18 @@ class MainWindow(QMainWindow):
         controller.checked.connect(self._on_checked)
         controller.opened.connect(self._on_opened)
         controller.started.connect(self._on_started)
-        controller.moved.connect(lambda _state, _reason: self._update_actions())
+        controller.moved.connect(lambda _state, _reason: self.update_actions())
         controller.closed.connect(self._on_closed)
         controller.failed.connect(self._on_failed)
-        controller.outputs_read.connect(self.result.show_outputs)
-        controller.graded.connect(self.result.show_grades)
         controller.devices_read.connect(self._on_devices)
         self.header.name.editingFinished.connect(self._on_edited)
         self.header.instruction.editingFinished.connect(self._on_edited)
         self.header.name.returnPressed.connect(self.focus_stage)
         self.header.instruction.returnPressed.connect(self.focus_stage)
         self.preflight.help_asked.connect(self._help)
-        self.preflight.changed.connect(self._update_actions)
+        self.preflight.changed.connect(self.update_actions)
         self.events.note_written.connect(lambda text: self._mark("note", text))
         self.events.text_written.connect(self._send_text)
-        self.result.again.connect(self.toggle)
-        self.result.open_folder.connect(self.open_folder)
-        self.result.trash.connect(self.ask_trash)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
 
     # ------------------------------------------------------------------ commands
@@ -117,7 +113,7 @@ class MainWindow(QMainWindow):
         elif self.preflight.ready:
             self.banner.hide()
             self.controller.start()
-        self._update_actions()
+        self.update_actions()
 
     def use_clip(self) -> None:
         self.controller.use_clip()
@@ -196,17 +192,6 @@ class MainWindow(QMainWindow):
     def show_palette(self) -> None:
         CommandPalette(self.actions_, self).open()
 
-    def open_folder(self) -> None:
-        folder = self.result.recording.parent if self.result.recording else self.controller.settings.recordings_dir
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
-
-    def ask_trash(self) -> None:
-        recording = self.result.recording
-        if recording is None or self.controller.live:
-            return
-        trashed = partial(self.controller.trash, recording, self.result.show_trashed)
-        ask_trash(self, recording.name, trashed)
-
     def open_settings(self, focus: str = "") -> None:
         dialog = SettingsDialog(self.controller.settings, self.theme, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -245,13 +230,13 @@ class MainWindow(QMainWindow):
         self.preflight.show_starting()
         self.header.set_live(True)
         self.header.rec.set_state("armed", 0, 0)
-        self._update_actions()
+        self.update_actions()
 
     def _on_started(self) -> None:
         self._show_page(self.stage)
         self.events.set_live(True)
         self.refresher.watch(self.controller.bridge)
-        self._update_actions()
+        self.update_actions()
 
     def _on_closed(self) -> None:
         session = self.controller.session
@@ -259,14 +244,11 @@ class MainWindow(QMainWindow):
             return
         self.refresher.stop()
         self._leave_live()
-        self.result.show_result(session.recording_path, session.snapshot().t_ns, session.error)
+        self.after.show(session)
         if session.error is not None:
             self.banner.show_error(session.error)
-        if session.recording_path is not None and session.recording_path.suffix == ".mcap":
-            self.controller.read_outputs(session.recording_path)
-            self.controller.read_grades(session.recording_path)
         self._show_page(self.result)
-        self._update_actions()
+        self.update_actions()
         if self._close_when_done:
             self.close()
 
@@ -275,7 +257,7 @@ class MainWindow(QMainWindow):
         if not self.controller.live and self.controller.session is None and self.header.name.isReadOnly():
             self._leave_live()
             self.check()
-        self._update_actions()
+        self.update_actions()
 
     def _on_devices(self, names: DeviceNames) -> None:
         if self._settings_dialog is not None:
@@ -294,7 +276,7 @@ class MainWindow(QMainWindow):
 
     def _show_page(self, page: QWidget) -> None:
         self.pages.setCurrentWidget(page)
-        self._update_actions()
+        self.update_actions()
 
     def _help(self, action: str) -> None:
         if action == "use_clip":
@@ -345,7 +327,8 @@ class MainWindow(QMainWindow):
         self.header.set_endpoint(controller.endpoint, controller.facts)
         self.setWindowTitle(f"{controller.name} – tmlapp")
 
-    def _update_actions(self) -> None:
+    def update_actions(self) -> None:
+        """Offer what can be done now."""
         live = self.controller.live
         session = self.controller.session
         running = session is not None and session.state == "running"
@@ -364,7 +347,10 @@ class MainWindow(QMainWindow):
         self.actions_["live.devices"].setEnabled(not live and from_file)
         for key in ("live.check", "live.instruction", "live.presets", "app.settings"):
             self.actions_[key].setEnabled(not live)
-        self.actions_["app.trash"].setEnabled(page is self.result and self.result.recording is not None)
+        recorded = page is self.result and self.result.recording is not None
+        self.actions_["app.trash"].setEnabled(recorded)
+        self.actions_["app.report"].setEnabled(recorded)
+        self.actions_["app.grade"].setEnabled(recorded and not self.result.judge.isHidden())
         self.actions_["live.consent"].setEnabled(page is self.preflight)
 
     def apply_theme(self, theme: Theme) -> None:

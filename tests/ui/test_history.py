@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.ui.voice import VOICE
 from tmlapp.core.cue import Cue
 from tmlapp.core.event import AudioOut, Gap, Heard, Interrupted, Listen, UnitDone
 from tmlapp.core.feed import Captured
+from tmlapp.core.media import Pcm
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_NS, TURN_SAMPLES
 from tmlapp.live.history import BUCKETS_PER_TURN, SPAN_NS, History, peaks
@@ -16,7 +18,10 @@ pytestmark = pytest.mark.unit
 
 
 def turn(history: History, index: int, level: int = 0, ready_ns: int | None = None) -> None:
-    pcm = np.full(TURN_SAMPLES, level, np.int16)
+    heard(history, index, np.full(TURN_SAMPLES, level, np.int16), ready_ns)
+
+
+def heard(history: History, index: int, pcm: Pcm, ready_ns: int | None = None) -> None:
     ready = (index + 1) * TURN_NS if ready_ns is None else ready_ns
     history.on_turn(MicroTurn(index, pcm), Captured(index, pcm, (), index * TURN_NS, ready))
 
@@ -54,14 +59,18 @@ def test_no_more_than_half_a_minute_is_kept() -> None:
     assert view.inner_range == (250.0, 399.0)
 
 
-def test_a_voice_stands_out_of_the_noise_of_the_room() -> None:
+def test_a_voice_is_told_from_the_noise_of_the_room() -> None:
     history = History()
-    for k in range(20):
-        turn(history, k, 60)
-    turn(history, 20, 6000)
-    view = history.view(21 * TURN_NS)
-    assert not view.voice[: 20 * BUCKETS_PER_TURN].any()
-    assert view.voice[20 * BUCKETS_PER_TURN :].all()
+    said = VOICE("please count my repetitions now", 16_000).pcm
+    room = np.random.default_rng(1).normal(0, 60, (2, 10 * TURN_SAMPLES))
+    room[1, : len(said)] += said[: 10 * TURN_SAMPLES]
+    for k, pcm in enumerate(room.reshape(20, -1)):
+        heard(history, k, pcm.astype(np.int16))
+    view = history.view(20 * TURN_NS)
+    assert len(view.voice) == len(view.mic) == 20 * BUCKETS_PER_TURN
+    quiet, voice = view.voice.reshape(2, -1)
+    assert quiet.mean() < 0.1
+    assert voice[: len(said) // 320].mean() > 0.8
 
 
 def test_sound_is_foreseen_when_it_arrives_and_corrected_when_it_was_heard() -> None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from tmlapp.capture.vad import VoiceActivity
 from tmlapp.core.cue import Cue
 from tmlapp.core.event import AudioOut, Event, Gap, Heard, Interrupted, UnitDone
 from tmlapp.core.feed import Captured
@@ -27,9 +28,6 @@ BUCKETS_PER_TURN = TURN_NS // BUCKET_NS
 
 LATE_NS = TURN_NS
 """A reply that takes longer than a micro-turn is late: the next input is already complete."""
-
-_VOICE_OVER_FLOOR = 4.0
-_VOICE_MIN_LEVEL = 0.01
 
 Levels = npt.NDArray[np.float32]
 
@@ -61,7 +59,7 @@ class HistoryView:
 
     Attributes:
         mic: float32 [n], peak of each bucket of the microphone, 0 … 1; bucket i begins at `mic_t_ns + i * BUCKET_NS`.
-        voice: bool [n], where somebody seems to speak.
+        voice: bool [n], where somebody seems to speak (WebRTC's voice activity).
         inner: the model's own first diagnostic by micro-turn, as (t_ns, value); `inner_name` is its name.
         inner_range: smallest and largest value of it in view.
         turn_mean_ms, turn_jitter_ms: spacing of micro-turns and its standard deviation; None before the third.
@@ -102,7 +100,7 @@ class History:
         self._voice: deque[npt.NDArray[np.bool_]] = deque(maxlen=turns)
         self._mic_end_ns = 0
         self._ready_ns: deque[int] = deque(maxlen=turns)
-        self._floor = _VOICE_MIN_LEVEL / _VOICE_OVER_FLOOR
+        self._activity = VoiceActivity()
         self._spoken: dict[str, Spoken] = {}
         self._cues: deque[Cue] = deque(maxlen=256)
         self._replies: deque[Reply] = deque(maxlen=turns)
@@ -112,7 +110,7 @@ class History:
 
     def on_turn(self, turn: MicroTurn, captured: Captured) -> None:
         levels = peaks(turn.pcm, len(turn.pcm) // BUCKETS_PER_TURN)
-        voice = self._voice_in(levels)
+        voice = np.asarray(self._activity.push(turn.pcm), np.bool_)
         with self._lock:
             self._mic.append(levels)
             self._voice.append(voice)
@@ -174,12 +172,6 @@ class History:
             turn_mean_ms=mean,
             turn_jitter_ms=jitter,
         )
-
-    def _voice_in(self, levels: Levels) -> npt.NDArray[np.bool_]:
-        # For the eye only: a level that stands out of the room's noise, which is followed slowly upwards.
-        quiet = float(np.percentile(levels, 20))
-        self._floor = quiet if quiet < self._floor else self._floor + 0.02 * (quiet - self._floor)
-        return np.asarray(levels > max(_VOICE_MIN_LEVEL, self._floor * _VOICE_OVER_FLOOR))
 
     def _on_reply(self, done: UnitDone) -> None:
         end_ns = (done.micro_turn + 1) * TURN_NS

@@ -21,6 +21,9 @@ from tmlapp.core.units import NS_PER_S
 SILENT_NS = 1_000_000_000
 """A microphone that gave nothing for so long is gone."""
 
+WAKING_NS = 4 * NS_PER_S
+"""One that came back may take so long to give its first sound: headsets on the air do."""
+
 CHECK_NS = 200_000_000
 _RETRY_NS = NS_PER_S
 _PREFERRED_RATE_HZ = 48_000
@@ -164,7 +167,8 @@ class Microphone:
             # This process itself stood still; what the device delivered meanwhile is on its way.
             self._alive_ns = now_ns
         self._alive_ns = max(self._alive_ns, line.ring.last_callback_ns)
-        if line.ended or now_ns - self._alive_ns > SILENT_NS:
+        waking = self._returning and not line.ring.last_callback_ns
+        if line.ended or now_ns - self._alive_ns > (WAKING_NS if waking else SILENT_NS):
             self._lose(line, now_ns)
         elif self._returning and line.ring.last_callback_ns:
             self._returning = False

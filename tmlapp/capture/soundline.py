@@ -68,7 +68,9 @@ class SoundLine:
         """Move what is there towards the next micro-turn; False if there is nothing to do now."""
         current = self._microphone.line if self._microphone else None
         if self._line is None:
-            self._begin(current)
+            # One that came back and has not woken up yet must not hold up the session.
+            waking = current is not None and self._chunker.samples > 0 and not current.ring.blocks_written
+            self._begin(None if waking else current)
         line = self._line
         if line is None:
             return self._silence()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tmlapp.cli.main import app
+from tmlapp.cli.recover import told
+from tmlapp.core.errors import AppError
+from tmlapp.recording.recover import RecoveryReport
 
 pytestmark = pytest.mark.device
 
@@ -152,7 +156,19 @@ def test_recover_brings_back_what_a_killed_session_had_written(
     shown = answer(invoke("show", report["path"], "--json"))
     assert [o["text"] for o in shown["outputs"]][:3] == ["start", "one", "two"]
     assert shown["micro_turns"] >= 11
-    assert invoke("recover", tmp_path / "killed.mcap.part").exit_code == 0
+    again = invoke("recover", tmp_path / "killed.mcap.part")
+    assert again.exit_code == 0
+    assert f"{shown['micro_turns']} micro-turns; it had been finished before" in again.stdout
+
+
+def test_a_repair_is_told_in_words() -> None:
+    whole = RecoveryReport(path=Path("a.mcap"), source=Path("a.mcap.part"), turns=7)
+    assert told(whole) == "7 micro-turns; nothing was lost"
+    holed = replace(whole, lost_turns=(2, 3), lost_frames=5, damage=((100, 150),), altered=((90, 200),))
+    assert told(holed) == (
+        "7 micro-turns; lost: 2 micro-turns without their sound, 5 frames; 50 bytes hold nothing readable; "
+        "110 bytes lie in stretches that were changed"
+    )
 
 
 def test_an_interrupt_ends_a_session_with_everything_kept(script: Path, demo_clip: Path, tmp_path: Path) -> None:
@@ -223,6 +239,16 @@ def test_devices_and_doctor_speak_json() -> None:
     assert offset["figures"]["n"] >= 9
     assert abs(offset["figures"]["median_ms"]) <= offset["figures"]["frame_ms"]
     assert "offset" in invoke("doctor").stdout
+
+
+def test_the_doctor_says_why_there_is_no_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing() -> None:
+        raise AppError("Sound cannot be used.", "PortAudio library not found.", "Install PortAudio.")
+
+    monkeypatch.setattr("tmlapp.capture.devices.portaudio", nothing)
+    findings = {f["name"]: f for f in json.loads(invoke("doctor", "--json").stdout)["findings"]}
+    assert "PortAudio library not found" in findings["microphones"]["detail"]
+    assert findings["loudspeakers"]["ok"] is None
 
 
 def test_the_version_is_printed() -> None:

@@ -48,10 +48,10 @@ def command(
             _guard("voice", _voice),
             _guard("model", lambda: _model(settings)),
             _guard("disk", lambda: _disk(settings)),
-            _guard("offset", lambda: _offset_of(_synthetic_turns())),
+            _guard("offset", lambda: _offset_of("offset", _synthetic_turns())),
         ]
         if live > 0:
-            findings.append(_guard("live offset", lambda: _offset_of(_live_turns(settings, live))))
+            findings.append(_guard("live offset", lambda: _offset_of("live offset", _live_turns(settings, live))))
     if as_json:
         emit({"ok": all(f.ok is not False for f in findings), "findings": [asdict(f) for f in findings]})
     else:
@@ -82,7 +82,10 @@ def _python() -> Finding:
 def _sound(kind: str) -> Finding:
     from tmlapp.capture.devices import list_devices
 
-    devices = getattr(list_devices(), kind)
+    found = list_devices()
+    devices = getattr(found, kind)
+    if found.problem:
+        return Finding(name=kind, ok=None, detail=found.problem)
     if not devices:
         return Finding(name=kind, ok=None, detail="none found", fix="Plug one in, or work from files.")
     default = next((d.name for d in devices if d.default), devices[0].name)
@@ -174,7 +177,7 @@ def _turns(feed: Feed, count: int | None) -> list[Captured]:
     return turns
 
 
-def _offset_of(turns: list[Captured]) -> Finding:
+def _offset_of(name: str, turns: list[Captured]) -> Finding:
     from tmlapp.capture.selftest import measure_av_offset
 
     offset = measure_av_offset(turns)
@@ -182,6 +185,4 @@ def _offset_of(turns: list[Captured]) -> Finding:
         f"picture {offset.median_ms:+.1f} ms against sound (spread {offset.spread_ms:.1f} ms, "
         f"{offset.n} claps, {offset.frame_ms:.1f} ms between frames)"
     )
-    return Finding(
-        name="offset", ok=abs(offset.median_ms) <= 40 + offset.frame_ms, detail=detail, figures=asdict(offset)
-    )
+    return Finding(name=name, ok=abs(offset.median_ms) <= 40 + offset.frame_ms, detail=detail, figures=asdict(offset))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tmlapp.cli.common import Json, emit, out, reported
+
+if TYPE_CHECKING:
+    from tmlapp.recording.recover import RecoveryReport
 
 
 def command(
@@ -26,4 +29,29 @@ def command(
         if not reports:
             out().print("Nothing to recover.")
         for report in reports:
-            out().print(str(report), markup=False)
+            out().print(f"{report.path}: {told(report)}", markup=False)
+
+
+def told(report: RecoveryReport) -> str:
+    """What was saved and what was not, in words."""
+    lost = [
+        (len(report.lost_turns), "micro-turns without their sound"),
+        (len(report.rebuilt_turns), "micro-turns without what was typed in them"),
+        (report.lost_frames, "frames"),
+        (report.lost_outputs, "sounds of the model"),
+        (report.malformed, "unreadable messages"),
+    ]
+    gone = ", ".join(f"{count} {what}" for count, what in lost if count)
+    unread = sum(end - start for start, end in report.damage)
+    parts = [f"{report.turns} micro-turns"]
+    if report.already:
+        parts.append("it had been finished before")
+    if gone:
+        parts.append(f"lost: {gone}")
+    if unread:
+        parts.append(f"{unread} bytes hold nothing readable")
+    if report.altered:
+        parts.append(f"{sum(end - start for start, end in report.altered)} bytes lie in stretches that were changed")
+    if report.complete and not report.already:
+        parts.append("nothing was lost")
+    return "; ".join(parts)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.capture.media_made import number_of, numbered, until
-from tmlapp.capture.paced import PacedFeed, TurnContent, decode_jpeg, encode_jpeg, peak_dbfs
+from tmlapp.capture.paced import PacedFeed, TurnContent, decode_jpeg, encode_jpeg
 from tmlapp.core.clock import ManualClock
 from tmlapp.core.errors import AppError
 from tmlapp.core.feed import Captured, FeedInfo, TrackInfo
@@ -201,11 +201,6 @@ def test_preview_and_level_of_a_fast_feed_are_those_of_the_last_turn() -> None:
     assert number_of(shown) == 2
     assert feed.level_dbfs() == pytest.approx(20 * np.log10(2000 / 32768))
     feed.close()
-
-
-def test_peak_level() -> None:
-    assert peak_dbfs(np.zeros(0, np.int16)) == -120.0
-    assert peak_dbfs(np.array([-32768, 5], np.int16)) == 0.0
 
 
 def test_broken_jpeg_is_refused() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tmlapp.capture.level import FLOOR_DBFS, peak_dbfs
 from tmlapp.core.clock import Clock
 from tmlapp.core.event import SessionEvent
 from tmlapp.core.feed import Captured, FeedInfo
@@ -21,7 +22,6 @@ from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS, ns_to_samples
 AHEAD_TURNS = 20
 """Turns that are read, decoded and encoded ahead: 4 s."""
 
-SILENCE_DBFS = -120.0
 _LEVEL_SAMPLES = SAMPLE_RATE_HZ // 20
 
 
@@ -252,7 +252,7 @@ class PacedFeed(ABC):
     def level_dbfs(self) -> float:
         with self._changed:
             if not self._opened:
-                return SILENCE_DBFS
+                return FLOOR_DBFS
             position = ns_to_samples(self._position_ns())
             turns = self._around_now()
         heard = [
@@ -260,15 +260,7 @@ class PacedFeed(ABC):
             for c in turns
             if (start := c.index * len(c.pcm)) < position
         ]
-        return peak_dbfs(np.concatenate(heard)) if heard else SILENCE_DBFS
-
-
-def peak_dbfs(pcm: Pcm) -> float:
-    """Peak of int16 samples in dB of full scale; -120 for silence."""
-    if not pcm.size:
-        return SILENCE_DBFS
-    peak = int(np.abs(pcm.astype(np.int32)).max())
-    return float(20 * np.log10(peak / 32768)) if peak else SILENCE_DBFS
+        return peak_dbfs(np.concatenate(heard)) if heard else FLOOR_DBFS
 
 
 def decode_jpeg(jpeg: bytes) -> Picture:

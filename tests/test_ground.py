@@ -103,22 +103,17 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert tmlapp.__version__ == PYPROJECT["project"]["version"] == metadata.version("tmlapp")
 
 
-def test_no_file_names_a_place_outside_the_project() -> None:
-    # Put together here, so that this file does not find itself.
-    foreign = [
-        "/" + "work/",
-        "/" + "farm/",
-        "." + "library",
-        "shared/" + "hooks",
-        "pypi" + ".org",
-        "pythonhosted" + ".org",
-    ]
-    found = []
-    for path in tracked_files():
-        content = path.read_bytes()
-        if b"\0" not in content:
-            found += [(str(path.relative_to(ROOT)), name) for name in foreign if name.encode() in content]
-    assert found == []
+def test_no_file_names_a_home_of_somebody() -> None:
+    home = re.compile(rb"/(?:home|Users|root)/\w")
+    contents = {path: path.read_bytes() for path in tracked_files()}
+    assert [str(p.relative_to(ROOT)) for p, c in contents.items() if b"\0" not in c and home.search(c)] == []
+
+
+def test_every_library_that_is_installed_is_used() -> None:
+    names = {re.split(r"[^\w-]", line)[0].lower() for line in PYPROJECT["project"]["dependencies"]}
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "tmlapp").rglob("*.py"))
+    unused = [n for n in names if not re.search(rf"\b(?:import|from) {MODULE_OF.get(n, n)}\b", code)]
+    assert [n for n in unused if f'import_module("{MODULE_OF.get(n, n)}")' not in code] == []
 
 
 def test_no_tracked_file_is_larger_than_five_megabytes() -> None:

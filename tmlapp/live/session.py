@@ -39,7 +39,7 @@ from tmlapp.core.feed import Captured, Feed
 from tmlapp.core.media import Picture
 from tmlapp.core.session import SessionInfo, SessionState
 from tmlapp.core.turn import MicroTurn, TextInput
-from tmlapp.core.units import TURN_NS, TURN_SAMPLES
+from tmlapp.core.units import TURN_NS, TURN_SAMPLES, s_to_ns
 from tmlapp.live.failures import endpoint_failed, endpoint_silent, fault
 from tmlapp.live.journal import Journal
 from tmlapp.live.observer import Observer
@@ -241,16 +241,16 @@ class LiveSession:
             self._wake.clear()
 
     def _micro_turn(self, captured: Captured) -> None:
-        texts = (*captured.texts, *self._take_requests())
-        pcm = np.zeros(TURN_SAMPLES, np.int16) if self._muted else captured.pcm
+        texts, muted = (*captured.texts, *self._take_requests()), self._muted
+        pcm = np.zeros(TURN_SAMPLES, np.int16) if muted else captured.pcm
         turn = MicroTurn(captured.index, pcm, captured.frames, texts, (), captured.mono_ns)
         # First the time, then the turn: an endpoint may answer before `push` has returned.
         self._time.micro_turn(turn.t_ns, captured.mono_ns)
         self._opened().push(turn)
         pushed_ns = self._clock.now_ns()
-        if self._muted:
-            muted = Gap(t_ns=turn.t_ns, track="mic", dur_ns=TURN_NS, reason="Muted by the operator.", kind="muted")
-            self._journal.publish(muted)
+        if muted:
+            gap = Gap(t_ns=turn.t_ns, track="mic", dur_ns=TURN_NS, reason="Muted by the operator.", kind="muted")
+            self._journal.publish(gap)
         self._journal.turn(turn, captured, pushed_ns)
         self._take_inbox()
         self._advance_playout(turn.end_ns)
@@ -326,7 +326,7 @@ class LiveSession:
         self._take_inbox()
         end_ns = self._journal.end_ns
         waiting = threading.Event()
-        for _ in range(round(DRAIN_S / 0.2)):
+        for _ in range(s_to_ns(DRAIN_S) // TURN_NS):
             if not self._playout.busy:
                 return
             if not self._options.virtual_time:

@@ -10,7 +10,6 @@ import pytest
 from tests.endpoints.conformance import check_conformance
 from tests.endpoints.talk import COUNT_SQUATS, converse, setup_for, turn
 from tmlapp.capture.file_feed import open_source
-from tmlapp.config.paths import models_dir
 from tmlapp.config.settings import PRESETS
 from tmlapp.core.clock import MonotonicClock
 from tmlapp.core.cue import classify
@@ -25,8 +24,6 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def tiny() -> Endpoint:
-    if not (models_dir() / "tiny" / "manifest.json").is_file():
-        pytest.skip("the shipped model has not been built")
     return endpoint_from_address("onnx:tiny")
 
 

@@ -46,15 +46,8 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def clip_source() -> str:
-    """The bundled clip with its sound."""
-    from tmlapp.config.paths import assets_dir
-
-    demo = assets_dir() / "demo"
-    return f"{demo / 'squats.mp4'},{demo / 'squats.wav'}"
-
-
 def _in_window(settings: Settings, *, clip: bool) -> None:
+    from tmlapp.config.paths import demo_source
     from tmlapp.live.plan import plan_from_settings
     from tmlapp.live.preflight import devices_present
     from tmlapp.ui.app import run_window
@@ -64,7 +57,7 @@ def _in_window(settings: Settings, *, clip: bool) -> None:
     if clip or not (microphone and camera):
         missing = " and ".join(w for w, there in (("microphone", microphone), ("camera", camera)) if not there)
         err().print(f"{f'No {missing}: u' if missing else 'U'}sing the bundled clip.")
-        changes["source"] = clip_source()
+        changes["source"] = demo_source()
     if not _loudspeaker():
         err().print("No loudspeaker: what the model says is recorded and shown, not heard.")
         changes["loudspeaker"] = "none"
@@ -80,14 +73,14 @@ def _loudspeaker() -> bool:
 def _without_display(settings: Settings, folder: Path) -> None:
     from tmlapp.bench.grading import grade_recording, write_grade
     from tmlapp.bench.report.write import write_report
-    from tmlapp.config.paths import assets_dir
+    from tmlapp.config.paths import assets_dir, demo_source
     from tmlapp.live.plan import plan_from_settings
     from tmlapp.recording.reader import Recording
     from tmlapp.ui.offscreen import run_offscreen
 
     folder.mkdir(parents=True, exist_ok=True)
     picture = folder / "window.png"
-    common = {"source": clip_source(), "loudspeaker": "none", "folder": folder}
+    common = {"source": demo_source(), "loudspeaker": "none", "folder": folder}
     counting = plan_from_settings(settings, instruction=COUNT, name="count", **common)
     err().print(f"“{COUNT}” In real time, 32 s:")
     session = run_offscreen(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tmlapp.cli.common import Json, emit, out, reported
-from tmlapp.cli.run import _clock, run_plan
+from tmlapp.cli.run import clock_named, run_plan
 
 
 def command(
@@ -33,7 +33,7 @@ def command(
             source=f"recording:{recording}",
             instruction=asked if instruction is None else instruction,
             endpoint=endpoint,
-            clock=_clock(clock),
+            clock=clock_named(clock),
             folder=out_dir or recording.parent,
             name=f"{recording.stem}-replay",
             loudspeaker="none",

@@ -95,7 +95,7 @@ def command(
             "source": source,
             "instruction": instruction,
             "endpoint": endpoint,
-            "clock": _clock(clock),
+            "clock": clock_named(clock),
             "tail_s": tail,
             "pad_before_s": pad_before,
             "pad_after_s": pad_after,
@@ -182,7 +182,7 @@ def _stops_on_signal(stop: Callable[[str], None]) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _clock(name: str) -> Literal["real", "fast"]:
+def clock_named(name: str) -> Literal["real", "fast"]:
     if name == "real":
         return "real"
     if name == "fast":

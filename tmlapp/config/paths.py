@@ -34,6 +34,12 @@ def assets_dir() -> Path:
     return _shipped("assets")
 
 
+def demo_source() -> str:
+    """The bundled clip with its sound, as `VIDEO,AUDIO`; the truths for it lie beside it."""
+    demo = assets_dir() / "demo"
+    return f"{demo / 'squats.mp4'},{demo / 'squats.wav'}"
+
+
 def config_dir() -> Path:
     """Folder of the settings; `TMLAPP_CONFIG_DIR` overrides it."""
     return Path(os.environ.get("TMLAPP_CONFIG_DIR") or platformdirs.user_config_dir("tmlapp", appauthor=False))

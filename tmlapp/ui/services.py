@@ -110,14 +110,10 @@ def _trash(path: Path) -> None:
         send2trash(str(file))
 
 
-def _clip() -> str | None:
-    from tmlapp.config.paths import assets_dir
+def _clip() -> str:
+    from tmlapp.config.paths import demo_source
 
-    clips = sorted((assets_dir() / "demo").glob("*.mp4"))
-    if not clips:
-        return None
-    sound = clips[0].with_suffix(".wav")
-    return f"{clips[0]},{sound}" if sound.exists() else str(clips[0])
+    return demo_source()
 
 
 def _grades(recording: Path, source: str | None) -> list[Graded]:

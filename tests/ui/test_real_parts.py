@@ -172,7 +172,7 @@ def test_the_window_follows_the_desktop_when_told_to(
     open_window: Callable[..., Person], tmp_path: Path, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scheme = {"now": "dark"}
-    monkeypatch.setattr("tmlapp.ui.window.wanted_scheme", lambda _choice: scheme["now"])
+    monkeypatch.setattr("tmlapp.ui.theme.wanted_scheme", lambda _choice: scheme["now"])
     person = open_window(settings=Settings(theme="system", recordings_dir=tmp_path))
     assert person.window.theme.dark
     scheme["now"] = "light"

@@ -29,6 +29,7 @@ class Settings(BaseModel):
         endpoint: address of the endpoint, e.g. `onnx:tiny`.
         recordings_dir: the one folder in which recordings lie.
         theme: colour scheme, or `system` to follow the desktop.
+        text_scale: size of the window's texts, 1.0 for the usual one.
         jpeg_quality: of recorded frames, which are the frames that a model sees.
     """
 
@@ -48,6 +49,7 @@ class Settings(BaseModel):
     instruction: str = "Please count out reps for squats."
     presets: tuple[str, ...] = PRESETS
     theme: Literal["system", "light", "dark"] = "system"
+    text_scale: float = Field(default=1.0, ge=0.8, le=2.0)
     model_threads: int = Field(default=1, ge=1, le=64)
 
 

@@ -58,6 +58,7 @@ class AfterSession(QObject):
         """Put the cursor where the person says what really happened."""
         if self._card.judge.isVisible():
             self._card.judge.focus()
+            self._card.area.ensureWidgetVisible(self._card.judge)
 
     def write_report(self) -> None:
         """Write the report beside the recording; it opens when it is done."""

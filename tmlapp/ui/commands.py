@@ -147,7 +147,7 @@ def _app(actions: Actions, window: MainWindow) -> None:
         Command(key="app.report", title=tr("Report"), shortcut="Ctrl+R", help=report, group=group),
         lambda: window.after.write_report(),
     )
-    settings = tr("Devices, endpoint, folder, colours")
+    settings = tr("Devices, endpoint, folder, colours, text size")
     add(
         Command(key="app.settings", title=tr("Settings…"), shortcut="Ctrl+,", help=settings, group=group),
         window.open_settings,

@@ -28,6 +28,7 @@ class KeyButton(QAbstractButton):
         self._kind: Kind = kind
         self._dot: QColor | None = None
         self._suffix = ""
+        self._spared = False
         self.setText(text)
         self.setAccessibleName(text)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -41,7 +42,7 @@ class KeyButton(QAbstractButton):
 
         def update() -> None:
             self.setEnabled(action.isEnabled())
-            self.setVisible(action.isVisible())
+            self.setVisible(action.isVisible() and not self._spared)
             self.setCheckable(action.isCheckable())
             self.setChecked(action.isChecked())
             self.setText(text or action.text().rstrip("…"))
@@ -59,11 +60,17 @@ class KeyButton(QAbstractButton):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
+        self.updateGeometry()
         self.update()
 
     def set_kind(self, kind: Kind) -> None:
         self._kind = kind
         self.update()
+
+    def set_spared(self, spared: bool) -> None:
+        """Left out while room is short; its key works all the same."""
+        self._spared = spared
+        self.setVisible(not spared)
 
     def set_dot(self, color: QColor | None, suffix: str = "") -> None:
         """A coloured dot before the text and dimmed words behind it."""
@@ -77,7 +84,7 @@ class KeyButton(QAbstractButton):
         width += 16 if self._dot else 0
         width += metrics.horizontalAdvance(self._suffix) + 6 if self._suffix else 0
         width += self._cap_width() + 8 if self._key else 0
-        return QSize(round(width), 30)
+        return QSize(round(width), self._theme.px(30))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         spare = 0 if not self._key else round(self._cap_width() + 8)
@@ -114,6 +121,8 @@ class KeyButton(QAbstractButton):
         cap = self._key and not (tight and not self._suffix)
         room = self.width() - x - 12 - (self._cap_width() + 8 if cap else 0)
         shown = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, room + 1)
+        if self._key and not cap and not self._dot:
+            x = (self.width() - metrics.horizontalAdvance(shown)) / 2
         painter.drawText(QRectF(x, 0, room + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, shown)
         x += metrics.horizontalAdvance(shown) + 6
         if self._suffix:
@@ -129,11 +138,14 @@ class KeyButton(QAbstractButton):
         return font(self._theme.font_px, weight=QFont.Weight.DemiBold if strong else QFont.Weight.Medium)
 
     def _cap_width(self) -> float:
-        return max(18.0, QFontMetricsF(font(self._theme.font_small_px)).horizontalAdvance(self._key) + 9)
+        return max(
+            float(self._theme.px(18)), QFontMetricsF(font(self._theme.font_small_px)).horizontalAdvance(self._key) + 9
+        )
 
     def _paint_cap(self, painter: QPainter, ink: QColor) -> None:
         width = self._cap_width()
-        cap = QRectF(self.width() - 11 - width, self.height() / 2 - 8, width, 16)
+        height = self._theme.px(16)
+        cap = QRectF(self.width() - 11 - width, (self.height() - height) / 2, width, height)
         paint_key_cap(painter, cap, self._key, ink, self._theme.font_small_px)
 
     def _colors(self) -> tuple[QColor, QColor, QColor]:
@@ -187,7 +199,8 @@ class KeyEdit(QLineEdit):
         if not self.text() and not self.hasFocus():
             painter = QPainter(self)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            cap = QRectF(self.width() - 28.5, self.height() / 2 - 8, 18, 16)
+            width, height = self._theme.px(18), self._theme.px(16)
+            cap = QRectF(self.width() - 10.5 - width, (self.height() - height) / 2, width, height)
             paint_key_cap(painter, cap, self._key, self._theme.muted, self._theme.font_small_px)
 
 

@@ -30,7 +30,8 @@ from tmlapp.ui.theme import Theme, font
 
 _ROW = Qt.ItemDataRole.UserRole
 _Index = QModelIndex | QPersistentModelIndex
-_TIME_PX, _WHO_PX, _MARGIN_PX = 60, 54, 14
+_TIME_PX, _WHO_PX, _MARGIN_PX = 60, 59, 14
+_BAR_PX = 6
 
 
 class EventModel(QAbstractListModel):
@@ -85,16 +86,17 @@ class RowPainter(QStyledItemDelegate):
     def sizeHint(self, _option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802 - Qt's name
         row: Row = index.data(_ROW)
         width = self._view.viewport().width()
-        key = (row.text, row.extra, width)
+        key = (row.text, row.extra, self._text_width())
         height = self._heights.get(key)
         if height is None:
-            layout = self._laid_out(row, width - _TIME_PX - _WHO_PX - 2 * _MARGIN_PX)
+            layout = self._laid_out(row)
             height = self._heights[key] = round(layout.boundingRect().height()) + 11
         return QSize(width, height)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         row: Row = index.data(_ROW)
         theme = self.theme
+        time_px, who_px = self._columns()
         box = QRectF(option.rect)
         painter.save()
         if row.who in ("marker", "note", "verdict") or option.state & QStyle.StateFlag.State_Selected:
@@ -103,17 +105,29 @@ class RowPainter(QStyledItemDelegate):
         painter.setFont(font(theme.font_px))
         painter.setPen(theme.faint)
         line = Qt.AlignmentFlag.AlignTop
-        painter.drawText(QRectF(top.x(), top.y(), _TIME_PX, top.height()), line, stamp_text(row.t_ns))
+        painter.drawText(QRectF(top.x(), top.y(), time_px, top.height()), line, stamp_text(row.t_ns))
         painter.setFont(font(theme.font_px, weight=QFont.Weight.DemiBold))
         painter.setPen(self._color(row.who))
-        painter.drawText(QRectF(top.x() + _TIME_PX, top.y(), _WHO_PX + 6, top.height()), line, who_text(row.who))
+        painter.drawText(QRectF(top.x() + time_px, top.y(), who_px + 6, top.height()), line, who_text(row.who))
         painter.setPen(theme.text)
-        layout = self._laid_out(row, top.width() - _TIME_PX - _WHO_PX)
-        layout.draw(painter, QPointF(top.x() + _TIME_PX + _WHO_PX, top.y()))
+        layout = self._laid_out(row)
+        layout.draw(painter, QPointF(top.x() + time_px + who_px, top.y()))
         painter.restore()
 
-    def _laid_out(self, row: Row, width: float) -> QTextLayout:
-        """The row's text, and behind it, dimmed, its extra, wrapped to `width`."""
+    def set_theme(self, theme: Theme) -> None:
+        self.theme = theme
+        self._heights.clear()
+
+    def _columns(self) -> tuple[int, int]:
+        return self.theme.px(_TIME_PX), self.theme.px(_WHO_PX)
+
+    def _text_width(self) -> int:
+        # As if the scroll bar were there: when it appears, nothing may have to wrap again.
+        return self._view.width() - sum(self._columns()) - 2 * _MARGIN_PX - _BAR_PX
+
+    def _laid_out(self, row: Row) -> QTextLayout:
+        """The row's text, and behind it, dimmed, its extra, wrapped."""
+        width = self._text_width()
         text = f"{row.text} {row.extra}" if row.extra else row.text
         layout = QTextLayout(text, font(self.theme.font_px))
         option = QTextOption()
@@ -127,7 +141,7 @@ class RowPainter(QStyledItemDelegate):
         layout.beginLayout()
         y = 0.0
         while (line := layout.createLine()).isValid():
-            line.setLineWidth(max(40.0, width))
+            line.setLineWidth(max(40, width))
             line.setPosition(QPointF(0, y))
             y += line.height()
         layout.endLayout()
@@ -197,7 +211,8 @@ class EventPanel(QFrame):
         self._say_emptiness()
 
     def set_theme(self, theme: Theme) -> None:
-        self._painter.theme = theme
+        self._painter.set_theme(theme)
+        self.view.doItemsLayout()
         for part in (self.search_button, self.text, self.note):
             part.set_theme(theme)
         self.view.viewport().update()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QWidget
 
 from tmlapp.ui.actions import Actions
@@ -11,6 +11,8 @@ from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.services import EndpointFacts
 from tmlapp.ui.text import bytes_text, clock_text, tr
 from tmlapp.ui.theme import Theme, font
+
+_INSTRUCTION_PX = 190
 
 
 class RecSign(QWidget):
@@ -25,6 +27,7 @@ class RecSign(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
+        self.updateGeometry()
         self.update()
 
     def set_state(self, state: str, t_ns: int, size: int, *, paused: bool = False) -> None:
@@ -51,9 +54,9 @@ class RecSign(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         bold = QFontMetricsF(self._bold())
         if self._word == tr("READY"):
-            return QSize(round(bold.horizontalAdvance(self._word)) + 42, 30)
+            return QSize(round(bold.horizontalAdvance(self._word)) + 42, self._theme.px(30))
         size = QFontMetricsF(font(self._theme.font_px)).horizontalAdvance(bytes_text(max(self._bytes, 100_000_000)))
-        return QSize(round(bold.horizontalAdvance(f"{self._word}  00:00:00") + size) + 54, 30)
+        return QSize(round(bold.horizontalAdvance(f"{self._word}  00:00:00") + size) + 54, self._theme.px(30))
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         theme = self._theme
@@ -75,6 +78,8 @@ class RecSign(QWidget):
             painter.drawText(left, Qt.AlignmentFlag.AlignVCenter, self._word)
             return
         painter.drawText(left, Qt.AlignmentFlag.AlignVCenter, f"{self._word}  {clock_text(self._t_ns)}")
+        if self.width() < self.sizeHint().width() - 10:
+            return
         painter.setPen(theme.muted)
         painter.setFont(font(theme.font_px))
         right = QRectF(0, 0, self.width() - 12, self.height())
@@ -98,7 +103,7 @@ class Header(QFrame):
     def __init__(self, theme: Theme, actions: Actions, presets: tuple[str, ...]) -> None:
         super().__init__()
         self.setObjectName("header")
-        self.setFixedHeight(48)
+        self.setFixedHeight(theme.px(48))
         self._theme = theme
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 0, 16, 0)
@@ -141,13 +146,20 @@ class Header(QFrame):
         self.marker.follow(actions["live.marker"], text=tr("Marker"))
         self.toggle.follow(actions["live.toggle"])
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._fit()
+
     def set_theme(self, theme: Theme) -> None:
         import qtawesome
 
         self._theme = theme
+        self.setFixedHeight(theme.px(48))
+        self._fit_name(self.name.text())
         self._show_presets.setIcon(qtawesome.icon("fa6s.chevron-down", color=theme.muted.name()))
         for widget in (self.rec, self.endpoint, self.mute, self.marker, self.toggle):
             widget.set_theme(theme)
+        self._fit()
 
     def set_endpoint(self, address: str, facts: EndpointFacts | None, *, provider: str = "") -> None:
         """Name the endpoint and say, always, where it computes."""
@@ -166,12 +178,14 @@ class Header(QFrame):
         self.endpoint.setAccessibleName(tr("Endpoint {name}, {where}").format(name=address, where=where))
         ran = f" · {provider}" if provider else ""
         self.endpoint.setToolTip(f"{address} · {where}{ran} (Ctrl+,)")
+        self._fit()
 
     def set_live(self, live: bool) -> None:
         """While a session is open its name and instruction are fixed."""
         self.name.setReadOnly(live)
         self.instruction.setReadOnly(live)
         self.toggle.set_kind("danger" if live else "primary")
+        self._fit()
 
     def set_texts(self, name: str, instruction: str) -> None:
         for box, text in ((self.name, name), (self.instruction, instruction)):
@@ -196,6 +210,17 @@ class Header(QFrame):
             self.instruction.setSelection(start, len("{action}"))
         self.instruction_changed.emit(preset)
 
+    def _fit(self) -> None:
+        """In a narrow window the instruction stays legible, and the buttons that have a key of one letter go."""
+        fixed = (self.rec, self.endpoint, self.toggle)
+        room = self.width() - 32 - 12 * 4 - self.name.width() - sum(w.sizeHint().width() for w in fixed)
+        for button in (self.mute, self.marker):
+            room -= button.sizeHint().width() + 12
+        for button in (self.marker, self.mute):
+            spared = room < self._theme.px(_INSTRUCTION_PX)
+            button.set_spared(spared)
+            room += (button.sizeHint().width() + 12) * spared
+
     def _fill_presets(self) -> None:
         for preset in self._presets:
             action = self._preset_menu.addAction(preset)
@@ -204,4 +229,4 @@ class Header(QFrame):
     def _fit_name(self, text: str) -> None:
         face = font(self._theme.font_px, weight=QFont.Weight.Bold)
         width = QFontMetricsF(face).horizontalAdvance(text or tr("name")) + 22
-        self.name.setFixedWidth(max(60, min(180, round(width))))
+        self.name.setFixedWidth(max(60, min(self._theme.px(180), round(width))))

@@ -12,10 +12,14 @@ from tmlapp.live.history import BUCKET_NS, LATE_NS, SPAN_NS, HistoryView, Levels
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
 
+HEIGHT_PX = 186
+"""The usual height; in a smaller window everything but the texts shrinks."""
+
 _LABELS_PX = 84.0
 _STEP_PX = 3.0
 _RIGHT_PX = 12.0
 _QUIETEST = 0.004
+_CRAMPED = 0.7
 
 
 class Lanes(QWidget):
@@ -26,13 +30,14 @@ class Lanes(QWidget):
         self._theme = theme
         self._view: HistoryView | None = None
         self._now_ns = 0
-        self.setFixedHeight(186)
+        self._zoom = 1.0
+        self.setFixedHeight(theme.px(HEIGHT_PX))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(tr("Last 30 seconds"))
         self.setAccessibleDescription(tr("Waveforms of you and the model, cues, reply latency"))
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(892, 186)
+        return QSize(892, self.height())
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -51,9 +56,11 @@ class Lanes(QWidget):
         painter.setPen(theme.line)
         painter.setBrush(theme.surface)
         painter.drawRoundedRect(card, theme.radius_card, theme.radius_card)
-        plot = QRectF(_LABELS_PX, 0, card.width() - _LABELS_PX - _RIGHT_PX, card.height())
+        labels_px = theme.px(_LABELS_PX)
+        plot = QRectF(labels_px, 0, card.width() - labels_px - _RIGHT_PX, card.height())
         view = self._view
-        rows = {"you": 29.0, "model": 76.0, "reply": 113.0, "inner": 141.0}
+        self._zoom = self.height() / HEIGHT_PX
+        rows = {k: y * self._zoom for k, y in self._rows().items()}
         self._labels(painter, rows, view.inner_name if view else "")
         self._axis(painter, plot)
         for key in ("you", "model"):
@@ -63,13 +70,20 @@ class Lanes(QWidget):
             painter.setPen(theme.muted)
             painter.setFont(font(theme.font_px))
             hint = tr("The last 30 seconds are drawn here once a session runs.")
-            painter.drawText(plot.adjusted(0, 90, 0, -40), Qt.AlignmentFlag.AlignCenter, hint)
+            painter.drawText(plot.adjusted(0, 90 * self._zoom, 0, -40 * self._zoom), Qt.AlignmentFlag.AlignCenter, hint)
             return
         self._gaps(painter, plot, rows["you"], view)
         self._you(painter, plot, rows["you"], view)
         self._model(painter, plot, rows["model"], view)
-        self._replies(painter, plot, rows["reply"] + 12, view)
-        self._inner(painter, plot, rows["inner"], view)
+        self._replies(painter, plot, rows["reply"] + 12 * self._zoom, view)
+        if "inner" in rows:
+            self._inner(painter, plot, rows["inner"], view)
+
+    def _rows(self) -> dict[str, float]:
+        """Middle of each lane at the usual height; large texts in a small window leave no room for the last one."""
+        if self.height() < _CRAMPED * self._theme.px(HEIGHT_PX):
+            return {"you": 29.0, "model": 80.0, "reply": 122.0}
+        return {"you": 29.0, "model": 76.0, "reply": 113.0, "inner": 141.0}
 
     def _x(self, plot: QRectF, t_ns: int) -> float:
         return plot.right() - (self._now_ns - t_ns) / SPAN_NS * plot.width()
@@ -80,8 +94,9 @@ class Lanes(QWidget):
         painter.setPen(self._theme.muted)
         metrics = QFontMetricsF(painter.font())
         for key, y in rows.items():
-            shown = metrics.elidedText(names[key], Qt.TextElideMode.ElideRight, _LABELS_PX - 20)
-            box = QRectF(8, y - 10, _LABELS_PX - 18, 20)
+            width = self._theme.px(_LABELS_PX) - 18
+            shown = metrics.elidedText(names[key], Qt.TextElideMode.ElideRight, width - 2)
+            box = QRectF(8, y - metrics.height() / 2, width, metrics.height())
             painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, shown)
 
     def _axis(self, painter: QPainter, plot: QRectF) -> None:
@@ -101,7 +116,7 @@ class Lanes(QWidget):
                 right = min(plot.right(), self._x(plot, gap.t_ns + gap.dur_ns))
                 color = QColor(self._theme.turn if gap.kind in ("muted", "paused") else self._theme.act)
                 color.setAlpha(90)
-                painter.fillRect(QRectF(left, y - 14, max(2.0, right - left), 28), color)
+                painter.fillRect(QRectF(left, y - 14 * self._zoom, max(2.0, right - left), 28 * self._zoom), color)
 
     def _bars(self, painter: QPainter, plot: QRectF, y: float, t_ns: int, levels: Levels, half: float) -> None:
         """Upright bars in the painter's pen, each as high as the loudest of the buckets that it stands for.
@@ -129,31 +144,33 @@ class Lanes(QWidget):
         soft = QColor(self._theme.you)
         soft.setAlpha(110)
         painter.setPen(QPen(soft, 1.6))
-        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, np.float32(0), view.mic), 18)
+        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, np.float32(0), view.mic), 18 * self._zoom)
         painter.setPen(QPen(self._theme.you, 1.6))
-        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, view.mic, np.float32(0)), 18)
+        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, view.mic, np.float32(0)), 18 * self._zoom)
 
     def _model(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
         painter.setPen(QPen(self._theme.model, 1.6))
         for spoken in view.spoken:
-            self._bars(painter, plot, y, spoken.t_ns, spoken.levels, 13)
+            self._bars(painter, plot, y, spoken.t_ns, spoken.levels, 13 * self._zoom)
         face = font(self._theme.font_small_px, weight=QFont.Weight.DemiBold)
         metrics = QFontMetricsF(face)
         painter.setFont(face)
+        high = metrics.height() + 1
+        top = y - 12 * self._zoom - high
         taken = 0.0
         for cue in view.cues:
             shown = str(cue.value) if cue.value is not None else cue.text
             shown = shown.upper() if cue.kind in ("start", "stop") else shown
-            shown = metrics.elidedText(shown, Qt.TextElideMode.ElideRight, 110)
+            shown = metrics.elidedText(shown, Qt.TextElideMode.ElideRight, self._theme.px(110))
             width = metrics.horizontalAdvance(shown) + 8
             x = max(plot.left(), min(plot.right() - width, self._x(plot, cue.t_ns) - 3))
             # Flags keep their time; one that would cover the flag before it becomes a mark.
             if x < taken:
                 painter.setPen(QPen(self._theme.muted, 1))
-                painter.drawLine(QPointF(x + 2, y - 11), QPointF(x + 2, y - 7))
+                painter.drawLine(QPointF(x + 2, top + high), QPointF(x + 2, top + high + 4))
                 continue
             taken = x + width + 1
-            self._flag(painter, QRectF(x, y - 27, width, 15), cue.kind, shown)
+            self._flag(painter, QRectF(x, top, width, high), cue.kind, shown)
 
     def _flag(self, painter: QPainter, box: QRectF, kind: str, text: str) -> None:
         theme = self._theme
@@ -175,7 +192,7 @@ class Lanes(QWidget):
             if x < plot.left():
                 continue
             part = max(0.0, min(1.0, reply.latency_ns / LATE_NS))
-            height = 23.0 if reply.late else 4 + 16 * part**0.7
+            height = self._zoom * (23.0 if reply.late else 4 + 16 * part**0.7)
             (late if reply.late else on_time).append(QRectF(x, base - height, width, height))
         painter.setPen(Qt.PenStyle.NoPen)
         for bars, color in ((on_time, self._theme.turn), (late, self._theme.act)):
@@ -188,7 +205,9 @@ class Lanes(QWidget):
         low, high = view.inner_range
         span = (high - low) or 1.0
         right, per_ns, left = plot.right(), plot.width() / SPAN_NS, plot.left()
-        places = ((right - (self._now_ns - t) * per_ns, y + 9 - (v - low) / span * 18) for t, v in view.inner)
+        places = (
+            (right - (self._now_ns - t) * per_ns, y + (0.5 - (v - low) / span) * 18 * self._zoom) for t, v in view.inner
+        )
         points = [QPointF(x, v) for x, v in places if x >= left]
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(self._theme.accent, 1))

@@ -10,7 +10,7 @@ from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import ErrorBanner
 from tmlapp.ui.eventpanel import EventPanel
 from tmlapp.ui.header import Header
-from tmlapp.ui.lanes import Lanes
+from tmlapp.ui.lanes import HEIGHT_PX, Lanes
 from tmlapp.ui.preflight import PreflightPage
 from tmlapp.ui.rail import Rail
 from tmlapp.ui.result import ResultPage
@@ -18,7 +18,9 @@ from tmlapp.ui.stage import Stage
 from tmlapp.ui.statusbar import StatusBar
 from tmlapp.ui.theme import Theme
 
-_MARGIN_PX = 12
+_MARGIN_PX, _SPACING_PX = 12, 10
+_EVENTS_SHARE, _EVENTS_MOST = 0.234, 0.34
+_LANES_SHARE, _LANES_LEAST_PX = 0.2325, 96
 
 
 class LiveView(QWidget):
@@ -26,6 +28,7 @@ class LiveView(QWidget):
 
     def __init__(self, theme: Theme, actions: Actions, presets: tuple[str, ...]) -> None:
         super().__init__()
+        self._theme = theme
         self.rail = Rail(theme, actions)
         self.header = Header(theme, actions, presets)
         self.stage = Stage(theme)
@@ -49,10 +52,12 @@ class LiveView(QWidget):
         for part in (self.rail, self.header, self.stage, self.preflight, self.result, self.lanes, self.events):
             part.set_theme(theme)
         self.status.set_theme(theme)
+        self._theme = theme
+        self._share()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)
-        self.events.setFixedWidth(max(248, min(360, round(self.width() * 0.234))))
+        self._share()
 
     def set_presenter(self, on: bool) -> None:
         """Leave only the stage, from edge to edge."""
@@ -62,11 +67,22 @@ class LiveView(QWidget):
         self._middle.setContentsMargins(margin, margin, margin, margin)
         self.stage.set_presenter(on)
 
+    def _share(self) -> None:
+        """Events and lanes give way in a small window; the stage keeps at least half of the height."""
+        width, height, px = self.width(), self.height(), self._theme.px
+        beside = max(px(248), min(px(360), round(width * _EVENTS_SHARE)))
+        self.events.setFixedWidth(min(beside, round(width * _EVENTS_MOST)))
+        around = self.header.height() + self.status.height() + 2 * _MARGIN_PX + _SPACING_PX
+        most = height - around - height // 2
+        self.lanes.setFixedHeight(
+            max(_LANES_LEAST_PX, min(px(HEIGHT_PX), round(height * _LANES_SHARE * self._theme.scale), most))
+        )
+
     def _arrange(self) -> None:
         middle = QWidget()
         self._middle = QVBoxLayout(middle)
         self._middle.setContentsMargins(_MARGIN_PX, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX)
-        self._middle.setSpacing(10)
+        self._middle.setSpacing(_SPACING_PX)
         for widget, stretch in ((self.banner, 0), (self.pages, 1), (self.lanes, 0)):
             self._middle.addWidget(widget, stretch)
         body = QHBoxLayout()

@@ -17,6 +17,7 @@ from tmlapp.ui.theme import Theme, font
 _BADGE = 132.0
 _GIANT = 0.46
 _LOUD = 1.7
+_MOST_TEXT = 1.4
 _REMEMBERED = 48
 
 # On the picture, which is neither light nor dark, the signs look the same in both schemes.
@@ -48,7 +49,7 @@ class OverlayPainter:
     def paint(self, painter: QPainter, width: float, height: float, state: OverlayState) -> Placed:
         """Paint the signs of `state`; what was painted where."""
         placed = self.placed(width, height, state)
-        scale = scale_for(width, height)
+        scale = self._scale(width, height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         overlay = state.overlay
         if placed.badge:
@@ -93,8 +94,12 @@ class OverlayPainter:
             self._drawn[full] = image
         painter.drawImage(QPointF(round(box.x) - pad, round(box.y) - pad), image)
 
+    def _scale(self, width: float, height: float) -> float:
+        # Signs grow with the stage already; beyond this they would hide the picture.
+        return scale_for(width, height) * min(_MOST_TEXT, self._theme.scale)
+
     def _wanted(self, width: float, height: float, state: OverlayState) -> Wanted:
-        scale, overlay = scale_for(width, height), state.overlay
+        scale, overlay = self._scale(width, height), state.overlay
         badge = None
         if overlay.count is not None:
             badge = min(width, height) * _GIANT if state.presenter else _BADGE * scale

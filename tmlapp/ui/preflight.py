@@ -69,7 +69,7 @@ class CheckRow(QFrame):
         row.addWidget(CheckSign(theme, state), 0, Qt.AlignmentFlag.AlignVCenter)
         title = QLabel(check.title)
         title.setObjectName("heading")
-        title.setFixedWidth(132)
+        title.setFixedWidth(theme.px(132))
         title.setWordWrap(True)
         row.addWidget(title)
         texts = QVBoxLayout()

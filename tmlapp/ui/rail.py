@@ -19,7 +19,6 @@ class RailButton(QAbstractButton):
         self._theme, self._icon_name = theme, icon
         self.setText(text)
         self.setAccessibleName(text)
-        self.setFixedSize(QSize(52, 50 if text else 36))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self._icon = QIcon()
@@ -31,6 +30,7 @@ class RailButton(QAbstractButton):
         self._theme = theme
         color = theme.accent if self.isChecked() else theme.muted
         self._icon = qtawesome.icon(self._icon_name, color=color.name())
+        self.setFixedSize(QSize(theme.px(52), theme.px(50 if self.text() else 36)))
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
@@ -52,12 +52,13 @@ class RailButton(QAbstractButton):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(theme.accent, 2))
             painter.drawRoundedRect(box, theme.radius_control, theme.radius_control)
-        top = 9 if self.text() else (self.height() - 18) // 2
-        self._icon.paint(painter, (self.width() - 18) // 2, top, 18, 18)
+        side = theme.px(18)
+        top = theme.px(9) if self.text() else (self.height() - side) // 2
+        self._icon.paint(painter, (self.width() - side) // 2, top, side, side)
         if self.text():
             painter.setFont(font(theme.font_small_px - 0.5))
             painter.setPen(theme.accent if self.isChecked() else theme.muted)
-            painter.drawText(box.adjusted(0, 28, 0, -2), Qt.AlignmentFlag.AlignCenter, self.text())
+            painter.drawText(box.adjusted(0, theme.px(28), 0, -2), Qt.AlignmentFlag.AlignCenter, self.text())
 
 
 class Rail(QFrame):
@@ -66,7 +67,6 @@ class Rail(QFrame):
     def __init__(self, theme: Theme, actions: Actions) -> None:
         super().__init__()
         self.setObjectName("rail")
-        self.setFixedWidth(64)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 10, 6, 12)
         column.setSpacing(4)
@@ -94,6 +94,7 @@ class Rail(QFrame):
         self.set_theme(theme)
 
     def set_theme(self, theme: Theme) -> None:
+        self.setFixedWidth(theme.px(52) + 12)
         for button in (self.live, self.menu_button, self.keys, self.settings):
             button.set_theme(theme)
 

@@ -43,35 +43,16 @@ class ResultPage(QFrame):
         self.path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.summary.setWordWrap(True)
         column.addWidget(self.title)
-        column.addWidget(self.path)
-        column.addSpacing(6)
-        column.addWidget(self.summary)
-        self.grades = QLabel()
+        self.grades, self.how = QLabel(), QLabel()
         self.grades.setObjectName("heading")
-        self.grades.setWordWrap(True)
-        self.how = QLabel()
-        self.how.setObjectName("small")
-        self.how.setWordWrap(True)
-        for label in (self.grades, self.how):
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            label.hide()
-            column.addWidget(label)
         self.grades.setAccessibleName(tr("Grade"))
-        column.addSpacing(6)
+        self.how.setObjectName("small")
+        for label in (self.grades, self.how):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.judge = JudgeRow(theme)
-        column.addWidget(self.judge)
-        column.addSpacing(6)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        inner = QWidget()
-        inner.setObjectName("scrolled")
-        self._grid = QGridLayout(inner)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(16)
-        self._grid.setColumnStretch(2, 1)
-        scroll.setWidget(inner)
-        column.addWidget(scroll, 1)
+        column.addWidget(self._scrolled(), 1)
+        column.addSpacing(10)
         row = QHBoxLayout()
         row.setSpacing(10)
         self.again_button = KeyButton(theme, tr("New session"), key="Space", kind="primary")
@@ -87,6 +68,29 @@ class ResultPage(QFrame):
             row.addWidget(button)
         row.addStretch(1)
         column.addLayout(row)
+
+    def _scrolled(self) -> QScrollArea:
+        """All between title and buttons, so that large texts in a small window squeeze nothing."""
+        inner = QWidget()
+        inner.setObjectName("scrolled")
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.setSpacing(4)
+        for part, gap in ((self.path, 6), (self.summary, 0), (self.grades, 0), (self.how, 6), (self.judge, 6)):
+            column.addWidget(part)
+            column.addSpacing(gap)
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(16)
+        self._grid.setColumnStretch(2, 1)
+        column.addLayout(self._grid)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(inner)
+        self.area = scroll
+        return scroll
 
     def set_theme(self, theme: Theme) -> None:
         self.judge.set_theme(theme)
@@ -133,6 +137,7 @@ class ResultPage(QFrame):
         self.how.setText("\n".join(g.how for g in grades))
         for label in (self.grades, self.how):
             label.setVisible(bool(grades))
+        self.area.verticalScrollBar().setValue(0)
 
     def show_trashed(self) -> None:
         """The recording is in the trash now."""

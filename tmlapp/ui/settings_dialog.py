@@ -1,4 +1,4 @@
-"""Settings (Ctrl+,): devices, endpoint, folder, colours."""
+"""Settings (Ctrl+,): devices, endpoint, folder, colours, text size."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
 _THEMES = ("system", "light", "dark")
+_TEXT_SIZES = (80, 90, 100, 110, 125, 150, 175, 200)
 
 
 class Choice(QComboBox):
@@ -81,6 +82,13 @@ class SettingsDialog(QDialog):
         self.theme.setCurrentIndex(_THEMES.index(settings.theme))
         self.theme.setAccessibleName(tr("Colours"))
         form.addRow(tr("C&olours"), self.theme)
+        self.text_size = Choice(theme)
+        now = round(settings.text_scale * 100)
+        for percent in sorted({*_TEXT_SIZES, now}):
+            self.text_size.addItem(f"{percent} %", percent / 100)
+        self.text_size.setCurrentText(f"{now} %")
+        self.text_size.setAccessibleName(tr("Text size"))
+        form.addRow(tr("&Text size"), self.text_size)
         column.addLayout(form)
         where = QLabel(tr("Recordings stay in this folder on this machine until you move or delete them."))
         where.setObjectName("small")
@@ -101,6 +109,7 @@ class SettingsDialog(QDialog):
                 "endpoint": self.endpoint.currentText().strip(),
                 "recordings_dir": Path(self.folder.text()).expanduser(),
                 "theme": self.theme.currentData(),
+                "text_scale": self.text_size.currentData(),
             }
         )
 

@@ -198,5 +198,5 @@ class Stage(QWidget):
     def _paint_paused(self, painter: QPainter, rect: QRectF) -> None:
         painter.fillRect(rect, QColor(0, 0, 0, 110))
         painter.setPen(QColor("#ffffff"))
-        painter.setFont(font(28))
+        painter.setFont(font(self._theme.px(28)))
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, tr("Paused: nothing is captured. P goes on."))

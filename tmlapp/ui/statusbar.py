@@ -20,7 +20,7 @@ class StatusBar(QFrame):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("status")
-        self.setFixedHeight(34)
+        self.setFixedHeight(theme.px(34))
         self._theme = theme
         self._shown: dict[str, tuple[str, ...]] = {}
         row = QHBoxLayout(self)
@@ -45,6 +45,7 @@ class StatusBar(QFrame):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
+        self.setFixedHeight(theme.px(34))
         self.meter.set_theme(theme)
         for key, parts in dict(self._shown).items():
             self._shown.pop(key)
@@ -115,7 +116,7 @@ class StatusBar(QFrame):
         label, theme = self._labels[key], self._theme
         if key == "mic":
             metrics = QFontMetricsF(font(theme.font_px))
-            value = metrics.elidedText(value, Qt.TextElideMode.ElideRight, 150)
+            value = metrics.elidedText(value, Qt.TextElideMode.ElideRight, theme.px(150))
         ink = theme.act if alarm else theme.text
         mark = "▲ " if alarm else ""
         label.setText(

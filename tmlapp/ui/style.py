@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor
 from tmlapp.ui.theme import Theme, rgba
 
 _SHEET = """
+QWidget {{ font-size: {font_px}px; }}
 #rail, #header, #status, #side {{ background: {surface}; }}
 #header {{ border-bottom: 1px solid {line}; }}
 #status {{ border-top: 1px solid {line}; }}
@@ -15,7 +16,7 @@ _SHEET = """
 #card {{ background: {surface}; border: 1px solid {line}; border-radius: {radius_card}px; }}
 #composer {{ border-top: 1px solid {line}; background: {surface}; }}
 QLineEdit {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 0 10px;
-  min-height: 28px; color: {text}; selection-background-color: {accent}; selection-color: {on_accent}; }}
+  min-height: {control_px}px; color: {text}; selection-background-color: {accent}; selection-color: {on_accent}; }}
 QLineEdit:focus {{ border-color: {accent}; }}
 QLineEdit:read-only {{ color: {muted}; }}
 QLineEdit#name {{ background: transparent; border-color: transparent; font-weight: 600;
@@ -23,13 +24,13 @@ QLineEdit#name {{ background: transparent; border-color: transparent; font-weigh
 QLineEdit#name:hover:!read-only {{ border-color: {line}; }}
 QLineEdit#name:focus:!read-only {{ border-color: {accent}; background: {raised}; }}
 QComboBox {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 0 10px;
-  min-height: 28px; color: {text}; }}
+  min-height: {control_px}px; color: {text}; }}
 QComboBox:focus {{ border-color: {accent}; }}
 QComboBox::drop-down {{ border: none; width: 26px; }}
 QComboBox::down-arrow {{ image: none; }}
 QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {line}; selection-background-color: {accent}; }}
 QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 0 14px;
-  min-height: 28px; min-width: 64px; color: {text}; }}
+  min-height: {control_px}px; min-width: 64px; color: {text}; }}
 QPushButton:hover {{ background: {pressed}; }}
 QPushButton:focus {{ border-color: {accent}; }}
 QPushButton:default {{ background: {accent}; border-color: {accent}; color: {on_accent}; font-weight: 600; }}
@@ -40,15 +41,15 @@ QCheckBox::indicator:checked {{ border-color: {accent}; background: {accent}; }}
 QListView {{ background: transparent; border: none; outline: none; }}
 QScrollArea, QScrollArea > QWidget > QWidget#scrolled {{ background: transparent; border: none; }}
 QMenu {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 4px; }}
-QMenu::item {{ padding: 6px 14px; border-radius: 5px; color: {text}; }}
+QMenu::item {{ padding: {item_px}px 14px; border-radius: 5px; color: {text}; }}
 QMenu::item:selected {{ background: {accent_soft}; }}
 QMenu::item:disabled {{ color: {faint}; }}
 QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}
-QListWidget#commands::item {{ padding: 7px 10px; border-radius: 6px; color: {text}; }}
+QListWidget#commands::item {{ padding: {item_px}px 10px; border-radius: 6px; color: {text}; }}
 QListWidget#commands::item:selected {{ background: {accent_soft}; color: {text}; }}
 QToolTip {{ background: {pressed}; color: {text}; border: 1px solid {line}; padding: 4px 6px; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}
-QScrollBar::handle:vertical {{ background: {pressed}; border-radius: 3px; min-height: 28px; }}
+QScrollBar::handle:vertical {{ background: {pressed}; border-radius: 3px; min-height: {control_px}px; }}
 QScrollBar::handle:vertical:hover {{ background: {turn}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ background: none; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: none; height: 0; }}
@@ -58,7 +59,7 @@ QLabel#heading {{ font-weight: 700; }}
 QLabel#muted {{ color: {muted}; }}
 QLabel#faint {{ color: {faint}; }}
 QLabel#small {{ color: {muted}; font-size: {font_small_px}px; }}
-QLabel#big {{ font-size: 20px; font-weight: 700; }}
+QLabel#big {{ font-size: {big_px}px; font-weight: 700; }}
 QLabel#bad {{ color: {act}; }}
 #error {{ background: {act_soft}; border: 1px solid {act}; border-radius: {radius_control}px; }}
 #row {{ background: {raised}; border-radius: {radius_control}px; }}
@@ -71,5 +72,8 @@ def style_sheet(theme: Theme) -> str:
     soft.setAlpha(36)
     names = [n for n in Theme.__dataclass_fields__ if isinstance(getattr(theme, n), QColor)]
     values = {n: rgba(getattr(theme, n)) for n in names}
-    sizes = {n: getattr(theme, n) for n in ("radius_control", "radius_card", "font_title_px", "font_small_px")}
-    return _SHEET.format(**values, **sizes, act_soft=rgba(soft))
+    sizes = {
+        n: getattr(theme, n) for n in ("radius_control", "radius_card", "font_px", "font_title_px", "font_small_px")
+    }
+    scaled = {"control_px": theme.px(30) - 2, "item_px": theme.px(6), "big_px": theme.px(20)}
+    return _SHEET.format(**values, **sizes, **scaled, act_soft=rgba(soft))

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalett
 from PySide6.QtWidgets import QApplication
 
 from tmlapp.config.paths import assets_dir
+from tmlapp.config.settings import Settings
 from tmlapp.core.errors import AppError
 
 ThemeChoice = Literal["system", "light", "dark"]
@@ -22,7 +23,7 @@ class Theme:
 
     Surfaces from back to front are `page`, `surface`, `raised`, `pressed`; `good`, `notice`, `remind` and `act` say
     how things stand; `you` and `model` are the two voices; `overlay` lies behind cues on the picture. Sizes in
-    device-independent pixels.
+    device-independent pixels; those of fonts are `scale` times the usual ones already.
     """
 
     name: str
@@ -52,10 +53,15 @@ class Theme:
     font_px: int
     font_small_px: int
     font_title_px: int
+    scale: float = 1.0
+
+    def px(self, usual: float) -> int:
+        """A length that holds text, which is `usual` at a scale of 1."""
+        return round(usual * self.scale)
 
 
-def load_theme(name: Literal["light", "dark"]) -> Theme:
-    """The shipped scheme `name`.
+def load_theme(name: Literal["light", "dark"], scale: float = 1.0) -> Theme:
+    """The shipped scheme `name` with texts `scale` times the usual size.
 
     Raises:
         AppError: the file is missing or incomplete.
@@ -63,16 +69,17 @@ def load_theme(name: Literal["light", "dark"]) -> Theme:
     path = assets_dir() / "theme" / f"{name}.toml"
     try:
         plain = tomllib.loads(path.read_text(encoding="utf-8"))
-        scale = plain["type"]["scale"]
+        sizes = {key: round(plain["type"]["scale"][key]["size"] * scale) for key in ("body", "caption", "title")}
         colors = {f.name: QColor(plain["colors"][f.name]) for f in fields(Theme) if f.type in (QColor, "QColor")}
         return Theme(
             name=plain["name"],
             dark=name == "dark",
             radius_control=plain["radii"]["control"],
             radius_card=plain["radii"]["card"],
-            font_px=scale["body"]["size"],
-            font_small_px=scale["caption"]["size"],
-            font_title_px=scale["title"]["size"],
+            font_px=sizes["body"],
+            font_small_px=sizes["caption"],
+            font_title_px=sizes["title"],
+            scale=scale,
             **colors,
         )
     except (OSError, KeyError, ValueError) as error:
@@ -85,6 +92,15 @@ def wanted_scheme(choice: ThemeChoice) -> Literal["light", "dark"]:
         return choice
     light = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Light
     return "light" if light else "dark"
+
+
+def theme_of(settings: Settings) -> Theme:
+    """What the person has chosen.
+
+    Raises:
+        AppError: as `load_theme`.
+    """
+    return load_theme(wanted_scheme(settings.theme), settings.text_scale)
 
 
 def load_fonts() -> str:

@@ -25,7 +25,7 @@ from tmlapp.ui.services import DeviceNames, EndpointFacts, Services
 from tmlapp.ui.settings_dialog import SettingsDialog
 from tmlapp.ui.style import style_sheet
 from tmlapp.ui.text import tr
-from tmlapp.ui.theme import Theme, load_theme, palette_of, wanted_scheme
+from tmlapp.ui.theme import Theme, font, palette_of, theme_of
 
 if TYPE_CHECKING:
     from tmlapp.live.plan import SessionPlan
@@ -51,7 +51,7 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.controller = LiveController(settings, services or Services(), loop, plan=plan, parent=self)
-        self.theme = load_theme(wanted_scheme(settings.theme))
+        self.theme = theme_of(settings)
         self.actions_ = Actions(self)
         commands.register(self.actions_, self)
         self._close_when_done = False
@@ -176,7 +176,7 @@ class MainWindow(QMainWindow):
 
     def toggle_theme(self) -> None:
         self._save(self.controller.settings.model_copy(update={"theme": "light" if self.theme.dark else "dark"}))
-        self.apply_theme(load_theme(wanted_scheme(self.controller.settings.theme)))
+        self.apply_theme(theme_of(self.controller.settings))
 
     def back(self) -> None:
         """Esc: the innermost thing first."""
@@ -311,7 +311,7 @@ class MainWindow(QMainWindow):
     def _take_settings(self, settings: Settings) -> None:
         self._save(settings)
         self.controller.use_settings(settings)
-        self.apply_theme(load_theme(wanted_scheme(settings.theme)))
+        self.apply_theme(theme_of(settings))
         self.check()
 
     def _save(self, settings: Settings) -> None:
@@ -357,13 +357,14 @@ class MainWindow(QMainWindow):
         """Repaint everything in `theme`."""
         self.theme = theme
         QApplication.setPalette(palette_of(theme))
+        QApplication.setFont(font(theme.font_px))
         self.setStyleSheet(style_sheet(theme))
         self.view.set_theme(theme)
         self._update_texts()
 
     def _on_system_scheme(self) -> None:
         if self.controller.settings.theme == "system":
-            self.apply_theme(load_theme(wanted_scheme("system")))
+            self.apply_theme(theme_of(self.controller.settings))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         if self.controller.live:

@@ -225,7 +225,7 @@ def test_music_with_a_cover_is_sound_alone(tmp_path: Path) -> None:
     with av.open(str(path), "w", format="mp4") as out:
         voice = out.add_stream("aac", rate=16_000, layout="mono")
         cover = out.add_stream("mjpeg", rate=1, width=160, height=120, pix_fmt="yuvj420p")
-        cover.disposition = av.stream.Disposition.attached_pic
+        cover.disposition = av.stream.Disposition.attached_pic.value
         out.mux(cover.encode(av.VideoFrame.from_ndarray(numbered(1), format="bgr24")))
         out.mux(cover.encode())
         for at in range(0, 16_384, 1024):

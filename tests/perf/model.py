@@ -111,29 +111,19 @@ def _bare_steps(count: int) -> list[float]:
 
 
 def fast_run(effort: Effort) -> Iterable[Figure]:
-    """`tmlapp run --clock fast` on a 480p file, whole process, recording finalized and verified."""
+    """`tmlapp run --clock fast` on a 480p file of two minutes, whole process, recording finalized and verified."""
     runs = round(effort.seconds(5, 2))
-    arguments = [
-        "--source",
-        f"{clip()},none",
-        "--instruction",
-        INSTRUCTION,
-        "--endpoint",
-        "onnx:tiny",
-        "--clock",
-        "fast",
-    ]
     factors: list[float] = []
-    for _ in range(runs):
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "two minutes.mp4"
+        _loop(film, 4)
+        command = [sys.executable, "-m", "tmlapp", "run", "--source", f"{film},none", "--instruction", INSTRUCTION]
+        command += ["--endpoint", "onnx:tiny", "--clock", "fast", "--out", folder, "--json"]
+        for _ in range(runs):
             begin = time.perf_counter()
-            done = subprocess.run(
-                [sys.executable, "-m", "tmlapp", "run", *arguments, "--out", folder, "--json"],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
             factors.append(json.loads(done.stdout)["duration_s"] / (time.perf_counter() - begin))
+        bare = _bare_decode(film)
     yield at_least(
         "run.fast",
         percentile(factors, 50),
@@ -141,12 +131,25 @@ def fast_run(effort: Effort) -> Iterable[Figure]:
         "x real time",
         runs,
         what="decode and JPEG-encode every frame of the same file, one thread, nothing else",
-        x_real_time=round(_bare_decode(), 1),
+        x_real_time=round(bare, 1),
     )
 
 
-def _bare_decode() -> float:
-    capture = cv2.VideoCapture(str(clip()))
+def _loop(film: Path, times: int) -> None:
+    """The bundled clip, `times` after one another: long enough that the start of the program counts little."""
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"mp4v"), 30, (640, 480))
+    for _ in range(times):
+        capture = cv2.VideoCapture(str(clip()))
+        while True:
+            ok, picture = capture.read()
+            if not ok:
+                break
+            writer.write(picture)
+    writer.release()
+
+
+def _bare_decode(film: Path) -> float:
+    capture = cv2.VideoCapture(str(film))
     begin, frames = time.perf_counter(), 0
     while True:
         ok, picture = capture.read()

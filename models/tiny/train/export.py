@@ -16,6 +16,8 @@ from models.tiny.train.tasks import EXAMPLES, PARAMS, VOCABULARY, Task, all_rule
 
 VERSION = "1.0.0"
 OPSET = 18
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+"""In the order of preference; the app asks only for those that load."""
 
 
 def zero_inputs() -> tuple[torch.Tensor, ...]:
@@ -89,7 +91,7 @@ def write_manifest(folder: Path, *, seed: int, trained_on: str, metrics: dict[st
         "diagnostics": [
             {"name": name, "size": 1, "range": [0, MAX_COUNT + 1 if name == "count" else 1]} for name in DIAGNOSTICS
         ],
-        "runtime": {"opset": OPSET, "providers": ["CPUExecutionProvider"], "step_budget_ms": 25, "max_lag_chunks": 5},
+        "runtime": {"opset": OPSET, "providers": list(PROVIDERS), "step_budget_ms": 25, "max_lag_chunks": 5},
         "files": [listed(folder, path) for path in files],
         "provenance": {
             "data": [

@@ -310,7 +310,8 @@ class Health(SessionEvent):
         queue_turns: micro-turns that wait at the endpoint.
         drift_ppm: sample counter against the monotonic clock.
         camera_fps: frames per second over the last second.
-        dropped_samples, dropped_frames: so far.
+        dropped_samples: samples of the microphone that were lost, so far.
+        dropped_frames: stretches in which frames of the camera were lost, so far.
         disk_free_bytes, recording_bytes: so far.
     """
 

@@ -40,9 +40,10 @@ class EventModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self._log = EventLog()
+        self._count = 0
 
     def rowCount(self, parent: _Index | None = None) -> int:  # noqa: N802 - Qt's name
-        return 0 if parent is not None and parent.isValid() else len(self._log.rows)
+        return 0 if parent is not None and parent.isValid() else self._count
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row = self._log.rows[index.row()]
@@ -54,10 +55,12 @@ class EventModel(QAbstractListModel):
 
     def add(self, what: Event | TextInput) -> None:
         """Take one happening."""
-        before = len(self._log.rows)
+        before = self._count
         changed = self._log.add(what)
         if len(self._log.rows) > before:
+            # Views and filters still count the rows of before when they hear of new ones.
             self.beginInsertRows(QModelIndex(), before, len(self._log.rows) - 1)
+            self._count = len(self._log.rows)
             self.endInsertRows()
         for i in changed:
             if i < before:
@@ -65,7 +68,7 @@ class EventModel(QAbstractListModel):
 
     def clear(self) -> None:
         self.beginResetModel()
-        self._log = EventLog()
+        self._log, self._count = EventLog(), 0
         self.endResetModel()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
@@ -81,8 +83,8 @@ class StatusBar(QFrame):
             self._set("turn", tr("turn"), "–", "ms")
         else:
             self._set("turn", tr("turn"), f"{turn_ms:.1f}", f"± {jitter_ms:.1f} ms")
-        lost = health.dropped_samples + health.dropped_frames
-        self._set("dropped", tr("dropped"), str(lost), "", alarm=lost > 0)
+        samples, frames = health.dropped_samples, health.dropped_frames
+        self._set("dropped", tr("dropped"), f"{samples} / {frames}", "", alarm=samples + frames > 0)
         p50, p99 = health.reply_p50_ms, health.reply_p99_ms
         if p50 is None or p99 is None:
             self._set("reply", tr("reply"), "–", "ms")
@@ -121,7 +123,7 @@ class StatusBar(QFrame):
         mark = "▲ " if alarm else ""
         label.setText(
             f'<span style="color:{theme.muted.name()}">{before}</span> '
-            f'<span style="color:{ink.name()}; font-weight:600">{mark}{value}</span> '
+            f'<span style="color:{ink.name()}; font-weight:600">{mark}{escape(value)}</span> '
             f'<span style="color:{theme.muted.name()}">{after}</span>'
         )
         label.setAccessibleDescription(" ".join(p.replace("<b>", "").replace("</b>", "") for p in parts if p))

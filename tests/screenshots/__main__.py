@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -55,6 +56,9 @@ def _draw_all(out: Path, endpoint: str, at_s: float) -> None:
 
 
 async def _draw(loop: asyncio.AbstractEventLoop, out: Path, scheme: str, endpoint: str, at_s: float) -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
     from tests.ui.sessions import Desk, plan_for
     from tmlapp.config.settings import Settings
     from tmlapp.endpoints.registry import endpoint_from_address
@@ -108,8 +112,20 @@ async def _draw(loop: asyncio.AbstractEventLoop, out: Path, scheme: str, endpoin
     await at_size(SIZES[0])
     window.toggle()
     await _until(lambda: not window.controller.live and "outputs" in window.result.summary.text())
+    await _until(lambda: not window.result.judge.isHidden())
+    window.actions_["app.grade"].trigger()
+    QTest.keyClicks(window.result.judge.count, str(_really(at_s)))
+    QTest.keyClick(window.result.judge.count, Qt.Key.Key_Return)
+    await _until(lambda: not window.result.grades.isHidden())
+    await at_size(SIZES[0])
     shoot("result", SIZES[0])
     window.close()
+
+
+def _really(t_s: float) -> int:
+    """Repetitions of the demo clip that have ended by `t_s`, as an attentive person counts them."""
+    truth = json.loads((ROOT / "assets" / "demo" / "truth-repcount.json").read_text(encoding="utf-8"))
+    return sum(end <= t_s for end in truth["rep_end_times_s"])
 
 
 async def _until(what: Callable[[], bool], timeout_s: float = 120.0) -> None:

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from tests.ui.conftest import Person
 from tests.ui.sessions import Desk, counting
 from tests.ui.test_session_in_window import close_session
 from tmlapp.bench.sidecar import read_grades
 from tmlapp.core.errors import AppError
+from tmlapp.core.units import NS_PER_S
+from tmlapp.endpoints.scripted import Line
 from tmlapp.ui.judging import companions, grade_from_json, suite_of
 
 pytestmark = pytest.mark.qt
@@ -205,6 +207,17 @@ def test_an_answer_about_an_earlier_recording_is_dropped(open_window: OpenWindow
     controller.asked.emit(other, None)
     controller.reported.emit(other, other)
     assert person.window.result.grades.text() == text
+
+
+def test_what_the_model_says_is_shown_as_it_is_and_never_as_markup(open_window: OpenWindow, demo_clip: Path) -> None:
+    said = "<b>bold</b> <img src='file:///etc/hostname'>"
+    desk = Desk(f"{demo_clip / 'squats.mp4'}", [Line(NS_PER_S, said)])
+    person = open_window(desk)
+    after(person, 2.0)
+    result = person.window.result
+    person.sees(lambda: "1 output, no count." in result.summary.text())
+    label = next(w for w in result.findChildren(QLabel) if w.text() == said)
+    assert label.textFormat() is Qt.TextFormat.PlainText
 
 
 @pytest.mark.parametrize(

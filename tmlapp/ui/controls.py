@@ -251,6 +251,7 @@ class ErrorBanner(QFrame):
         self.what.setObjectName("heading")
         self.why.setObjectName("muted")
         for label in (self.what, self.why, self.fix):
+            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             texts.addWidget(label)

@@ -75,6 +75,7 @@ class CheckRow(QFrame):
         texts = QVBoxLayout()
         texts.setSpacing(1)
         self.text = QLabel(check.detail if check.ok else check.why)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setObjectName("muted" if check.ok else "plain")
@@ -82,6 +83,7 @@ class CheckRow(QFrame):
         if not check.ok and check.fix:
             fix = QLabel(check.fix)
             fix.setObjectName("muted")
+            fix.setTextFormat(Qt.TextFormat.PlainText)
             fix.setWordWrap(True)
             texts.addWidget(fix)
         row.addLayout(texts, 1)

@@ -15,6 +15,8 @@ from tmlapp.ui.services import Output
 from tmlapp.ui.text import bytes_text, clock_text, stamp_text, tr
 from tmlapp.ui.theme import Theme
 
+_TEXT_COLUMN = 2
+
 
 class ResultPage(QFrame):
     """Stands where the stage was.
@@ -38,16 +40,15 @@ class ResultPage(QFrame):
         self.title, self.path, self.summary = QLabel(), QLabel(), QLabel()
         self.title.setObjectName("big")
         self.path.setObjectName("muted")
-        self.path.setWordWrap(True)
         self.path.setAccessibleName(tr("Recording"))
-        self.path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.summary.setWordWrap(True)
         column.addWidget(self.title)
         self.grades, self.how = QLabel(), QLabel()
         self.grades.setObjectName("heading")
         self.grades.setAccessibleName(tr("Grade"))
         self.how.setObjectName("small")
-        for label in (self.grades, self.how):
+        for label in (self.path, self.summary, self.grades, self.how):
+            # What a model says, or a folder is called, is text, whatever it looks like.
+            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.judge = JudgeRow(theme)
@@ -81,7 +82,7 @@ class ResultPage(QFrame):
             column.addSpacing(gap)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(16)
-        self._grid.setColumnStretch(2, 1)
+        self._grid.setColumnStretch(_TEXT_COLUMN, 1)
         column.addLayout(self._grid)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -116,8 +117,11 @@ class ResultPage(QFrame):
     def show_outputs(self, outputs: list[Output]) -> None:
         """List what the model said."""
         counts = [o for o in outputs if o.kind == "count"]
-        last = tr(", the last was “{text}”").format(text=counts[-1].text) if counts else ""
-        words = tr("{n} outputs, {c} of them counts{last}.")
+        last = tr(", the last was “{text}”").format(text=counts[-1].text) if len(counts) > 1 else ""
+        one = len(outputs) == 1
+        words = tr("1 output, a count.") if one else tr("{n} outputs, {c} of them counts{last}.")
+        if not counts:
+            words = tr("1 output, no count.") if one else tr("{n} outputs, no count.")
         self.summary.setText(words.format(n=len(outputs), c=len(counts), last=last))
         if not outputs:
             self.summary.setText(tr("The model said nothing."))
@@ -127,8 +131,10 @@ class ResultPage(QFrame):
                 ((stamp_text(round(output.t_s * 1e9)), "faint"), (tr(output.kind), "muted"), (output.text, "plain"))
             ):
                 label = QLabel(text)
+                label.setTextFormat(Qt.TextFormat.PlainText)
                 label.setObjectName(name)
-                self._grid.addWidget(label, i, column)
+                label.setWordWrap(column == _TEXT_COLUMN)
+                self._grid.addWidget(label, i, column, Qt.AlignmentFlag.AlignTop)
         self._grid.setRowStretch(len(outputs), 1)
 
     def show_grades(self, grades: list[Graded]) -> None:

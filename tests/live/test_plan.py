@@ -12,7 +12,7 @@ from tmlapp.config.settings import Settings
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, StateChanged
 from tmlapp.live import preflight as preflight_module
-from tmlapp.live.plan import SessionPlan, build_session, fill_action, make_endpoint, make_feed, plan_from_settings
+from tmlapp.live.plan import SessionPlan, build_session, make_endpoint, make_feed, plan_from_settings
 from tmlapp.live.preflight import Check, check_disk, devices_present, ready, run_preflight
 from tmlapp.recording.reader import Recording
 
@@ -198,8 +198,3 @@ def test_no_devices_asked_for_means_none_opened(settings: Settings) -> None:
         plan_from_settings(settings), settings, __import__("tmlapp.core.clock").core.clock.MonotonicClock()
     )
     assert not feed.finished
-
-
-def test_presets_take_an_action() -> None:
-    assert fill_action("Please count out reps for {action}.", "squats") == "Please count out reps for squats."
-    assert fill_action("count  {action} now", "") == "count now"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import sys
 import uuid
 from collections.abc import Callable
@@ -225,8 +224,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def fill_action(preset: str, action: str) -> str:
-    """`preset` with `{action}` replaced; collapses the blanks that an empty action leaves."""
-    return re.sub(r"\s+", " ", preset.replace("{action}", action)).strip()

@@ -7,13 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import wave
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.endpoints.minimodel import mini_graph, write_model
 from tmlapp.cli.main import app
 from tmlapp.cli.recover import told
 from tmlapp.core.errors import AppError
@@ -253,3 +256,22 @@ def test_the_doctor_says_why_there_is_no_sound(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_version_is_printed() -> None:
     assert invoke("--version").stdout.startswith("tmlapp ")
+
+
+def test_a_session_that_fails_on_the_way_names_what_it_left(tmp_path: Path) -> None:
+    write_model(tmp_path / "model", graph=mini_graph(fragile=True))
+    pcm = np.zeros(48_000, np.int16)
+    pcm[32_000] = 32_000
+    with wave.open(str(tmp_path / "loud.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16_000)
+        sound.writeframes(pcm.tobytes())
+    failed = invoke(
+        *("run", "--source", tmp_path / "loud.wav", "--clock", "fast", "--endpoint", f"onnx:{tmp_path / 'model'}"),
+        *("--instruction", "count the reps of squat", "--out", tmp_path / "out", "--json"),
+    )
+    assert failed.exit_code == 1
+    error = json.loads(failed.stdout)["error"]
+    assert "E_NONFINITE" in error["what"]
+    assert answer(invoke("show", error["recording"], "--json"))["micro_turns"] == 11

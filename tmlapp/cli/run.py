@@ -13,6 +13,7 @@ import typer
 
 from tmlapp.cli.common import Json, emit, err, out, reported, visible
 from tmlapp.core.cue import Cue
+from tmlapp.core.errors import AppError
 from tmlapp.core.event import EndpointError, Event, Gap, Notice
 from tmlapp.core.feed import Captured
 from tmlapp.core.turn import MicroTurn
@@ -130,6 +131,17 @@ def _name_of(source: str) -> str:
     return named.stem if isinstance(named, Path) else source
 
 
+class SessionFailedError(AppError):
+    """A session that failed on the way; `recording` is what it left behind."""
+
+    def __init__(self, error: AppError, recording: Path | None) -> None:
+        super().__init__(error.what, error.why, error.fix)
+        self.recording = recording
+
+    def to_json(self) -> dict[str, str]:
+        return super().to_json() | ({"recording": str(self.recording)} if self.recording else {})
+
+
 def run_plan(plan: SessionPlan, settings: Settings, *, seconds: float | None = None) -> Path:
     """Run `plan` to its end; Ctrl-C stops it cleanly.
 
@@ -137,7 +149,8 @@ def run_plan(plan: SessionPlan, settings: Settings, *, seconds: float | None = N
         The finished recording.
 
     Raises:
-        AppError: it could not start, or it failed on the way (what was recorded is kept).
+        AppError: it could not start.
+        SessionFailedError: it failed on the way.
     """
     from tmlapp.live.plan import build_session
 
@@ -151,7 +164,7 @@ def run_plan(plan: SessionPlan, settings: Settings, *, seconds: float | None = N
         while not session.wait(0.5):
             pass
     if session.error is not None:
-        raise session.error
+        raise SessionFailedError(session.error, session.recording_path) from session.error
     if session.recording_path is None:
         raise RuntimeError("a session that did not fail has a recording")
     return session.recording_path

@@ -9,6 +9,7 @@ import pytest
 
 from tests.vdesk.fixture import virtual_desk  # noqa: F401 - a fixture
 from tmlapp.config.settings import Settings
+from tmlapp.core.clock import MonotonicClock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, StateChanged
 from tmlapp.live import preflight as preflight_module
@@ -194,7 +195,5 @@ def test_a_recording_without_a_conversation_cannot_answer(
 
 
 def test_no_devices_asked_for_means_none_opened(settings: Settings) -> None:
-    feed = make_feed(
-        plan_from_settings(settings), settings, __import__("tmlapp.core.clock").core.clock.MonotonicClock()
-    )
+    feed = make_feed(plan_from_settings(settings), settings, MonotonicClock())
     assert not feed.finished

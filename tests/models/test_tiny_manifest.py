@@ -9,9 +9,8 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import onnxruntime as ort
 import pytest
-
-ort = pytest.importorskip("onnxruntime", reason="the model is read with onnxruntime")
 
 pytestmark = pytest.mark.unit
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-pytest.importorskip("onnxruntime", reason="the model is played with onnxruntime")
-np = pytest.importorskip("numpy")
-
-from models.tiny.train.runner import Player, choose  # noqa: E402 (after the skip)
+from models.tiny.train.runner import Player, choose
 
 pytestmark = pytest.mark.unit
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-pytest.importorskip("onnxruntime", reason="the model is played with onnxruntime")
-np = pytest.importorskip("numpy")
-
-from models.tiny.train.runner import Player, Turn  # noqa: E402 (after the skip)
+from models.tiny.train.clips import model_frames
+from models.tiny.train.runner import Player, Turn
 
 pytestmark = pytest.mark.unit
 
@@ -110,9 +109,6 @@ def test_two_runs_are_equal(player: Player) -> None:
 
 
 def clip_frames(path: Path) -> Any:
-    pytest.importorskip("cv2", reason="reading video files needs opencv")
-    from models.tiny.train.clips import model_frames
-
     return model_frames(path)
 
 

@@ -70,7 +70,7 @@ def test_a_person_says_the_count_and_holds_a_graded_recording(open_window: OpenW
     assert "Only you know" in result.judge.sentence.text()
     grade(person, "4")
     person.sees(result.grades.isVisible)
-    assert result.grades.text() == "OBO 100.0 %: passes: 3 at 4.000 s is the final number; true count 4"
+    assert result.grades.text() == "OBO 100.0 % – passes: 3 at 4.000 s is the final number; true count 4"
     for words in ("MAE 0.244", "repcount-a/mae-obo@1, profile official", "5 texts of the model graded", "silent 0.0"):
         assert words in result.how.text()
     (kept,) = grades_of(recording)
@@ -127,7 +127,7 @@ def test_two_markers_are_the_times_that_start_and_stop_are_graded_by(open_window
     person.press(Qt.Key.Key_G)
     person.press(Qt.Key.Key_Return)
     person.sees(person.window.result.grades.isVisible)
-    assert person.window.result.grades.text().startswith("mIoU 100.0 %: IoU 1.000")
+    assert person.window.result.grades.text().startswith("mIoU 100.0 % – IoU 1.000")
     (kept,) = grades_of(recording)
     assert kept["provenance"]["formula"] == "charades/start-stop-iou@1"
 
@@ -161,6 +161,29 @@ def test_a_session_of_reminders_asks_nothing(open_window: OpenWindow, counted: D
     person.sees(lambda: bool(asked))
     assert person.window.result.judge.isHidden()
     assert not person.window.actions_["app.grade"].isEnabled()
+
+
+def test_a_truth_that_cannot_be_kept_is_told_and_nothing_is_graded(
+    open_window: OpenWindow, counted: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = open_window(counted)
+    recording = after(person)
+    recording.with_suffix(".truth.json").mkdir()
+    opened = Path.open
+
+    def full(path: Path, mode: str = "r", **how: Any) -> Any:
+        if mode == "x":
+            if path.exists():
+                raise FileExistsError(17, "File exists")
+            raise OSError(28, "No space left on device")
+        return opened(path, mode, **how)
+
+    monkeypatch.setattr(Path, "open", full)
+    grade(person, "3")
+    person.sees(person.window.banner.isVisible)
+    assert "squats-03.truth-2.json" in person.window.banner.what.text()
+    assert person.window.banner.why.text() == "No space left on device."
+    assert grades_of(recording) == []
 
 
 def test_ctrl_r_writes_the_report_beside_the_recording_and_opens_it(

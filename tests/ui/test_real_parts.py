@@ -77,7 +77,7 @@ def test_the_embedded_model_counts_the_demo_clip_in_the_window(
     recording = window.result.recording
     assert recording is not None
     person.sees(window.result.grades.isVisible)
-    assert window.result.grades.text().startswith("online OBO 100.0 %: passes")
+    assert window.result.grades.text().startswith("online OBO 100.0 % – passes")
     assert "repcount-a/online@1, profile tml_reading" in window.result.how.text()
     assert window.result.judge.isHidden()
     sidecar = recording.with_name(f"{recording.stem}.grades.jsonl")

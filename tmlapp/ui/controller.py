@@ -177,12 +177,12 @@ class LiveController(QObject):
         """Move `recording` to the trash, then call `done`."""
         self._spawn(self._trash(recording, done))
 
-    def shutdown(self) -> None:
-        """Cancel what is under way; the window is closing."""
+    def shutdown(self, *, wait: bool = False) -> None:
+        """Cancel what is under way; the window is closing. With `wait`, no thread is left when it returns."""
         for task in list(self._tasks):
             task.cancel()
         self.forget()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=wait, cancel_futures=True)
 
     # ------------------------------------------------------------------ coroutines on the window's loop
 

@@ -322,4 +322,4 @@ class EventPanel(QFrame):
         if self.model.rowCount():
             self.empty.setText(tr("Nothing matches. Esc shows all events again."))
         else:
-            self.empty.setText(tr("What you and the model say, markers and gaps are listed here.\n\nSpace starts."))
+            self.empty.setText(tr("What you and the model say, markers and gaps are listed here."))

@@ -139,7 +139,7 @@ def in_words(grade: Grade) -> Graded:
     made = f"{grade.provenance.formula}, {tr('profile')} {grade.provenance.profile}"
     texts = tr("{n} texts of the model graded").format(n=len(verdict.graded_text))
     return Graded(
-        f"{grade.metric.removesuffix(', %')} {one_decimal(grade.score)} %: {verdict.why}",
+        f"{grade.metric.removesuffix(', %')} {one_decimal(grade.score)} % – {verdict.why}",
         " · ".join([*figures, made, texts, tr("trivial answers: {list}").format(list=trivial)]),
     )
 
@@ -216,11 +216,11 @@ def _keep_truth(recording: Path, truth: Mapping[str, Any]) -> Path:
     while True:
         path = recording.with_suffix(".truth.json" if number == 1 else f".truth-{number}.json")
         try:
-            with path.open("x", encoding="utf-8") as file:
+            with path.open("x", encoding="ascii") as file:
                 file.write(text)
             return path
         except FileExistsError:
-            if path.read_text(encoding="utf-8") == text:
+            if path.is_file() and path.read_bytes() == text.encode("ascii"):
                 return path
             number += 1
         except OSError as error:

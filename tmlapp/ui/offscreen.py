@@ -72,7 +72,7 @@ def run_offscreen(
     window.controller.start()
     with loop:
         loop.run_forever()
-        window.controller.shutdown()
+        window.controller.shutdown(wait=True)
         window.close()
     if failures:
         raise failures[0]

@@ -12,9 +12,9 @@ import torch
 
 from models.tiny.train.export import export_graph, write_manifest
 from models.tiny.train.graph import Step
-from models.tiny.train.head import Head
+from models.tiny.train.head import Head, Heads
 from models.tiny.train.phrases import render_all
-from models.tiny.train.train_head import STEPS, train
+from models.tiny.train.train_head import RECIPES, train
 
 MODEL = Path(__file__).resolve().parents[1]
 
@@ -26,14 +26,19 @@ def flat(scores: dict[str, dict[str, float]]) -> dict[str, float]:
     return {f"{table}: {name}": round(value, 4) for table, row in scores.items() for name, value in row.items()}
 
 
+def loaded(path: Path) -> Head:
+    head = Head()
+    head.load_state_dict(torch.load(path, weights_only=True))
+    return head
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.tiny.train", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=STEPS, help="training steps of the head")
     parser.add_argument(
         "--workers", type=int, default=1, help="processes that draw clips; the result does not depend on it"
     )
-    parser.add_argument("--weights", type=Path, help="export these weights instead of training")
+    parser.add_argument("--weights", type=Path, nargs=len(RECIPES), help="export these weights instead of training")
     parser.add_argument("--out", type=Path, default=MODEL)
     parser.add_argument("--no-phrases", action="store_true", help="keep the recordings that are there")
     parser.add_argument("--clips", type=Path, help="folder of annotated clips to score on")
@@ -45,12 +50,11 @@ def main() -> None:
     if not args.no_phrases:
         log.info("phrases: %.1f MB", render_all(args.out) / 1e6)
     if args.weights:
-        head = Head()
-        head.load_state_dict(torch.load(args.weights, weights_only=True))
+        members = [loaded(path) for path in args.weights]
     else:
         with TemporaryDirectory() as folder:
-            head = train(args.seed, args.steps, Path(folder) / "head.pt", args.workers)
-    export_graph(Step(head), args.out / "model.onnx")
+            members = [train(recipe, args.seed, Path(folder) / "head.pt", args.workers) for recipe in RECIPES]
+    export_graph(Step(Heads(members)), args.out / "model.onnx")
     described = {"seed": args.seed, "trained_on": args.date, "code": "models/tiny/train in this repository"}
     write_manifest(args.out, metrics={}, **described)
     if args.clips and args.table:

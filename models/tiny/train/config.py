@@ -23,5 +23,7 @@ RANGE_DECAY = 0.997
 """Per-frame decay of the running largest distance (time constant 33 s)."""
 
 HIDDEN = 96
-"""Units of the recurrent layer."""
+"""Units of the recurrent layer of one head."""
+HEADS = 2
+"""Heads whose logits are averaged."""
 MAX_COUNT = 199

@@ -14,13 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.tiny.train.config import COLS, HEIGHT, ROWS, WIDTH
-from models.tiny.train.trajectory import Trajectory, smooth_noise
+from models.tiny.train.trajectory import Trajectory, quick_noise, smooth_noise
 
 Array = NDArray[np.float32]
 
 FINE = 2
 """Sample points per cell and axis."""
 POSE_DIMS = 12
+
+
+@dataclass(frozen=True)
+class Style:
+    """How large the synthetic movements are beside their disturbances; heads of two styles err differently."""
+
+    gain: tuple[float, float]
+    """Range of the pixels per frame of an abstract movement."""
+    unit: tuple[float, float]
+    """Range of a figure's torso in model pixels."""
+    relative: bool
+    """Figures move visibly and disturbances are in proportion to the movement, so that nothing drowns it."""
+
+
+WIDE = Style((0.15, 6), (9, 48), relative=False)
+CLEAR = Style((0.5, 8), (12, 44), relative=True)
 
 
 @dataclass
@@ -31,7 +47,9 @@ class Measured:
     look: Array
 
 
-def embed(rng: np.random.Generator, tr: Trajectory, motion_dims: int = 32, look_dims: int = 24) -> Measured:
+def embed(
+    rng: np.random.Generator, tr: Trajectory, style: Style = WIDE, motion_dims: int = 32, look_dims: int = 24
+) -> Measured:
     """Random linear or Fourier features of the pose; motion is the difference over time."""
     dims = tr.pose.shape[1]
 
@@ -45,32 +63,42 @@ def embed(rng: np.random.Generator, tr: Trajectory, motion_dims: int = 32, look_
     place = features(motion_dims, linear, float(np.exp(rng.uniform(np.log(0.4), np.log(3)))))
     look_scale = float(np.exp(rng.uniform(np.log(0.25), np.log(3))))
     look = features(look_dims, False, look_scale)
-    motion = np.diff(place, axis=0, prepend=place[:1]) * np.exp(rng.uniform(np.log(0.15), np.log(6)))
+    motion = np.diff(place, axis=0, prepend=place[:1]) * spread(rng, *style.gain)
     for at in np.flatnonzero(tr.cuts):
         look[at:] = features(look_dims, False, look_scale)[at:]
     return Measured(motion.astype(np.float32), look.astype(np.float32) * np.float32(np.exp(rng.uniform(-1.5, 0.3))))
 
 
-def draw(rng: np.random.Generator, tr: Trajectory) -> Measured:
+def spread(rng: np.random.Generator, low: float, high: float) -> float:
+    """Log-uniform draw."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def draw(rng: np.random.Generator, tr: Trajectory, style: Style = WIDE) -> Measured:
     """A jointed figure seen by one or more cameras (one per cut), drawn on the fine cell grid."""
     steps = len(tr.pose)
     borders = [0, *np.flatnonzero(tr.cuts).tolist(), steps]
-    bones = skeleton(rng, tr)
+    bones = skeleton(rng, tr, style)
     motion = np.zeros((steps, ROWS * COLS * 2), np.float32)
     look = np.zeros((steps, ROWS * COLS), np.float32)
     for a, b in pairwise(borders):
         if b > a:
-            motion[a:b], look[a:b] = film(rng, [(p[a:b], q[a:b], w) for p, q, w in bones])
+            motion[a:b], look[a:b] = film(rng, [(p[a:b], q[a:b], w) for p, q, w in bones], style)
     return Measured(motion, look)
 
 
 Bone = tuple[NDArray[np.float64], NDArray[np.float64], float]
 
 
-def skeleton(rng: np.random.Generator, tr: Trajectory) -> list[Bone]:
+def skeleton(rng: np.random.Generator, tr: Trajectory, style: Style) -> list[Bone]:
     """Forward kinematics: (from [T,2], to [T,2], width) per bone in body units (torso 1, origin at the hip)."""
     gains = np.concatenate([rng.uniform(0.2, 1.8, 2), rng.uniform(0.3, 1.2, 2), rng.uniform(0.6, 2.2, POSE_DIMS - 4)])
-    z = tr.pose[:, :POSE_DIMS] * gains * rng.uniform(1.2, 3.6)
+    z = tr.pose[:, :POSE_DIMS] * gains
+    if style.relative:
+        shown = z[tr.repeating > 0] if tr.repeating.any() else z
+        z = z * (rng.uniform(0.8, 2.4) / (np.ptp(shown, axis=0).max() + 0.3))
+    else:
+        z = z * rng.uniform(1.2, 3.6)
     base = rng.normal(0, 0.35, POSE_DIMS)
     if rng.random() < 0.4:  # both sides move alike
         for left, right in ((4, 6), (5, 7), (8, 10), (9, 11)):
@@ -98,10 +126,10 @@ def turn(angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([np.sin(angle), -np.cos(angle)], 1)
 
 
-def film(rng: np.random.Generator, bones: list[Bone]) -> tuple[Array, Array]:
+def film(rng: np.random.Generator, bones: list[Bone], style: Style) -> tuple[Array, Array]:
     """Camera, clothes, background: motion [T,ROWS*COLS*2] and look [T,ROWS*COLS]."""
     steps = len(bones[0][0])
-    unit = float(np.exp(rng.uniform(np.log(9), np.log(48))))
+    unit = spread(rng, *style.unit)
     angle = rng.normal(0, 0.15) if rng.random() < 0.65 else rng.uniform(-np.pi, np.pi)
     spin = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * unit
     spin[0] *= rng.choice([-1, 1]) * (1.0 if rng.random() < 0.6 else rng.uniform(0.3, 1.0))
@@ -165,7 +193,12 @@ def edit(rng: np.random.Generator, tr: Trajectory, seen: Measured) -> tuple[Meas
     return Measured(motion, look), cuts
 
 
-def disturb(rng: np.random.Generator, seen: Measured) -> Measured:
+def disturb(rng: np.random.Generator, seen: Measured, style: Style = WIDE) -> Measured:
+    """Sensor noise, flow errors, camera shake and light changes of the style."""
+    return disturb_in_proportion(rng, seen) if style.relative else disturb_at_will(rng, seen)
+
+
+def disturb_at_will(rng: np.random.Generator, seen: Measured) -> Measured:
     """Sensor noise, flow errors that grow with speed, camera shake, slow light changes, bystanders."""
     look: NDArray[np.floating[Any]] = seen.look
     steps = len(look)
@@ -183,4 +216,26 @@ def disturb(rng: np.random.Generator, seen: Measured) -> Measured:
     if rng.random() < 0.3:
         light = smooth_noise(rng, steps, 2, rng.uniform(5, 60)) * rng.uniform(0.01, 0.15)
         look = look + light @ rng.standard_normal((2, look.shape[1]))
+    return Measured(motion.astype(np.float32), look.astype(np.float32))
+
+
+def disturb_in_proportion(rng: np.random.Generator, seen: Measured) -> Measured:
+    """The same disturbances, limited by how much moves and how much the picture changes."""
+    look: NDArray[np.floating[Any]] = seen.look
+    steps = len(look)
+    speed = np.sqrt((seen.motion**2).mean(1, keepdims=True))
+    pace, contrast = float(speed.mean()), float(look.std(0).mean())
+    noise = min(spread(rng, 1e-4, 0.03), 0.5 * pace + 1e-4)
+    error = rng.choice([0.02, 0.05, 0.12]) * rng.random()
+    motion = seen.motion + rng.standard_normal(seen.motion.shape) * (noise + error * speed)
+    grain = min(spread(rng, 0.002, 0.12), 0.35 * contrast + 0.002)
+    look = look + rng.standard_normal(look.shape) * grain
+    if rng.random() < 0.3:
+        shake = quick_noise(rng, steps, 4, rng.uniform(1, 20))
+        motion = motion + shake @ rng.standard_normal((4, motion.shape[1])) / 2 * pace * rng.uniform(0.02, 0.4)
+        drift = np.cumsum(shake, 0) @ rng.standard_normal((4, look.shape[1]))
+        look = look + drift / drift.std() * contrast * rng.uniform(0.05, 1.0)
+    if rng.random() < 0.3:
+        light = quick_noise(rng, steps, 2, rng.uniform(5, 60)) @ rng.standard_normal((2, look.shape[1]))
+        look = look + light * contrast * rng.uniform(0.05, 0.5)
     return Measured(motion.astype(np.float32), look.astype(np.float32))

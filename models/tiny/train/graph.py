@@ -9,6 +9,7 @@ from models.tiny.train import tasks
 from models.tiny.train.config import (
     CHUNK_MS,
     FRAMES,
+    HEADS,
     HEIGHT,
     HIDDEN,
     LEAK,
@@ -19,7 +20,7 @@ from models.tiny.train.config import (
     WIDTH,
 )
 from models.tiny.train.frontend import CUT_BELOW, FrontEnd, likeness, normalise, pyramid, to_grey
-from models.tiny.train.head import Head
+from models.tiny.train.head import Heads
 from models.tiny.train.rows import STATS, extras, stream_row
 from models.tiny.train.tasks import Task
 
@@ -32,11 +33,13 @@ STATES: dict[str, tuple[torch.dtype, tuple[int, ...], float]] = {
     "motion_stat": (torch.float32, (1, STATS), 0.0),
     "look_stat": (torch.float32, (1, STATS), 0.0),
     "age": (torch.float32, (1,), -1.0),
-    "hidden": (torch.float32, (1, 1, HIDDEN), 0.0),
+    "hidden": (torch.float32, (HEADS, 1, HIDDEN), 0.0),
     "count": (torch.float32, (1,), 0.0),
     "armed": (torch.float32, (1,), 0.0),
     "pace": (torch.float32, (1,), 0.0),
+    "lately": (torch.float32, (1,), 0.0),
     "away": (torch.float32, (1,), 0.0),
+    "steady": (torch.float32, (1,), 0.0),
     "low": (torch.float32, (1,), 1.0),
     "high": (torch.float32, (1,), 0.0),
     "acting": (torch.float32, (1,), 0.0),
@@ -59,21 +62,25 @@ class Thresholds:
     fall = 0.2
     """A repetition: that much up from the last low, then that much down from the peak."""
     repeating = 0.5
-    give_up = 0.3
-    """Nothing is counted below this probability that something repeats ..."""
+    steady = 0.5
+    """Share of a new frame in the smoothed probability that something repeats: one frame of doubt changes nothing."""
+    give_up = 0.25
+    """Nothing is counted below this smoothed probability ..."""
     faint_pace, give_up_faint = 0.06, 0.8
     """... and below this one where less than so many pixels per frame move (a held pose, a trembling camera)."""
-    smooth = 0.7
+    forget, standing = 0.6, 0.5
+    """Nothing is counted once motion, forgotten by that much per frame, is below that share of its running mean."""
+    smooth = 0.5
     start = 0.6
-    stop = 0.35
+    stop = 0.25
 
 
 class Step(nn.Module):
     """frames, task, task_params and states in; say, diagnostics and next states out."""
 
-    def __init__(self, head: Head, thresholds: Thresholds | None = None) -> None:
+    def __init__(self, heads: Heads, thresholds: Thresholds | None = None) -> None:
         super().__init__()
-        self.front, self.head, self.t = FrontEnd(), head, thresholds or Thresholds()
+        self.front, self.heads, self.t = FrontEnd(), heads, thresholds or Thresholds()
 
     def see(self, grey: Tensor, s: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """One frame [1,1,H,W]: updates the visual states in s; returns probabilities [1,4] and motion energy [1]."""
@@ -89,7 +96,7 @@ class Step(nn.Module):
         motion_row, valid, motion_ring, motion_stat = stream_row(place, s["motion_ring"], s["motion_stat"], age)
         look_row, _, look_ring, look_stat = stream_row(look, s["look_ring"], s["look_stat"], age)
         rows = torch.cat([motion_row, look_row, valid], 1)[None]
-        logits, hidden = self.head(rows, extras(motion_stat, look_stat, energy, age)[None], s["hidden"])
+        logits, hidden = self.heads(rows, extras(motion_stat, look_stat, energy, age)[None], s["hidden"])
         new = {
             "picture": picture,
             "look": look,
@@ -109,15 +116,19 @@ class Step(nn.Module):
     def count(self, p: Tensor, energy: Tensor, s: dict[str, Tensor]) -> Tensor:
         """Follows the way out and back, whatever the absolute level; 1 where a repetition has ended [1]."""
         s["pace"] = s["pace"] + 0.1 * (energy - s["pace"])
+        s["lately"] = torch.maximum(energy, s["lately"] * self.t.forget)
+        moving = (s["lately"] > self.t.standing * s["pace"]).float()
         faint = (s["pace"] < self.t.faint_pace).float()
         needed = self.t.give_up + (self.t.give_up_faint - self.t.give_up) * faint
         s["away"] = away = s["away"] + self.t.blend * (p[:, 0] - s["away"])
         on, repeating = s["armed"], p[:, 1]
-        quiet = (repeating < needed).float()
+        s["steady"] = s["steady"] + self.t.steady * (repeating - s["steady"])
+        quiet = (s["steady"] < needed).float()
         low = torch.minimum(s["low"], away)
         high = torch.maximum(s["high"], away)
         rises = (1.0 - on) * ((away > low + self.t.rise) & (repeating > self.t.repeating)).float()
-        fire = on * (away < high - self.t.fall).float() * (1.0 - quiet)
+        # A picture that stands still ends nothing: the distance sinks in it although nobody came back.
+        fire = on * moving * (away < high - self.t.fall).float() * (1.0 - quiet)
         s["armed"] = torch.maximum(on, rises) * (1.0 - fire) * (1.0 - quiet)
         fresh = torch.maximum(quiet, fire)
         s["low"] = torch.where(fresh > 0.5, away, low)

@@ -1,6 +1,8 @@
-"""Small recurrent head that reads distance rows and says where in a repetition the person is."""
+"""Small recurrent heads that read distance rows and say where in a repetition the person is."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -28,3 +30,16 @@ class Head(nn.Module):
         z = self.mix(torch.cat([z, extra.reshape(b * t, EXTRAS)], 1)).reshape(b, t, -1)
         z, state = self.memory(z, state)
         return self.out(z), state
+
+
+class Heads(nn.Module):
+    """Heads trained apart, whose logits are averaged; each keeps its own hidden state."""
+
+    def __init__(self, members: Sequence[Head]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, rows: Tensor, extra: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Like `Head`, with the states of all members [N,B,HIDDEN] in and out."""
+        found = [head(rows, extra, states[i : i + 1]) for i, head in enumerate(self.members)]
+        return torch.stack([logits for logits, _ in found]).mean(0), torch.cat([state for _, state in found])

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,6 +55,48 @@ def next_stat(stat: Tensor, d: Tensor, age: Tensor) -> Tensor:
     return torch.stack([reach, recent, floor, near], -1)
 
 
+def falling_peak(peak: Tensor, decay: float) -> Tensor:
+    """Largest value so far when older ones shrink by decay per frame: r = max(decay * r, peak) along [B,T]."""
+    slope = torch.arange(peak.shape[1]) * math.log(decay)
+    logs = torch.log(peak.double() + 1e-30) - slope
+    return (torch.cummax(logs, 1).values + slope).exp().to(peak.dtype)
+
+
+Stats = Callable[[Tensor, Tensor], Tensor]
+
+
+def quick_stats(d: Tensor, ages: Tensor) -> Tensor:
+    """`batch_stats` by closed formulas: faster, with other last bits; a head keeps what it was trained with."""
+    near = d[..., 0]
+    floors = np.zeros(near.shape, np.float32)
+    floor = np.zeros(len(near), np.float32)
+    for t, (now, young) in enumerate(zip(near.numpy().T, (ages < 0.5).numpy().T, strict=True)):
+        moved = np.where(now < floor, 0.7 * floor + 0.3 * now, floor * 1.005)
+        floor = np.where(young, floor, np.where(floor <= 0.0, np.maximum(now, 1e-4), moved)).astype(np.float32)
+        floors[:, t] = floor
+    reach = falling_peak(d.amax(-1), RANGE_DECAY)
+    recent = falling_peak(d[..., :RECENT].amax(-1), RECENT_DECAY)
+    return torch.stack([reach, recent, torch.from_numpy(floors), near], -1)
+
+
+def batch_stats(d: Tensor, ages: Tensor) -> Tensor:
+    """`next_stat` over whole clips, bit for bit: distances [B,T,LAGS], ages [B,T] -> [B,T,STATS]."""
+    near, young = d[..., 0].numpy(), (ages < 0.5).numpy()
+    most, latest = d.amax(-1).numpy(), d[..., :RECENT].amax(-1).numpy()
+    out = np.zeros((*near.shape, STATS), np.float32)
+    reach = recent = floor = np.zeros(len(near), np.float32)
+    for t in range(near.shape[1]):
+        now = near[:, t]
+        reach = np.maximum(reach * np.float32(RANGE_DECAY), most[:, t])
+        recent = np.maximum(recent * np.float32(RECENT_DECAY), latest[:, t])
+        lower = np.float32(0.7) * floor + np.float32(0.3) * now
+        moved = np.where(now < floor, lower, floor * np.float32(1.005))
+        known = np.where(floor <= 0.0, np.maximum(now, np.float32(1e-4)), moved)
+        floor = np.where(young[:, t], floor, known)
+        out[:, t] = np.stack([reach, recent, floor, now], -1)
+    return torch.from_numpy(out)
+
+
 def scaled(d: Tensor, stat: Tensor) -> Tensor:
     """Distances [...,LAGS] over the long and over the short range [...,2,LAGS]."""
     return torch.stack([d / (stat[..., :1] + REACH_FLOOR), (d / (stat[..., 1:2] + REACH_FLOOR)).clamp_max(1.5)], -2)
@@ -85,7 +131,7 @@ def cut_ages(cuts: Tensor) -> Tensor:
     return torch.stack(ages, 1)
 
 
-def batch_rows(motion: Tensor, look: Tensor, cuts: Tensor) -> tuple[Tensor, Tensor]:
+def batch_rows(motion: Tensor, look: Tensor, cuts: Tensor, running: Stats = batch_stats) -> tuple[Tensor, Tensor]:
     """Measured clips [B,T,D*] -> rows [B,T,ROW_KINDS,LAGS] and extras [B,T,EXTRAS]."""
     ages = cut_ages(cuts)
     energy = torch.sqrt((motion * motion).mean(-1))
@@ -93,11 +139,7 @@ def batch_rows(motion: Tensor, look: Tensor, cuts: Tensor) -> tuple[Tensor, Tens
     valid = torch.zeros(0)
     for x in (integrate(motion), look):
         d, valid = lagged(x, ages)
-        stat, found = torch.zeros(len(d), STATS), []
-        for t in range(d.shape[1]):
-            stat = next_stat(stat, d[:, t], ages[:, t])
-            found.append(stat)
-        stats.append(torch.stack(found, 1))
+        stats.append(running(d, ages))
         rows.append(scaled(d, stats[-1]))
     return torch.cat([*rows, valid[:, :, None]], 2), extras(stats[0], stats[1], energy, ages)
 

@@ -21,6 +21,8 @@ from models.tiny.train.tasks import Task
 MODEL = Path(__file__).resolve().parents[1]
 FEW = 5
 """Clips with at least this many repetitions are also reported apart."""
+HELD_S = 3.0
+"""How long the last frame of a clip stays in the held streams."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,16 @@ def line(clip: Clip, bare: Counted, padded: Counted, span: Spanned | None) -> st
 
 
 def evaluate(model: Path, clips_dir: Path, table: Path, seed: int, verbose: bool) -> dict[str, dict[str, float]]:
-    """Scores on the bare and on the padded streams."""
+    """Scores on the bare streams, on those with a held last frame, and on the padded ones."""
     player, clips, times_ms = Player(model), read_clips(table), list[float]()
-    bare, padded, spans = list[Counted](), list[Counted](), list[Spanned]()
+    bare, held, padded, spans = list[Counted](), list[Counted](), list[Counted](), list[Spanned]()
     for clip, padding in paddings(clips, seed):
         path = clips_dir / clip.name
         if not path.exists():
             continue
         bare.append(counted(clip, play(player, model_frames(path), Task.count_reps, times_ms), 0.0))
+        frames = model_frames(path, tail_s=HELD_S)
+        held.append(counted(clip, play(player, frames, Task.count_reps, times_ms), 0.0))
         frames = model_frames(path, padding)
         padded.append(counted(clip, play(player, frames, Task.count_reps, times_ms), padding.before_s))
         said = play(player, frames, Task.start_stop, times_ms)
@@ -110,10 +114,11 @@ def evaluate(model: Path, clips_dir: Path, table: Path, seed: int, verbose: bool
         spans += [span] if span else []
         if verbose:
             print(line(clip, bare[-1], padded[-1], span))
-    negatives = [c for c in bare + padded if not c.ends_s]
+    negatives = [c for c in bare + held + padded if not c.ends_s]
     return {
         "bare": count_scores(bare),
         "bare, five or more": count_scores([c for c in bare if len(c.ends_s) >= FEW]),
+        "last frame held": count_scores(held),
         "padded": count_scores(padded),
         "padded, five or more": count_scores([c for c in padded if len(c.ends_s) >= FEW]),
         "start/stop, padded": span_scores(spans),

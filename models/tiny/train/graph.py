@@ -68,8 +68,8 @@ class Thresholds:
     """Nothing is counted below this smoothed probability ..."""
     faint_pace, give_up_faint = 0.06, 0.8
     """... and below this one where less than so many pixels per frame move (a held pose, a trembling camera)."""
-    forget, standing = 0.6, 0.5
-    """Nothing is counted once motion, forgotten by that much per frame, is below that share of its running mean."""
+    forget, standing = 0.8, 0.5
+    """Nothing is counted once recent motion, a peak fading by that per frame, is below that share of its mean."""
     smooth = 0.5
     start = 0.6
     stop = 0.25

@@ -110,7 +110,9 @@ class Resampler:
             piece = pcm[at : at + _QUIET]
             data[width + at : width + at + len(piece)] = piece
         self._tail = data[len(pcm) : len(pcm) + width].copy()
-        stretches = np.lib.stride_tricks.sliding_window_view(data, len(table))[begin::step][:rows]
+        # Overlapping rows of `data`, made by hand: numpy's own window view costs more than the product below.
+        item = data.itemsize
+        stretches = np.ndarray((rows, len(table)), data.dtype, data, begin * item, (step * item, item))
         out = np.empty((rows, self._group))
         # In portions, so that the linear algebra library does not wake threads for it.
         portion = max(1, _PORTION // table.size)

@@ -51,7 +51,7 @@ class Speaker:
         device: str | None,
         *,
         clock: Clock,
-        latency: str | float = 0.04,
+        latency: str | float = 0.03,
         audio: AudioSystem | None = None,
     ) -> None:
         self._name = device or "default"

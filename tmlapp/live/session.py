@@ -51,7 +51,7 @@ ANSWER_TIMEOUT_S = 60
 """In virtual time: how long one micro-turn may stay unanswered before the session gives up."""
 
 DRAIN_S = 10.0
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0001
 """A busy Python thread hands the interpreter over after this long (5 ms by default), see docs/decisions."""
 
 

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,22 @@ class Probe(BlankObserver):
             self.rss.append((turn.t_ns / NS_PER_S, self._process.memory_info().rss))
         if turn.end_ns >= self._stop_at_ns and self.session is not None:
             self.session.stop("measured long enough")
+
+
+class BareThread(threading.Thread):
+    """Wakes every 200 ms and does nothing: what this process, on this machine, allows any thread."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.late_ms: list[float] = []
+        self.halt = threading.Event()
+
+    def run(self) -> None:
+        due = time.monotonic()
+        while not self.halt.is_set():
+            due += 0.2
+            self.halt.wait(max(0.0, due - time.monotonic()))
+            self.late_ms.append((time.monotonic() - due) * 1000)
 
 
 def burn(seconds: float) -> None:
@@ -109,8 +126,11 @@ def main() -> None:
     window.show()
     cpu = time.process_time()
     window.controller.start()
+    bare = BareThread()
+    bare.start()
     with loop:
         loop.run_forever()
+        bare.halt.set()
         window.controller.shutdown()
     session = probe.session
     if session is None or session.error is not None:
@@ -120,6 +140,7 @@ def main() -> None:
             {
                 "recording": str(session.recording_path),
                 "cpu_s": time.process_time() - cpu,
+                "bare_late_ms": bare.late_ms[WARM_UP_S * 5 : -5],
                 "overlay_ms": [(painted[t] - at) / 1e6 for t, at in probe.cues.items() if t in painted],
                 "unpainted": len([t for t in probe.cues if t not in painted]),
                 "rss": probe.rss,

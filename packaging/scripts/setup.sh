@@ -7,8 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 profile=${1:-dev}
 case "$profile" in
   run) lists=(run) extras=media enough=(run dev train) ;;
-  dev) lists=(run dev) extras=media,dev enough=(dev train) ;;
-  train) lists=(run dev) extras=media,dev,train enough=(train) ;;
+  dev) lists=(run dev) extras=dev enough=(dev train) ;;
+  train) lists=(run dev) extras=dev,train enough=(train) ;;
   *) echo "usage: $0 run|dev|train" >&2; exit 2 ;;
 esac
 venv=.venv

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.golden.checks import KINDS, Check
+from tests.golden.checks import Check, all_kinds
 from tmlapp.core.errors import AppError
 
 
@@ -22,9 +22,10 @@ def checks_of(path: Path) -> list[Check]:
         AppError: its kind is not supported, or it is not of the form that its kind has.
     """
     benchmark = path.absolute().parent.parent.name if path.absolute().parent.name == "golden" else ""
-    kind = KINDS.get((benchmark, path.name))
+    kinds = all_kinds()
+    kind = kinds.get((benchmark, path.name))
     if kind is None:
-        known = ", ".join(f"{b}/golden/{f}" for b, f in KINDS)
+        known = ", ".join(f"{b}/golden/{f}" for b, f in kinds)
         raise AppError(
             f"{path} is of a kind that is not supported yet.", "Kinds are known by their place.", f"Known: {known}."
         )

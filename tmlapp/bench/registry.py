@@ -54,4 +54,9 @@ def suite_named(name: str) -> Suite:
 
 
 def _is_suite(value: object, module: str) -> bool:
-    return inspect.isclass(value) and value.__module__ == module and hasattr(value, "suite_name")
+    return (
+        inspect.isclass(value)
+        and value.__module__ == module
+        and hasattr(value, "suite_name")
+        and not inspect.isabstract(value)
+    )

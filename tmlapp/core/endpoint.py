@@ -9,6 +9,7 @@ from typing import Protocol
 from tmlapp.core.clock import Clock
 from tmlapp.core.event import EndpointEvent, Granted
 from tmlapp.core.media import AudioClip
+from tmlapp.core.tool import HistoryTurn, ToolSpec
 from tmlapp.core.turn import MicroTurn
 
 EventSink = Callable[[EndpointEvent], None]
@@ -30,6 +31,8 @@ class EndpointSetup:
             its `end_ns` (plus the measured compute time if `honest_clock`), whatever it cost.
         synthesize: the app's voice for texts that have no recording; None where there is none.
         session_now_ns: current session time (used where `virtual_time` is False).
+        tools: what the model may call; an endpoint that cannot announce them says so in `Granted.rejections`.
+        history: the conversation that lies before the session; an endpoint that cannot take it raises in `open`.
     """
 
     instruction: str
@@ -39,6 +42,8 @@ class EndpointSetup:
     honest_clock: bool = False
     synthesize: Synthesizer | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    tools: tuple[ToolSpec, ...] = ()
+    history: tuple[HistoryTurn, ...] = ()
 
 
 class Duplex(Protocol):

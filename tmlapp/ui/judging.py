@@ -167,15 +167,10 @@ def grade_from_json(value: Mapping[str, Any]) -> Grade:
     Raises:
         AppError: it was written by another version and lacks something.
     """
-    from tmlapp.core.grade import Baseline, Grade, Provenance, Verdict
+    from tmlapp.core.grade import Grade
 
     try:
-        verdicts = tuple(
-            Verdict(**{**v, "graded_text": tuple((t, s) for t, s in v["graded_text"])}) for v in value["verdicts"]
-        )
-        baselines = tuple(Baseline(**b) for b in value["baselines"])
-        whole = {**value, "verdicts": verdicts, "baselines": baselines}
-        return Grade(**{**whole, "provenance": Provenance(**value["provenance"])})
+        return Grade.from_json(value)
     except (KeyError, TypeError, ValueError) as error:
         raise AppError(
             tr("A grade of this recording cannot be read."), f"{error!r}.", tr("Grade the recording again.")

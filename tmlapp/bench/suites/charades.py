@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from tmlapp.bench.intervals import Interval, clip, iou, recall_at, set_iou
 from tmlapp.bench.said import Said, in_order, shifted
-from tmlapp.bench.suite import Entry, Outcome, Sources, assemble, merged_parameters, suite
+from tmlapp.bench.suite import Entry, Outcome, Sources, Suite, assemble, merged_parameters, suite
 from tmlapp.bench.truth import Fields
 from tmlapp.core.errors import AppError
 from tmlapp.core.grade import Baseline, Grade, Verdict
@@ -147,7 +147,7 @@ def span_in(text: str) -> Interval | None:
 
 
 @suite("charades")
-class Charades:
+class Charades(Suite):
     """Mean temporal IoU in percent."""
 
     suite_name: ClassVar[str] = "charades"

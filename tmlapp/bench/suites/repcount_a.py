@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from tmlapp.bench.counting import count_diagnostics
 from tmlapp.bench.said import Said, SaidNumber, numbers_said, shifted
-from tmlapp.bench.suite import Entry, Outcome, Sources, assemble, merged_parameters, suite
+from tmlapp.bench.suite import Entry, Outcome, Sources, Suite, assemble, merged_parameters, suite
 from tmlapp.bench.truth import Fields
 from tmlapp.core.errors import AppError
 from tmlapp.core.grade import Baseline, Grade, Verdict
@@ -152,7 +152,7 @@ def last_number(
 
 
 @suite("repcount-a")
-class RepCountA:
+class RepCountA(Suite):
     """Off-by-one accuracy in percent."""
 
     suite_name: ClassVar[str] = "repcount-a"

@@ -1,0 +1,1 @@
+"""One module per benchmark; each names its files in `KINDS`."""

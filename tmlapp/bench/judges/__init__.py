@@ -1,0 +1,1 @@
+"""Judges: who decides what a program cannot. Timing is never theirs."""

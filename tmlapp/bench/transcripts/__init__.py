@@ -1,0 +1,1 @@
+"""Transcripts: who wrote down what was heard, with the time of each word."""

@@ -39,6 +39,8 @@ class Entry:
     @property
     def answer(self) -> Answer | None:
         """What the model did in the only part, `main` (of several: the first); None where the item was not run."""
+        if self.failure:
+            return None
         for answer in self.answers.values():
             return answer
         return None if self.outputs is None else Answer.of_said(self.outputs)

@@ -29,6 +29,11 @@ def models_dir() -> Path:
     return _shipped("models")
 
 
+def silero_model() -> Path:
+    """The graph that finds voice activity, shipped under its own licence (MIT) in `models/silero`."""
+    return models_dir() / "silero" / "silero_vad.onnx"
+
+
 def assets_dir() -> Path:
     """Folder of the shipped clip, themes and fonts."""
     return _shipped("assets")

@@ -1,0 +1,175 @@
+"""Voice activity by the graph of Silero VAD 6.2.3, through onnxruntime and numpy: no torch.
+
+The rule follows `get_speech_timestamps` of silero-vad 6.2.3 (MIT, see models/silero); sample for sample the same on
+16 kHz sound. Its limit on the length of a stretch is left out: the default is none, and no benchmark sets one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tmlapp.bench.transcripts.base import VoiceActivity
+from tmlapp.config.paths import silero_model
+from tmlapp.core.errors import AppError
+from tmlapp.core.media import Pcm
+from tmlapp.core.units import SAMPLE_RATE_HZ
+
+VERSION = "6.2.3"
+SHA256 = "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3"
+"""Of the graph that silero-vad 6.2.3 ships as `silero_vad.onnx`; segments differ between versions."""
+
+WINDOW = 512
+"""Samples per probability (32 ms)."""
+
+_CONTEXT = 64
+_STATE = (2, 1, 128)
+_FIX = "Install tmlapp again, or put silero_vad.onnx of silero-vad 6.2.3 back."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VadParams:
+    """The parameters of `get_speech_timestamps`, with its defaults.
+
+    Attributes:
+        threshold: from this probability on there is speech.
+        neg_threshold: below it there is none any more; None: `max(threshold - 0.15, 0.01)`.
+        min_speech_ms: shorter stretches are left out.
+        min_silence_ms: a stretch ends after this much silence.
+        pad_ms: added on either side, at most half of the silence in between.
+    """
+
+    threshold: float = 0.5
+    neg_threshold: float | None = None
+    min_speech_ms: int = 250
+    min_silence_ms: int = 100
+    pad_ms: int = 30
+
+
+class VoiceActivityDetector:
+    """Finds the stretches with voice in 16 kHz mono sound. One graph, one thread; may be used for many sounds.
+
+    Raises:
+        AppError: the graph is missing, is not that of 6.2.3, or cannot be run.
+    """
+
+    def __init__(self, path: Path | None = None, params: VadParams | None = None) -> None:
+        self.params = params or VadParams()
+        self._session = _open(path or silero_model())
+
+    def __call__(self, pcm: Pcm) -> VoiceActivity:
+        """Stretches in seconds, to the sample."""
+        segments = tuple((a / SAMPLE_RATE_HZ, b / SAMPLE_RATE_HZ) for a, b in self.timestamps(pcm))
+        return VoiceActivity(segments_s=segments, provenance=self.provenance())
+
+    def timestamps(self, pcm: Pcm) -> list[tuple[int, int]]:
+        """Begin and end of each stretch of `pcm` (int16 [n], 16 kHz) in samples."""
+        return segments_of(self.probabilities(pcm), len(pcm), self.params)
+
+    def seconds(self, pcm: Pcm) -> list[tuple[float, float]]:
+        """As `get_speech_timestamps(..., return_seconds=True)`: rounded to 0.1 s."""
+        return rounded(self(pcm).segments_s, len(pcm) / SAMPLE_RATE_HZ)
+
+    def probabilities(self, pcm: Pcm) -> list[float]:
+        """Probability of speech in each window of 512 samples; the last one is filled up with silence."""
+        count = -(-len(pcm) // WINDOW)
+        sound: npt.NDArray[np.float32] = np.zeros(_CONTEXT + count * WINDOW, np.float32)
+        sound[_CONTEXT : _CONTEXT + len(pcm)] = pcm
+        sound /= np.float32(32768)
+        state: npt.NDArray[np.float32] = np.zeros(_STATE, np.float32)
+        rate = np.array(SAMPLE_RATE_HZ, np.int64)
+        found = []
+        for at in range(0, count * WINDOW, WINDOW):
+            window = sound[None, at : at + _CONTEXT + WINDOW]
+            probability, state = self._session.run(None, {"input": window, "state": state, "sr": rate})
+            found.append(float(probability[0, 0]))
+        return found
+
+    def provenance(self) -> dict[str, Any]:
+        """Version and sha256 of the graph, and the parameters."""
+        return {"vad": "silero", "version": VERSION, "sha256": SHA256, **asdict(self.params)}
+
+
+def segments_of(
+    probabilities: Sequence[float], samples: int, params: VadParams | None = None
+) -> list[tuple[int, int]]:
+    """Stretches with voice, in samples, of a sound of `samples` samples at 16 kHz."""
+    use = params or VadParams()
+    off = max(use.threshold - 0.15, 0.01) if use.neg_threshold is None else use.neg_threshold
+    least_speech = SAMPLE_RATE_HZ * use.min_speech_ms / 1000
+    least_silence = SAMPLE_RATE_HZ * use.min_silence_ms / 1000
+    found: list[tuple[int, int]] = []
+    begin: int | None = None
+    # 0 means "no end in sight", as in the original; an end cannot lie there, since something began before it.
+    end = 0
+    for i, probability in enumerate(probabilities):
+        at = WINDOW * i
+        if probability >= use.threshold:
+            end = 0
+            begin = at if begin is None else begin
+        elif probability < off and begin is not None:
+            end = end or at
+            if at - end >= least_silence:
+                if end - begin > least_speech:
+                    found.append((begin, end))
+                begin, end = None, 0
+    if begin is not None and samples - begin > least_speech:
+        found.append((begin, samples))
+    return _padded(found, samples, SAMPLE_RATE_HZ * use.pad_ms / 1000)
+
+
+def _padded(found: Iterable[tuple[int, int]], samples: int, pad: float) -> list[tuple[int, int]]:
+    begins, ends = (list(side) for side in zip(*found, strict=True)) if found else ([], [])
+    for i in range(len(begins)):
+        if i == 0:
+            begins[0] = int(max(0, begins[0] - pad))
+        if i == len(begins) - 1:
+            ends[i] = int(min(samples, ends[i] + pad))
+            continue
+        silence = begins[i + 1] - ends[i]
+        share = silence // 2 if silence < 2 * pad else pad
+        ends[i] = int(min(samples, ends[i] + share))
+        begins[i + 1] = int(max(0, begins[i + 1] - share))
+    return list(zip(begins, ends, strict=True))
+
+
+def rounded(segments_s: Iterable[tuple[float, float]], duration_s: float) -> list[tuple[float, float]]:
+    """Stretches rounded to 0.1 s, none ending after the sound, as `return_seconds=True` gives them."""
+    return [(max(round(a, 1), 0), min(round(b, 1), duration_s)) for a, b in segments_s]
+
+
+def merged(segments_s: Iterable[tuple[float, float]], gap_s: float) -> list[tuple[float, float]]:
+    """Stretches with pauses of up to `gap_s` closed."""
+    found: list[tuple[float, float]] = []
+    for begin, end in sorted(segments_s):
+        if found and begin - found[-1][1] <= gap_s:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _open(path: Path) -> Any:
+    try:
+        graph = path.read_bytes()
+    except OSError as error:
+        raise AppError("Voice activity cannot be found.", f"{path} cannot be read: {error.strerror}.", _FIX) from error
+    digest = hashlib.sha256(graph).hexdigest()
+    if digest != SHA256:
+        raise AppError(
+            "Voice activity cannot be found.", f"{path} is not the graph of silero-vad {VERSION}: {digest}.", _FIX
+        )
+    # Late: only those who look for voice pay for loading the runtime.
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

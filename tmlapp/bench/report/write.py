@@ -36,7 +36,15 @@ def write_report(
     Raises:
         AppError: the recording is damaged, or the file cannot be written.
     """
-    page = render(contents_of(recording), grades, screenshot)
+    return write_page(render(contents_of(recording), grades, screenshot), out_html)
+
+
+def write_page(page: str, out_html: Path) -> Path:
+    """Write `page` in one piece, replacing what was there, and return where it lies.
+
+    Raises:
+        AppError: the file cannot be written.
+    """
     # Renamed into place, so that an open page is replaced whole.
     waiting = out_html.with_name(out_html.name + ".new")
     try:

@@ -19,6 +19,7 @@ from tmlapp.bench.judges.rules_text import (
     numbers_agree,
     plain,
     read,
+    relation,
     slots_of,
     spoken_part,
     tokens,
@@ -69,7 +70,7 @@ def _against(said: Reading, references: list[str], question: str) -> RuleVerdict
     """By the meaning first; wordings are only examples of it, so only a right one counts."""
     if not references:
         return "undecided"
-    if _REFUSAL.search(said.text) and not _REFUSAL.search(plain(references[0])):
+    if _refuses(said.text, plain(references[0])):
         return "wrong"
     verdicts = [_compare(said, plain(line), question) for line in references if _fits(line, question)]
     if not verdicts:
@@ -81,6 +82,14 @@ def _against(said: Reading, references: list[str], question: str) -> RuleVerdict
     if all(token in FILLERS for token in said.tokens):
         return "wrong"
     return "undecided"
+
+
+def _refuses(text: str, reference: str) -> bool:
+    found = _REFUSAL.search(text)
+    if not found or _REFUSAL.search(reference):
+        return False
+    # "I don't see any" is a no.
+    return not (re.search(r"\b(see|hear)\b", found[0]) and answers_polarity(read(reference)) is False)
 
 
 def _fits(reference: str, question: str) -> bool:
@@ -108,8 +117,8 @@ def _contains(said: Reading, reference: str) -> bool:
         return False  # numbers are compared as numbers
     at = _run_at(wanted, said.keys)
     if at is None:
-        joined = "".join(wanted)
-        return len(joined) > 4 and joined in said.joined
+        joined = "".join(w for w in tokens(reference) if w not in {"a", "an", "the"})
+        return joined in said.joined
     denied_here = any(w in said.denied for w in content)
     return not denied_here or any(w in tokens(reference) for w in ("not", "no", "never"))
 
@@ -137,7 +146,7 @@ def _compare(said: Reading, reference: str, question: str) -> RuleVerdict:
             return found
     if asked == "number" or wanted.numbers:
         agreed = numbers_agree(wanted, said, question)
-        only_number = asked == "number" or not slots_of(reference, question, numbers=False)
+        only_number = asked == "number" or not slots_of(reference, question)
         if agreed is False:
             return "wrong"
         if only_number:
@@ -173,13 +182,23 @@ def _content(said: Reading, reference: str, question: str) -> RuleVerdict:
         return "wrong"
     new = [slot for slot in slots if not slot.given] or slots
     new_matched = [slot for slot in new if slot in matched]
+    if new_matched and asks(question) == "open" and tokens(question)[0] == "where":
+        here, there = relation(said), relation(read(reference))
+        if here and there and here != there:
+            return "wrong"
     if len(new_matched) == len(new):
         return "right"
-    if new_matched and len(new_matched) * 2 >= len(new) and new[-1] in new_matched:
+    if len(new_matched) * 2 >= len(new) and new[-1] in new_matched and _says_no_more(said, slots, question):
         return "right"
     if not matched and _other_thing(said, new, question):
         return "wrong"
     return "undecided"
+
+
+def _says_no_more(said: Reading, slots: list[Slot], question: str) -> bool:
+    """A shorter way to say it: nothing stands in the place of what is left out."""
+    known = {w for slot in slots for w in slot.words} | {key(w) for w in tokens(question)}
+    return all(w in known or any(_slip(w, frozenset({k})) for k in known) for w in said.content)
 
 
 def _matches(slot: Slot, said: Reading) -> bool:

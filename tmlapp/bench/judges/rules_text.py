@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -16,10 +15,11 @@ _TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|[.,;:!?]")
 _MARKS = frozenset(".,;:!?")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _SCALES = {"thousand": 1000, "million": 10**6, "billion": 10**9}
-_SCALED = re.compile(r"(\d+(?:\.\d+)?) (thousand|million|billion)")
+_SCALED = re.compile(r"\b(\d{1,12}(?:\.\d{1,12})?) (thousand|million|billion)")
 _PRONOUN_ONE = re.compile(
-    r"\b(this|that|the|which|no|any|every|each|another|other|next|last|first|third|left|right|big|small|large"
+    r"\b(which|no|any|every|each|another|other|next|last|first|third|left|right|big|small|large"
     r"|red|blue|green|yellow|black|white|orange|pink|brown|grey|gray|purple)( \w+)? one\b|\bone of\b|\bone another\b"
+    r"|\b(this|that|the) one\b(?= (?:is|was|has|looks|on|with)\b|[.,!?]|$)"
 )
 _AUX = r"(?:is|are|was|were|am|do|does|did|can|could|will|would|has|have|had|should)"
 _FRAME = re.compile(
@@ -32,7 +32,7 @@ _FRAME = re.compile(
     r"|word|number|count|answer|result|name|fact|words|phrase|moment|has come))*(?=\s|$|:)"
 )
 _ANNOUNCE = re.compile(
-    r"\b(?:i will|i am going to|i shall|let me|i can|i would)\b(?: \w+){0,3}? "
+    r"\b(?:i will|i am going to|i shall|let me|i can)\b(?: \w+){0,3}? "
     r"(?:remind|tell|let you know|count|say|give|call|warn|alert|notify|correct|translate|do that|help|keep|start|begin"
     r"|speak|watch|listen|set|check|ring|point|answer)\b"
 )
@@ -91,7 +91,7 @@ class Reading:
     affirmed: frozenset[str]
     denied: frozenset[str]
     numbers: list[float]
-    joined: str
+    joined: frozenset[str]
 
 
 def read(text: str) -> Reading:
@@ -122,7 +122,7 @@ def read(text: str) -> Reading:
         affirmed=frozenset(affirmed),
         denied=frozenset(denied - affirmed),
         numbers=[float(w) for w in kept if w[0].isdecimal()],
-        joined="".join(key(w) for w in kept),
+        joined=frozenset("".join(kept[i : i + n]) for n in (1, 2, 3) for i in range(len(kept) - n + 1)),
     )
 
 
@@ -187,6 +187,9 @@ def asks(question: str) -> Literal["polarity", "number", "open", ""]:
 _WH = frozenset(["what", "who", "whom", "whose", "which", "where", "when", "why", "how"])
 
 
+_VERDICT = re.compile(r"(?:\bis|:)\s*['\"]?(yes|no|true|false|correct|incorrect)['\"]?[.!]?\s*$")
+
+
 def answers_polarity(reading: Reading, *, alone: bool = False) -> bool | None:
     """True for yes, False for no; None where it says neither outright. `alone`: only where it begins with it."""
     words = [w for w in reading.tokens if w not in {"oh", "well", "um", "uh", "hmm", "so", "okay", "ok", "and"}]
@@ -198,10 +201,22 @@ def answers_polarity(reading: Reading, *, alone: bool = False) -> bool | None:
         return False
     if alone:
         return None
+    ending = _VERDICT.search(reading.text)
+    if ending:
+        return ending[1] in YES
     # "You are not." / "It does.": a pronoun and an auxiliary.
     if re.fullmatch(rf"(?:i think )?(?:it|you|he|she|they|there|that|i|we) {_AUX}(?: not)?[.!]?", reading.text.strip()):
         return "not" not in words
     return None
+
+
+_RELATIONS = frozenset(["on", "under", "in", "inside", "behind", "front", "above"])
+
+
+def relation(reading: Reading) -> str:
+    """Where something is, in a word; empty where several or none are named."""
+    found = {w for w in reading.tokens if w in _RELATIONS}
+    return found.pop() if len(found) == 1 else ""
 
 
 def numbers_agree(wanted: Reading, said: Reading, question: str) -> bool | None:
@@ -256,11 +271,10 @@ def _several(want: list[float], got: list[float], given: list[float]) -> bool | 
     return False if len(got) == len(want) else None
 
 
-def slots_of(reference: str, question: str, *, numbers: bool = True) -> list[Slot]:
-    """The key words of a reference, frames like "tells the user to" left out; "in or out" is one slot."""
-    del numbers  # digits are compared as numbers, never as key words
+def slots_of(reference: str, question: str) -> list[Slot]:
+    """The key words of a reference, frames ("tells the user to") and digits left out; "in or out" is one slot."""
     body = _FRAME.sub("", reference.strip(), count=1)
-    if not _says_something(body):
+    if not tokens(body):
         body = reference
     words = _TOKEN.findall(body)
     asked = {key(w) for w in tokens(question) if w not in STOP or w in PARTICLES}

@@ -11,9 +11,9 @@ def _set(words: str) -> frozenset[str]:
 
 STOP = _set("""
     a an the this that these those is are was were be been being am do does did done has have had having will
-    would can could shall should may might must of to for from with by at as it its he him his she her hers they them their we
-    us our you your yours i me my mine there here and or but so then than too also just now very really quite well oh
-    who whom whose which what when where why how some any please okay ok user person someone something thing one ones
+    would can could shall should may might must of to for from with by at as it its he him his she her hers they them
+    their we us our you your yours i me my mine there here and or but so then than too also just now very really quite well
+    oh who whom whose which what when where why how some any please okay ok user person someone something thing one ones
     look like appear seem see currently about into onto while because if again still yes no not never on in
     out up down off over under it's let's got get um uh er hmm mm ah hey time kind type sort said say word mean means
     called english correct answer""")
@@ -63,6 +63,9 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"\b(?:cell|mobile|smart) ?phone\b", "phone"),
     (r"\banti-?clockwise\b|\bcounter-?clockwise\b", "anticlockwise"),
     (r"\bt-?shirt\b|\btee shirt\b", "shirt"),
+    (r"\bon top of\b", "on"),
+    (r"\b(?:underneath|beneath|below)\b", "under"),
+    (r"\bin front of\b", "front"),
     (r"\bnothing\b", "not anything"),
     (r"\b(?:nobody|no one|none)\b", "not anyone"),
 )
@@ -194,6 +197,7 @@ city: paris london berlin rome madrid vienna lisbon athens tokyo beijing moscow 
 country: france germany italy spain england portugal greece japan china russia ireland norway canada mexico brazil india
 body: head hand arm leg foot knee elbow shoulder nose ear eye mouth finger thumb chin cheek stomach neck forehead
 room: kitchen bathroom bedroom garage garden office hallway balcony basement
+print: book newspaper magazine letter map
 sport: soccer tennis basketball baseball golf hockey rugby cricket volleyball badminton
 instrument: piano violin drum flute trumpet cello harp saxophone
 job: doctor nurse teacher lawyer pilot chef firefighter policeman farmer actor engineer plumber
@@ -216,6 +220,8 @@ long/short high/low near/far front/back above/below early/late easy/difficult lo
 clockwise/anticlockwise switchon/switchoff thumbup/thumbdown lock/unlock lead/follow accept/refuse pass/fail
 day/night morning/evening throw/catch give/take remember/forget rise/fall approach/leave healthy/sick
 hello/goodbye right/wrong horizontal/vertical top/bottom love/hate sweet/sour smooth/rough thick/thin
+valid/invalid able/unable possible/impossible correct/incorrect safe/unsafe visible/invisible complete/incomplete
+appear/disappear agree/disagree legal/illegal plausible/implausible pick/put lift/lower known/unknown like/dislike
 """
 
 IRREGULAR = {

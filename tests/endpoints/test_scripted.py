@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,19 @@ from tests.endpoints.minimodel import write_wav
 from tests.endpoints.talk import Heard, converse, finish, setup_for, turn
 from tmlapp.core.clock import ManualClock
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import AudioOut, EndpointError, Listen, SessionOpened, TextOut, TextOutDone, UnitDone
+from tmlapp.core.event import (
+    AudioOut,
+    EndpointError,
+    Listen,
+    SessionOpened,
+    TextOut,
+    TextOutDone,
+    ToolCall,
+    ToolCancelled,
+    UnitDone,
+)
 from tmlapp.core.media import AudioClip
+from tmlapp.core.turn import DelegationResult, Interrupt, ToolResult
 from tmlapp.core.units import NS_PER_S, TURN_NS
 from tmlapp.endpoints.scripted import Line, ScriptedEndpoint
 
@@ -21,7 +34,7 @@ pytestmark = pytest.mark.unit
 
 
 def test_lines_come_with_the_micro_turn_in_which_their_time_lies() -> None:
-    script = [
+    script: list[dict[str, Any]] = [
         {"t_s": 0.5, "text": "two"},
         {"t_s": 0.2, "text": "one"},
         {"t_s": 0.2, "text": "hm", "channel": "thought"},
@@ -91,6 +104,32 @@ def test_an_empty_script_only_listens() -> None:
     assert not heard.of(TextOut)
 
 
+def test_a_script_calls_tools_and_reacts_to_their_results() -> None:
+    script: list[dict[str, Any]] = [
+        {"t_s": 0, "call": "look_up", "arguments": {"what": "tea", "n": 1}, "id": "a"},
+        {"after": "a", "text": "It is $result."},
+        {"after": "a", "t_s": 0.7, "call": "buy", "arguments": {"what": "$result", "n": 2}},
+        {"t_s": 0.1, "call": "think", "id": "b"},
+        {"after": "b", "text": "$result", "channel": "thought"},
+        {"t_s": 0.3, "cancel": "b"},
+    ]
+    controls = {
+        1: (Interrupt(0), ToolResult("a", "green"), DelegationResult("b", "one ", False)),
+        2: (DelegationResult("b", "two", True),),
+    }
+    turns = [replace(turn(i), controls=controls.get(i, ())) for i in range(4)]
+    voice = AudioClip(np.zeros(240, np.int16), 24_000)
+    heard = converse(ScriptedEndpoint(script), turns, setup_for(synthesize=lambda _: voice))
+    calls = [(e.t_rx_ns // TURN_NS, e.call_id, e.name, e.arguments) for e in heard.of(ToolCall)]
+    assert calls == [
+        (1, "a", "look_up", {"what": "tea", "n": 1}), (1, "b", "think", {}),
+        (4, "call-2", "buy", {"what": "green", "n": 2}),
+    ]  # fmt: skip
+    assert [(e.t_rx_ns // TURN_NS, e.text) for e in heard.of(TextOutDone)] == [(2, "It is green."), (3, "one two")]
+    assert [(e.t_rx_ns // TURN_NS, e.call_id) for e in heard.of(ToolCancelled)] == [(2, "b")]
+    assert not heard.of(AudioOut), "what a tool returns cannot have been spoken before"
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -107,6 +146,16 @@ def test_an_empty_script_only_listens() -> None:
         [{"t_s": 1, "text": "one", "wav": "missing.wav"}],
         [{"t_s": 1, "text": "one", "wav": "stereo.wav"}],
         [{"t_s": 1, "text": "one", "wav": "bad.json"}],
+        [{"t_s": 1, "text": "one", "after": 3}],
+        [{"t_s": 1, "text": "one", "after": "nobody"}],
+        [{"t_s": 1, "cancel": "nobody"}],
+        [{"t_s": 1, "cancel": "a", "text": "x"}],
+        [{"t_s": 1, "call": ""}],
+        [{"t_s": 1, "call": ["x"]}],
+        [{"call": "x"}],
+        [{"t_s": 1, "call": "x", "arguments": []}],
+        [{"t_s": 1, "call": "x", "id": ""}],
+        [{"t_s": 1, "call": "x", "id": "a"}, {"t_s": 2, "call": "y", "id": "a"}],
     ],
 )
 def test_a_malformed_script_is_refused_with_an_example(tmp_path: Path, script: object) -> None:

@@ -299,6 +299,26 @@ class Heard(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolReturned(SessionEvent):
+    """A tool answered `call_id` at `t_ns`; the next micro-turn carries it to the model (`controls`)."""
+
+    call_id: str
+    name: str
+    output: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationReturned(SessionEvent):
+    """A background model gave the next piece of its answer to the call `id`; `final` is the last one."""
+
+    id: str
+    name: str
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health(SessionEvent):
     """One second of vital signs. Durations in ms; `None` where nothing was measured in that second.
 

@@ -39,7 +39,14 @@ class HistoryTurn:
 
 
 Reply = Callable[[ToolResult | DelegationResult], None]
-"""Takes a result, from any thread; the session sends it with the next micro-turn."""
+"""Takes a result, from any thread; the session sends it with the next micro-turn.
+
+Raises `CallCancelledError` once nobody wants results of this call any more.
+"""
+
+
+class CallCancelledError(Exception):
+    """The model took its call back, its time is up, or the session is over: let it pass and return."""
 
 
 class Toolbox(Protocol):
@@ -53,6 +60,7 @@ class Toolbox(Protocol):
     def call(self, call: ToolCall, conversation: Sequence[Said], reply: Reply) -> None:
         """Do what `call` asks and give every result to `reply`; returns when the last one was given.
 
-        A failure is a result with `is_error`, so that the model learns of it; only a fault of our own is raised.
+        A call ends with one `ToolResult` or with a `DelegationResult` that is `final`. A failure is a result with
+        `is_error`, so that the model learns of it; only a fault of our own is raised.
         """
         ...

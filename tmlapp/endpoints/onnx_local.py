@@ -9,6 +9,7 @@ from pathlib import Path
 from tmlapp.config.paths import models_dir
 from tmlapp.core.endpoint import EndpointSetup, EventSink
 from tmlapp.core.event import Granted, Rejection
+from tmlapp.endpoints.asked import refuse_history, tool_rejections
 from tmlapp.endpoints.onnx_contract import OnnxModel, load_model
 from tmlapp.endpoints.onnx_duplex import OnnxDuplex
 from tmlapp.endpoints.onnx_errors import OnnxContractError
@@ -81,8 +82,10 @@ class OnnxEndpoint:
         """Options: `provider` (`cpu`, `cuda`), `state` (a file of `save_state`).
 
         Raises:
+            AppError: the session has turns that lie before it.
             OnnxContractError: with the code of the contract.
         """
+        refuse_history(setup, self._address)
         model = self._ready(setup.options)
         return OnnxDuplex(model, setup, sink, self._granted(model, setup))
 
@@ -109,7 +112,7 @@ class OnnxEndpoint:
         seen = ("video",) if manifest.frames is not None else ()
         told = ("text",) if manifest.task.kind != "none" else ()
         sounds = model.speech or model.wavs or setup.synthesize is not None
-        rejections = model.rejections
+        rejections = (*model.rejections, *tool_rejections(setup, manifest.name))
         if manifest.task.kind == "none" and setup.instruction.strip():
             reason = f"{manifest.name} does one thing and takes no instruction."
             rejections = (*rejections, Rejection(asked=setup.instruction, granted="", reason=reason))

@@ -5,20 +5,16 @@ from __future__ import annotations
 import errno
 import json
 import threading
-import wave
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
-
-import numpy as np
 
 from tmlapp.core.endpoint import EndpointSetup, EventSink, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     AudioOut,
-    Channel,
     EndpointError,
     EndpointEvent,
     Granted,
@@ -26,26 +22,17 @@ from tmlapp.core.event import (
     SessionOpened,
     TextOut,
     TextOutDone,
+    ToolCall,
+    ToolCancelled,
     UnitDone,
 )
 from tmlapp.core.media import AudioClip
-from tmlapp.core.turn import MicroTurn
-from tmlapp.core.units import s_to_ns
+from tmlapp.core.turn import Control, DelegationResult, MicroTurn, ToolResult
 from tmlapp.endpoints.emitter import Emitter
 from tmlapp.endpoints.registry import EndpointOptions, endpoint
+from tmlapp.endpoints.script_lines import FIX, RESULT, Line, read_lines
 
-_CHANNELS = ("say", "transcript", "thought")
-_FIX = 'Write a list like [{"t_s": 1.2, "text": "one"}]; channel and wav may follow.'
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing to say at session time `t_ns`, with its recording if there is one."""
-
-    t_ns: int
-    text: str
-    channel: Channel = "say"
-    clip: AudioClip | None = None
+__all__ = ["Line", "ScriptedDuplex", "ScriptedEndpoint", "read_lines", "scripted_endpoint"]
 
 
 @endpoint("scripted")
@@ -54,47 +41,12 @@ def scripted_endpoint(target: str, options: EndpointOptions) -> ScriptedEndpoint
     return ScriptedEndpoint.from_file(Path(target).expanduser())
 
 
-def read_lines(script: Any, *, folder: Path, name: str) -> tuple[Line, ...]:
-    """Lines from parsed JSON, in order of time.
-
-    Raises:
-        AppError: naming the line and the key.
-    """
-
-    def wrong(why: str) -> AppError:
-        return AppError(f"The script {name} cannot be used.", why, _FIX)
-
-    if not isinstance(script, list):
-        raise wrong("It is not a list.")
-    lines = []
-    for i, entry in enumerate(script):
-        if not isinstance(entry, dict) or set(entry) - {"t_s", "text", "channel", "wav"}:
-            raise wrong(f"Entry {i} is not an object of t_s, text, channel and wav.")
-        t_s, text, channel = entry.get("t_s"), entry.get("text"), entry.get("channel", "say")
-        if isinstance(t_s, bool) or not isinstance(t_s, int | float) or not 0 <= t_s < 1e6:
-            raise wrong(f"Entry {i}: t_s is not a time in seconds.")
-        if not isinstance(text, str) or not text.strip():
-            raise wrong(f"Entry {i}: text is missing.")
-        if channel not in _CHANNELS:
-            raise wrong(f"Entry {i}: channel is none of {', '.join(_CHANNELS)}.")
-        clip = _clip(folder / str(entry["wav"]), wrong) if "wav" in entry else None
-        lines.append(Line(s_to_ns(t_s), text, cast(Channel, channel), clip))
-    return tuple(sorted(lines, key=lambda line: line.t_ns))
-
-
-def _clip(path: Path, wrong: Any) -> AudioClip:
-    try:
-        with wave.open(str(path), "rb") as file:
-            if (file.getnchannels(), file.getsampwidth()) != (1, 2):
-                raise wrong(f"{path} is not mono PCM16.")
-            pcm = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
-            return AudioClip(pcm, file.getframerate())
-    except (OSError, EOFError, wave.Error) as error:
-        raise wrong(f"{path} cannot be read as wav: {error}.") from error
-
-
 class ScriptedEndpoint:
-    """Ignores what it is shown and says its lines; each is sent with the micro-turn in which its time lies."""
+    """Ignores what it is shown and says its lines; each is sent with the micro-turn in which its time lies.
+
+    A line may call a tool or wait for what a call returned. Tools that nobody offered are called all the same, and
+    turns that lie before the session change nothing.
+    """
 
     def __init__(self, script: Sequence[dict[str, Any]] | Sequence[Line], *, address: str = "scripted:inline") -> None:
         self._address = address
@@ -113,7 +65,7 @@ class ScriptedEndpoint:
         except OSError as error:
             raise AppError(f"The script {path} cannot be read.", f"{error.strerror}.", "Check its name.") from error
         except ValueError as error:
-            raise AppError(f"The script {path} cannot be used.", f"It is not JSON: {error}.", _FIX) from error
+            raise AppError(f"The script {path} cannot be used.", f"It is not JSON: {error}.", FIX) from error
         return cls(read_lines(script, folder=path.parent, name=str(path)), address=f"scripted:{path}")
 
     @property
@@ -144,7 +96,10 @@ class ScriptedDuplex:
     def __init__(self, address: str, lines: Sequence[Line], setup: EndpointSetup, sink: EventSink) -> None:
         self._setup = setup
         self._emitter = Emitter(sink)
-        self._left = deque((line, *_spoken(line, setup.synthesize)) for line in lines)
+        self._left = deque((line, *_spoken(line, setup.synthesize)) for line in lines if not line.after)
+        self._waiting = [(line, *_spoken(line, setup.synthesize)) for line in lines if line.after]
+        self._pieces: dict[str, str] = {}
+        self._results: dict[str, str] = {}
         self._end_ns = 0
         self._lock = threading.Lock()
         sounds = setup.synthesize is not None or any(line.clip for line in lines)
@@ -157,7 +112,7 @@ class ScriptedDuplex:
             acknowledges_units=True,
             clock_kind="session",
             provider="script",
-            details={"lines": len(lines)},
+            details={"lines": len(lines), "tools": [spec.name for spec in setup.tools]},
         )
         self._emitter.emit(SessionOpened(granted=self._granted, t_rx_ns=self._now_ns()))
 
@@ -170,12 +125,12 @@ class ScriptedDuplex:
             if self._emitter.closed:
                 return
             self._end_ns = turn.end_ns
-            said = False
-            while self._left and self._left[0][0].t_ns <= turn.end_ns:
-                said = True
-                for event in _events(*self._left.popleft(), turn):
+            self._take(turn.controls)
+            due = [*self._due(turn)]
+            for line, clip, problem in due:
+                for event in _events(line, clip, problem, turn):
                     self._send(event)
-            if not said:
+            if not due:
                 self._send(Listen(micro_turn=turn.index, t_media_ns=turn.end_ns, media_kind="session"))
             self._send(UnitDone(micro_turn=turn.index, latency_ns=self._now_ns() - turn.end_ns))
 
@@ -185,6 +140,28 @@ class ScriptedDuplex:
     def close(self) -> None:
         self._emitter.close("normal", "closed", self._now_ns())
 
+    def _take(self, controls: Sequence[Control]) -> None:
+        for control in controls:
+            match control:
+                case ToolResult():
+                    self._results[control.call_id] = control.output
+                case DelegationResult():
+                    self._pieces[control.id] = self._pieces.get(control.id, "") + control.text
+                    if control.final:
+                        self._results[control.id] = self._pieces[control.id]
+                case _:
+                    continue
+
+    def _due(self, turn: MicroTurn) -> Iterator[_Spoken]:
+        while self._left and self._left[0][0].t_ns <= turn.end_ns:
+            yield self._left.popleft()
+        waiting, self._waiting = self._waiting, []
+        for line, clip, problem in waiting:
+            if line.after in self._results and line.t_ns <= turn.end_ns:
+                yield line.with_result(self._results[line.after], turn.end_ns), clip, problem
+            else:
+                self._waiting.append((line, clip, problem))
+
     def _now_ns(self) -> int:
         return self._end_ns if self._setup.virtual_time else self._setup.session_now_ns()
 
@@ -192,9 +169,14 @@ class ScriptedDuplex:
         self._emitter.emit(replace(event, t_rx_ns=self._now_ns()))
 
 
+_Spoken = tuple[Line, AudioClip | None, str]
+
+
 def _spoken(line: Line, synthesize: Synthesizer | None) -> tuple[AudioClip | None, str]:
     """The sound of `line`, if it has any, and what a voice that failed said."""
-    if line.clip is not None or synthesize is None or line.channel == "thought":
+    # What a tool will return cannot be spoken in advance, and `push` must not wait for a voice.
+    silent = not line.text or line.channel == "thought" or RESULT in line.text
+    if line.clip is not None or synthesize is None or silent:
         return line.clip, ""
     try:
         return synthesize(line.text), ""
@@ -203,9 +185,16 @@ def _spoken(line: Line, synthesize: Synthesizer | None) -> tuple[AudioClip | Non
 
 
 def _events(line: Line, clip: AudioClip | None, problem: str, turn: MicroTurn) -> Iterator[EndpointEvent]:
-    at = {"t_media_ns": line.t_ns, "media_kind": "session", "item_id": f"line-{turn.index}-{line.t_ns}"}
-    yield TextOut(delta=line.text, channel=line.channel, **at)  # type: ignore[arg-type]
-    yield TextOutDone(text=line.text, channel=line.channel, **at)  # type: ignore[arg-type]
+    at: dict[str, Any] = {"t_media_ns": line.t_ns, "media_kind": "session"}
+    if line.call:
+        yield ToolCall(call_id=line.call_id, name=line.call, arguments=dict(line.arguments), **at)
+        return
+    if line.cancel:
+        yield ToolCancelled(call_id=line.cancel, **at)
+        return
+    at["item_id"] = f"line-{turn.index}-{line.t_ns}"
+    yield TextOut(delta=line.text, channel=line.channel, **at)
+    yield TextOutDone(text=line.text, channel=line.channel, **at)
     if problem:
         yield EndpointError(kind="config", code="E_VOICE", message=problem, fatal=False)
     if clip is not None:
@@ -214,5 +203,5 @@ def _events(line: Line, clip: AudioClip | None, problem: str, turn: MicroTurn) -
             rate=clip.rate_hz,
             text=line.text,
             dur_media_ns=clip.duration_ns,
-            **at,  # type: ignore[arg-type]
+            **at,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,14 +23,16 @@ from tmlapp.config.settings import Settings
 from tmlapp.core.clock import Clock, MonotonicClock
 from tmlapp.core.endpoint import Endpoint, Synthesizer
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import EndpointEvent
+from tmlapp.core.event import DelegationReturned, EndpointEvent, ToolCall, ToolReturned
 from tmlapp.core.feed import Feed
 from tmlapp.core.session import SessionInfo
+from tmlapp.core.tool import HistoryTurn, Toolbox
 from tmlapp.endpoints.recorded import RecordedEndpoint
 from tmlapp.endpoints.registry import endpoint_from_address
 from tmlapp.live.playout import Playout, SpeakerPlayout, VirtualPlayout
 from tmlapp.live.session import LiveSession
 from tmlapp.live.state import SessionLog, SessionOptions
+from tmlapp.live.tools import recorded_toolbox
 from tmlapp.live.voice import EspeakVoice
 from tmlapp.recording.reader import Recording
 from tmlapp.recording.replay import RecordedFeed
@@ -94,8 +96,17 @@ def plan_from_settings(settings: Settings, **changes: Any) -> SessionPlan:
     return replace(plan, **changes)
 
 
-def build_session(plan: SessionPlan, settings: Settings, *, clock: Clock | None = None) -> LiveSession:
+def build_session(
+    plan: SessionPlan,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    toolbox: Toolbox | None = None,
+    history: Sequence[HistoryTurn] = (),
+) -> LiveSession:
     """A session for `plan`; nothing is opened before its `start`.
+
+    Without a `toolbox`, the calls of a recorded model are answered as in its recording.
 
     Raises:
         AppError: the plan names something that does not exist.
@@ -109,10 +120,14 @@ def build_session(plan: SessionPlan, settings: Settings, *, clock: Clock | None 
             "Use the real clock, or name a file as the source.",
         )
     voice = EspeakVoice()
+    endpoint = make_endpoint(plan.endpoint, settings)
+    if toolbox is None and plan.endpoint.startswith("recorded:"):
+        toolbox = recorded_toolbox(_recorded(plan.endpoint).events((ToolCall, ToolReturned, DelegationReturned)))
+    asked = _asked(toolbox, history)
     return LiveSession(
         feed=make_feed(plan, settings, clock, audio),
-        endpoint=make_endpoint(plan.endpoint, settings),
-        info=lambda feed: _session_info(plan, feed),
+        endpoint=endpoint,
+        info=lambda feed: _session_info(plan, feed, asked),
         make_log=lambda info, on_failure: _recorder(plan, info, clock, on_failure),
         clock=clock,
         options=SessionOptions(
@@ -125,7 +140,19 @@ def build_session(plan: SessionPlan, settings: Settings, *, clock: Clock | None 
         synthesize=_synthesizer(voice),
         name=plan.name,
         instruction=plan.instruction,
+        toolbox=toolbox,
+        history=history,
     )
+
+
+def _asked(toolbox: Toolbox | None, history: Sequence[HistoryTurn]) -> dict[str, Any]:
+    """What the session asks of its endpoint besides the plan, for the recording; nothing where there is nothing."""
+    found: dict[str, Any] = {}
+    if toolbox is not None:
+        found["tools"] = [asdict(spec) for spec in toolbox.specs]
+    if history:
+        found["history"] = [{"role": h.role, "text": h.text, "has_sound": h.sound is not None} for h in history]
+    return found
 
 
 def make_feed(plan: SessionPlan, settings: Settings, clock: Clock, audio: AudioSystem | None = None) -> Feed:
@@ -163,7 +190,7 @@ def make_feed(plan: SessionPlan, settings: Settings, clock: Clock, audio: AudioS
 def make_endpoint(address: str, settings: Settings) -> Endpoint:
     """The endpoint at `address`; `recorded:FILE` answers as in that recording."""
     if address.startswith("recorded:"):
-        recording = Recording.open(Path(address.removeprefix("recorded:")))
+        recording = _recorded(address)
         if recording.granted is None:
             raise AppError(
                 f"{recording.path.name} cannot answer.",
@@ -173,6 +200,10 @@ def make_endpoint(address: str, settings: Settings) -> Endpoint:
         events = [e for e in recording.events() if isinstance(e, EndpointEvent)]
         return RecordedEndpoint(events, recording.granted, address=address)
     return endpoint_from_address(address, threads=settings.model_threads)
+
+
+def _recorded(address: str) -> Recording:
+    return Recording.open(Path(address.removeprefix("recorded:")))
 
 
 def _playout(plan: SessionPlan, clock: Clock, audio: AudioSystem) -> Callable[[Callable[[int], int]], Playout]:
@@ -200,7 +231,7 @@ def _recorder(plan: SessionPlan, info: SessionInfo, clock: Clock, on_failure: Ca
     return Recorder(plan.folder, plan.name, info, clock=clock, on_failure=on_failure)
 
 
-def _session_info(plan: SessionPlan, feed: Feed) -> SessionInfo:
+def _session_info(plan: SessionPlan, feed: Feed, asked: dict[str, Any]) -> SessionInfo:
     options = {k: v for k, v in asdict(plan).items() if k not in ("folder", "instruction", "name", "endpoint", "clock")}
     return SessionInfo(
         session_id=uuid.uuid4().hex,
@@ -211,7 +242,7 @@ def _session_info(plan: SessionPlan, feed: Feed) -> SessionInfo:
         clock=plan.clock,
         feed=feed.info,
         versions=versions(),
-        options=options,
+        options=options | asked,
     )
 
 

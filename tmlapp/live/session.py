@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,6 @@ from tmlapp.core.event import (
     Granted,
     Interrupted,
     Marker,
-    SessionEvent,
     SessionOpened,
     SessionUpdated,
     StateChanged,
@@ -38,14 +37,18 @@ from tmlapp.core.event import (
 from tmlapp.core.feed import Captured, Feed
 from tmlapp.core.media import Picture
 from tmlapp.core.session import SessionInfo, SessionState
+from tmlapp.core.tool import HistoryTurn, Toolbox
 from tmlapp.core.turn import MicroTurn, TextInput
 from tmlapp.core.units import TURN_NS, TURN_SAMPLES, s_to_ns
+from tmlapp.live.conversation import Conversation
 from tmlapp.live.failures import endpoint_failed, endpoint_silent, fault
 from tmlapp.live.journal import Journal
 from tmlapp.live.observer import Observer
 from tmlapp.live.playout import Playout, VirtualPlayout
+from tmlapp.live.requests import Requests
 from tmlapp.live.state import LogFactory, SessionOptions, Snapshot
 from tmlapp.live.timeline import Timeline
+from tmlapp.live.tools import Tools
 
 ANSWER_TIMEOUT_S = 60
 """In virtual time: how long one micro-turn may stay unanswered before the session gives up."""
@@ -71,6 +74,8 @@ class LiveSession:
         synthesize: Synthesizer | None = None,
         name: str = "session",
         instruction: str = "",
+        toolbox: Toolbox | None = None,
+        history: Sequence[HistoryTurn] = (),
     ) -> None:
         self._feed = feed
         self._endpoint = endpoint
@@ -82,6 +87,7 @@ class LiveSession:
         self._synthesize = synthesize
         self._name = name
         self._instruction = instruction
+        self._history = tuple(history)
 
         self.state: SessionState = "idle"
         self.error: AppError | None = None
@@ -91,7 +97,7 @@ class LiveSession:
         self._stop_reason: str | None = None
         # Events of the endpoint and requests of the window meet here; the engine thread alone takes them out.
         self._inbox: queue.SimpleQueue[EndpointEvent] = queue.SimpleQueue()
-        self._requests: queue.SimpleQueue[TextInput | SessionEvent] = queue.SimpleQueue()
+        self._requests = Requests()
         self._duplex: Duplex | None = None
         self._playout: Playout = VirtualPlayout()
         self._time = Timeline(clock, virtual=options.virtual_time)
@@ -102,6 +108,7 @@ class LiveSession:
         self._endpoint_closed = False
         self.granted: Granted | None = None
         self._journal = Journal(options.folder, action_of(instruction))
+        self._tools = Tools(toolbox, Conversation(instruction, history), clock, self.now_ns, self._wake.set)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # ------------------------------------------------------------------ from any thread
@@ -232,8 +239,9 @@ class LiveSession:
                 self._micro_turn(captured)
                 if self._options.virtual_time:
                     self._await_answer(captured.index)
+                    self._tools.await_results(self._wake, self._stopping)
                     self._journal.await_room()
-            self._put_back(self._take_requests())
+            self._requests.put_back(self._requests.take(self._journal.publish))
             self._take_inbox()
             if self._feed.finished:
                 return
@@ -241,9 +249,11 @@ class LiveSession:
             self._wake.clear()
 
     def _micro_turn(self, captured: Captured) -> None:
-        texts, muted = (*captured.texts, *self._take_requests()), self._muted
+        texts, muted = (*captured.texts, *self._requests.take(self._journal.publish)), self._muted
         pcm = np.zeros(TURN_SAMPLES, np.int16) if muted else captured.pcm
-        turn = MicroTurn(captured.index, pcm, captured.frames, texts, (), captured.mono_ns)
+        results = self._tools.take(self._journal.publish)
+        self._tools.typed(texts)
+        turn = MicroTurn(captured.index, pcm, captured.frames, texts, results, captured.mono_ns)
         # First the time, then the turn: an endpoint may answer before `push` has returned.
         self._time.micro_turn(turn.t_ns, captured.mono_ns)
         self._opened().push(turn)
@@ -254,23 +264,6 @@ class LiveSession:
         self._journal.turn(turn, captured, pushed_ns)
         self._take_inbox()
         self._advance_playout(turn.end_ns)
-
-    def _take_requests(self) -> list[TextInput]:
-        """Markers and changes happen now; texts are returned, for the micro-turn that carries them."""
-        texts: list[TextInput] = []
-        while True:
-            try:
-                request = self._requests.get_nowait()
-            except queue.Empty:
-                return texts
-            if isinstance(request, TextInput):
-                texts.append(request)
-            else:
-                self._journal.publish(request)
-
-    def _put_back(self, texts: list[TextInput]) -> None:
-        for text in texts:
-            self._requests.put(text)
 
     def _take_inbox(self) -> None:
         while True:
@@ -312,6 +305,7 @@ class LiveSession:
             case _:
                 pass
         self._journal.publish(event)
+        self._tools.note(event, self._journal.publish)
 
     def _advance_playout(self, to_ns: int) -> None:
         pieces, ended = self._playout.advance(to_ns)
@@ -322,8 +316,10 @@ class LiveSession:
 
     def _drain(self) -> None:
         self._opened().drain(DRAIN_S)
-        self._put_back(self._take_requests())
+        self._requests.put_back(self._requests.take(self._journal.publish))
         self._take_inbox()
+        if self._options.virtual_time:
+            self._tools.await_results(self._wake, self._stopping)
         end_ns = self._journal.end_ns
         waiting = threading.Event()
         for _ in range(s_to_ns(DRAIN_S) // TURN_NS):
@@ -348,6 +344,7 @@ class LiveSession:
 
     def _last_words(self) -> None:
         self._take_inbox()
+        self._tools.close(self._journal.publish)
         self._journal.take_health()
         self._journal.publish(StateChanged(t_ns=self.now_ns(), state="closed", reason=self._stop_reason or ""))
 
@@ -378,6 +375,8 @@ class LiveSession:
             honest_clock=self._options.honest_clock,
             synthesize=self._synthesize,
             options=dict(self._options.endpoint_options),
+            tools=self._tools.specs,
+            history=self._history,
         )
 
     def _sink(self, event: EndpointEvent) -> None:

@@ -1,0 +1,245 @@
+"""Tools in a session: every call of the model runs on a thread of its own, its results go with the next micro-turn."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from tmlapp.core.clock import Clock
+from tmlapp.core.errors import AppError
+from tmlapp.core.event import (
+    DelegationReturned,
+    EndpointEvent,
+    Event,
+    Notice,
+    SessionEvent,
+    SessionOpened,
+    ToolCall,
+    ToolCancelled,
+    ToolReturned,
+)
+from tmlapp.core.tool import CallCancelledError, Reply, Said, Toolbox, ToolSpec
+from tmlapp.core.turn import DelegationResult, TextInput, ToolResult
+from tmlapp.core.units import s_to_ns
+from tmlapp.endpoints.asked import TOOLS
+from tmlapp.live.conversation import Conversation
+
+TOOL_LIMIT_S = 600
+"""A call that has not ended after this long (of the machine's time, also on virtual time) has failed."""
+
+_NOT_ANNOUNCED = "The model cannot use the tools of this session."
+_log = logging.getLogger(__name__)
+Result = ToolResult | DelegationResult
+
+
+class RunningCall:
+    """One call. It takes results as its `Reply`, from any thread."""
+
+    def __init__(self, call: ToolCall, now_ns: Callable[[], int], wake: Callable[[], None], deadline_ns: int) -> None:
+        self.call = call
+        self.deadline_ns = deadline_ns
+        self._now_ns = now_ns
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._results: deque[tuple[int, Result]] = deque()
+        self._over = False
+
+    @property
+    def over(self) -> bool:
+        """Its last result came, or it was cancelled."""
+        with self._lock:
+            return self._over
+
+    def __call__(self, result: Result) -> None:
+        """Take `result`.
+
+        Raises:
+            CallCancelledError: the call is over.
+        """
+        with self._lock:
+            if self._over:
+                raise CallCancelledError(self.call.call_id)
+            # Whatever the toolbox names them by, results belong to this call.
+            if isinstance(result, ToolResult):
+                own: Result = ToolResult(self.call.call_id, result.output, result.is_error)
+            else:
+                own = DelegationResult(self.call.call_id, result.text, result.final)
+            self._results.append((self._now_ns(), own))
+            self._over = isinstance(result, ToolResult) or result.final
+        self._wake()
+
+    def fail(self, why: str) -> None:
+        """End it with an error that the model gets to read; nothing happens if it is over."""
+        try:
+            self(ToolResult(self.call.call_id, why, is_error=True))
+        except CallCancelledError:
+            return
+
+    def cancel(self) -> None:
+        """Nobody wants results any more; what came but was not sent is dropped."""
+        with self._lock:
+            self._over = True
+            self._results.clear()
+        self._wake()
+
+    def take(self) -> tuple[list[tuple[int, Result]], bool]:
+        """Results that came since the last time, with their session times, and whether nothing more will come."""
+        with self._lock:
+            taken = list(self._results)
+            self._results.clear()
+            return taken, self._over
+
+
+class Tools:
+    """The tools of one session. Used by the engine thread alone; `wake` is called from any."""
+
+    def __init__(
+        self,
+        toolbox: Toolbox | None,
+        conversation: Conversation,
+        clock: Clock,
+        now_ns: Callable[[], int],
+        wake: Callable[[], None],
+    ) -> None:
+        self._toolbox = toolbox
+        self._conversation = conversation
+        self._clock = clock
+        self._now_ns = now_ns
+        self._wake = wake
+        self._calls: list[RunningCall] = []
+        self._closed = False
+        self.specs: tuple[ToolSpec, ...] = () if toolbox is None else tuple(toolbox.specs)
+
+    def note(self, event: EndpointEvent, publish: Callable[[Event], None]) -> None:
+        """The endpoint sent `event`, which is published already: begin or cancel a call, or tell what is refused."""
+        self._conversation.note(event)
+        match event:
+            case SessionOpened():
+                for refused in (r for r in event.granted.rejections if r.asked.startswith(TOOLS)):
+                    publish(Notice(t_ns=self._now_ns(), level="warning", what=_NOT_ANNOUNCED, why=refused.reason))
+            case ToolCall():
+                self._begin(event)
+            case ToolCancelled():
+                for call in self._calls:
+                    if call.call.call_id == event.call_id:
+                        call.cancel()
+            case _:
+                pass
+
+    def typed(self, texts: Iterable[TextInput]) -> None:
+        """A micro-turn carried `texts`."""
+        self._conversation.typed(texts)
+
+    def take(self, publish: Callable[[Event], None]) -> tuple[Result, ...]:
+        """Results for the next micro-turn, call by call in the order of the calls; each is published first."""
+        self._fail_overdue()
+        results: list[Result] = []
+        going_on: list[RunningCall] = []
+        for call in self._calls:
+            came, over = call.take()
+            for t_ns, result in came:
+                publish(_returned(t_ns, call.call.name, result))
+                results.append(result)
+            if not over:
+                going_on.append(call)
+        self._calls = going_on
+        return tuple(results)
+
+    def await_results(self, wake: threading.Event, stopping: Callable[[], bool]) -> None:
+        """On virtual time: block until every call is over, so that a run repeats exactly whatever its tools cost.
+
+        `wake` is set when a result came or the session shall stop.
+        """
+        while not stopping() and (running := [call for call in self._calls if not call.over]):
+            self._clock.wait(wake, min(call.deadline_ns for call in running))
+            wake.clear()
+            self._fail_overdue()
+
+    def close(self, publish: Callable[[Event], None]) -> None:
+        """The session ends: what came is published, what did not has failed. No thread is waited for."""
+        self._closed = True
+        for call in self._calls:
+            call.fail("The session ended before the tool had answered.")
+        self.take(publish)
+
+    def _fail_overdue(self) -> None:
+        now_ns = self._clock.now_ns()
+        for call in self._calls:
+            if now_ns >= call.deadline_ns:
+                call.fail(f"The tool {call.call.name} gave no result within {TOOL_LIMIT_S} s.")
+
+    def _begin(self, call: ToolCall) -> None:
+        running = RunningCall(call, self._now_ns, self._wake, self._clock.now_ns() + s_to_ns(TOOL_LIMIT_S))
+        self._calls.append(running)
+        if self._closed:
+            running.fail("The session is over.")
+        elif self._toolbox is None or call.name not in {spec.name for spec in self.specs}:
+            names = ", ".join(spec.name for spec in self.specs) or "none"
+            running.fail(f"There is no tool {call.name!r}. Tools: {names}.")
+        else:
+            work = (self._toolbox, running, self._conversation.so_far())
+            # A daemon: a tool that never returns must not keep the program from ending.
+            threading.Thread(target=_work, args=work, name=f"tool {call.name}", daemon=True).start()
+
+
+def _work(toolbox: Toolbox, running: RunningCall, conversation: Sequence[Said]) -> None:
+    name = running.call.name
+    try:
+        toolbox.call(running.call, conversation, running)
+    except CallCancelledError:
+        return
+    except AppError as error:
+        running.fail(f"{error.what} {error.why}")
+    except Exception as error:  # noqa: BLE001 - a broken tool fails its call, never the conversation
+        _log.error("the tool %s failed", name, exc_info=error)
+        running.fail(f"The tool {name} failed: {type(error).__name__}: {error}")
+    running.fail(f"The tool {name} gave no result.")
+
+
+def _returned(t_ns: int, name: str, result: Result) -> SessionEvent:
+    if isinstance(result, ToolResult):
+        return ToolReturned(
+            t_ns=t_ns, call_id=result.call_id, name=name, output=result.output, is_error=result.is_error
+        )
+    return DelegationReturned(t_ns=t_ns, id=result.id, name=name, text=result.text, final=result.final)
+
+
+class RecordedToolbox:
+    """Answers calls as in a recording, so that replaying its model needs neither the tools nor a network.
+
+    Args:
+        events: of a recording, in order; calls are known by their id.
+        specs: what was announced then, where that is known.
+    """
+
+    def __init__(self, events: Iterable[Event], specs: Sequence[ToolSpec] = ()) -> None:
+        self._results: dict[str, list[Result]] = {}
+        names: dict[str, None] = {}
+        for event in events:
+            match event:
+                case ToolCall():
+                    names[event.name] = None
+                case ToolReturned():
+                    result: Result = ToolResult(event.call_id, event.output, event.is_error)
+                    self._results.setdefault(event.call_id, []).append(result)
+                case DelegationReturned():
+                    piece = DelegationResult(event.id, event.text, event.final)
+                    self._results.setdefault(event.id, []).append(piece)
+                case _:
+                    continue
+        known = {spec.name for spec in specs}
+        recorded = tuple(ToolSpec(name=n, description="As recorded.") for n in names if n not in known)
+        self.specs: tuple[ToolSpec, ...] = (*specs, *recorded)
+
+    def call(self, call: ToolCall, conversation: Sequence[Said], reply: Reply) -> None:  # noqa: ARG002 - the Toolbox's form
+        """What was recorded for this call; a call that had no result gets none (and fails as it then did)."""
+        for result in self._results.get(call.call_id, ()):
+            reply(result)
+
+
+def recorded_toolbox(events: Iterable[Event]) -> RecordedToolbox | None:
+    """The tools of a recording; None where its model called none."""
+    toolbox = RecordedToolbox(events)
+    return toolbox if toolbox.specs else None

@@ -38,7 +38,7 @@ def scoring_checks(golden: Golden) -> Iterator[Check]:
 def _scored(item: SpeakItem, entry: Mapping[str, Any], params: SpeakParams, split: bool) -> ItemScore:
     verdicts = entry["judge_verdicts"]
 
-    def ask(expectation: Expectation, key: str, candidates: Sequence[Utterance]) -> bool | None:  # noqa: ARG001 - a table knows neither
+    def ask(expectation: Expectation, key: str, candidates: Sequence[Utterance]) -> bool | None:
         found: bool | None = verdicts.get(key)
         return found
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tmlapp.bench.answer import Utterance
-from tmlapp.bench.judges.base import JudgePrompt, RuleVerdict, json_objects
+from tmlapp.bench.judges.base import JudgePrompt, json_objects
+from tmlapp.bench.judges.rules import meaning_rules
 from tmlapp.bench.labels.speak_items import Expectation, SpeakItem
 
 KIND = "speak/meaning"
@@ -50,8 +50,6 @@ $reject
 $candidate
 </reply>"""
 
-_WORDS = re.compile(r"\w+(?:['’]\w+)*")
-
 
 def verdict_in(reply: str) -> bool | None:
     """`conveys_meaning` of the first JSON object in `reply`; None where it is not of the form that was asked for."""
@@ -64,27 +62,10 @@ def verdict_in(reply: str) -> bool | None:
     return verdict
 
 
-def by_lists(fields: Mapping[str, str]) -> RuleVerdict:
-    """The lists alone: a candidate that is, word for word, a good wording is right, a wrong wording wrong.
-
-    Anything around the wording could change its meaning ("not butterfly"), so that is left undecided.
-    """
-    said = _folded(fields["candidate"])
-    if not said:
-        return "wrong"
-    if said in map(_folded, fields["reject"].splitlines()):
-        return "wrong"
-    return "right" if said in map(_folded, fields["accept"].splitlines()) else "undecided"
-
-
-def _folded(text: str) -> tuple[str, ...]:
-    return tuple(word.casefold() for word in _WORDS.findall(text))
-
-
 def meaning_prompt(*, temperature: float = 0.0, seed: int = 0) -> JudgePrompt:
     """The question, asked with this temperature and seed."""
     return JudgePrompt(
-        kind=KIND, system=_SYSTEM, user=_USER, parse=verdict_in, temperature=temperature, seed=seed, rules=by_lists
+        kind=KIND, system=_SYSTEM, user=_USER, parse=verdict_in, temperature=temperature, seed=seed, rules=meaning_rules
     )
 
 

@@ -56,7 +56,8 @@ class ItemScore:
     """The result of one item; `met` in order of window, `score` None under `expand`.
 
     `examples` are the scores that enter the suite's mean: one, or one per required expectation under `expand`.
-    `score_all` and `score_mean` are what the item would score under these two readings.
+    `score_all` and `score_mean` are what the item would score under these two readings. `used`, `extras` and `acks` are
+    indices of utterances.
     """
 
     met: tuple[Met, ...]
@@ -69,7 +70,9 @@ class ItemScore:
     n_ack: int
     n_unmatched_in_window: int
     n_after_stop: int
+    used: tuple[int, ...] = ()
     extras: tuple[int, ...] = ()
+    acks: tuple[int, ...] = ()
 
 
 def window_of(expectation: Expectation, suite: str, params: SpeakParams) -> tuple[float, float]:
@@ -139,9 +142,7 @@ def score_item(item: SpeakItem, timed: Sequence[Timed], params: SpeakParams, ask
     met: list[Met] = []
     for expectation in ordered:
         window = windows[expectation.id]
-        found = [
-            t for t in by_onset if _inside(t.onset_s, window) and (params.reuse_utterance or t.index not in used)
-        ]
+        found = [t for t in by_onset if _inside(t.onset_s, window) and (params.reuse_utterance or t.index not in used)]
         result, taken, asked = _judged(expectation, window, found, params, ask)
         calls += asked
         used.update(taken)
@@ -169,7 +170,9 @@ def score_item(item: SpeakItem, timed: Sequence[Timed], params: SpeakParams, ask
         n_ack=len(outside) - len(extras),
         n_unmatched_in_window=len(timed) - len(outside) - len(used),
         n_after_stop=sum(t.onset_s > stopped + TOLERANCE_S for t in timed),
+        used=tuple(sorted(used)),
         extras=extras,
+        acks=tuple(t.index for t in outside if t.index not in extras),
     )
 
 

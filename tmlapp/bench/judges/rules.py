@@ -203,7 +203,8 @@ def _says_no_more(said: Reading, slots: list[Slot], question: str) -> bool:
 
 def _matches(slot: Slot, said: Reading) -> bool:
     pool = said.denied if slot.denied else said.affirmed
-    return any(w in pool or _slip(w, pool) for w in slot.words)
+    # Slips only in words as they were said: two joined ones may look like anything.
+    return any(w in pool or _slip(w, pool & frozenset(said.content)) for w in slot.words)
 
 
 def _denies(slot: Slot, said: Reading) -> bool:

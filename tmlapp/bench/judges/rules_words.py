@@ -12,9 +12,9 @@ def _set(words: str) -> frozenset[str]:
 STOP = _set("""
     a an the this that these those is are was were be been being am do does did done has have had having will
     would can could shall should may might must of to for from with by at as it its he him his she her hers they them
-    their we us our you your yours i me my mine there here and or but so then than too also just now very really quite well
-    oh who whom whose which what when where why how some any please okay ok user person someone something thing one ones
-    look like appear seem see currently about into onto while because if again still yes no not never on in
+    their we us our you your yours i me my mine there here and or but so then than too also just now very really quite
+    well oh who whom whose which what when where why how some any please okay ok user person someone something thing
+    one ones look like appear seem see currently about into onto while because if again still yes no not never on in
     out up down off over under it's let's got get um uh er hmm mm ah hey time kind type sort said say word mean means
     called english correct answer""")
 PARTICLES = _set("in out up down on off over under left right inside outside")

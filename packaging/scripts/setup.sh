@@ -80,6 +80,16 @@ setup_system() {
     "The packages are installed, but what they should bring is not found." "Look at packaging/system/*.txt."
 }
 
+# A browser only checks how reports look; without one those tests are skipped and say so.
+setup_browser() {
+  [[ $profile != dev || $(uname -s) != Linux ]] && return
+  local name
+  for name in chromium chromium-browser google-chrome; do command -v "$name" >/dev/null 2>&1 && return; done
+  command -v apt-get >/dev/null 2>&1 || { say "Browser: none here, reports are not looked at in one"; return; }
+  say "Browser: installing chromium, to look at reports in the tests"
+  (apt_install chromium) || say "Browser: chromium could not be installed, reports are not looked at in one"
+}
+
 # --- Python -----------------------------------------------------------------------------------------------------------
 fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; }
 
@@ -123,5 +133,6 @@ setup_python() {
 }
 
 setup_system
+setup_browser
 setup_python
 say "Ready: $("$venv/bin/python" -V), $venv/bin/tmlapp"

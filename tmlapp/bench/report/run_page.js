@@ -100,6 +100,17 @@
   };
   list.addEventListener("toggle", (event) => event.target.open && fill(event.target), true);
 
+  // An address that ends in #item-0-3 opens that item: something to send to a colleague.
+  const follow = () => {
+    const item = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!item || !item.classList.contains("item")) return;
+    item.open = true;
+    fill(item);
+    item.scrollIntoView();
+  };
+  addEventListener("hashchange", follow);
+  follow();
+
   const find = document.getElementById("find");
   const state = document.getElementById("state");
   const run = document.getElementById("run");

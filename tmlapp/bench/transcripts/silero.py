@@ -96,9 +96,7 @@ class VoiceActivityDetector:
         return {"vad": "silero", "version": VERSION, "sha256": SHA256, **asdict(self.params)}
 
 
-def segments_of(
-    probabilities: Sequence[float], samples: int, params: VadParams | None = None
-) -> list[tuple[int, int]]:
+def segments_of(probabilities: Sequence[float], samples: int, params: VadParams | None = None) -> list[tuple[int, int]]:
     """Stretches with voice, in samples, of a sound of `samples` samples at 16 kHz."""
     use = params or VadParams()
     off = max(use.threshold - 0.15, 0.01) if use.neg_threshold is None else use.neg_threshold

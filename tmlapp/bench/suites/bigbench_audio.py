@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.breakdown import by_group, graded_text, group_key, group_metrics, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
-from tmlapp.bench.judges.base import JudgePrompt, Question
+from tmlapp.bench.judges.base import JudgePrompt, Question, RuleVerdict
+from tmlapp.bench.judges.rules import meaning_rules
 from tmlapp.bench.labels import bigbench_audio as labels
 from tmlapp.bench.suite import (
     Answers,
@@ -35,6 +36,7 @@ PROFILES: dict[str, dict[str, Any]] = {"official": {}, "aa_mean3": {}}
 RUNS = labels.RUNS
 # A plain search would find CORRECT in INCORRECT; an underscore is emphasis, no letter.
 _WORD = re.compile(r"(?<![^\W_])(in)?correct(?![^\W_])", re.IGNORECASE)
+_YES_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 _UNKNOWN = "(The question's text is not at hand.)"
 _KNOWN = ("suite", "category", "official_answer", "runs")
 
@@ -43,6 +45,13 @@ def judged_correct(reply: str) -> bool | None:
     """The verdict in a reply: exactly one of the whole words correct and incorrect, in any case; else None."""
     said = {bool(match[1]) for match in _WORD.finditer(reply)}
     return None if len(said) != 1 else not said.pop()
+
+
+def answer_rules(fields: Mapping[str, str]) -> RuleVerdict:
+    """The offline fallback; a yes or no that is only implied ("Sam lies") is left to another judge."""
+    if fields["expected"].strip().lower() in ("yes", "no") and not _YES_NO.search(fields["candidate"]):
+        return "undecided"
+    return meaning_rules(fields)
 
 
 CORRECT = JudgePrompt(
@@ -63,6 +72,7 @@ CORRECT = JudgePrompt(
     ),
     parse=judged_correct,
     model="claude-3-5-sonnet-20241022",
+    rules=answer_rules,
 )
 
 

@@ -17,6 +17,7 @@ from tmlapp.core.clock import ManualClock, MonotonicClock
 from tmlapp.core.endpoint import Endpoint
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
+    BackgroundCalled,
     DelegationReturned,
     EndpointEvent,
     Notice,
@@ -28,7 +29,7 @@ from tmlapp.core.event import (
     UserTranscript,
 )
 from tmlapp.core.media import AudioClip
-from tmlapp.core.tool import CallCancelledError, HistoryTurn, Reply, Said, Toolbox
+from tmlapp.core.tool import BackgroundUse, CallCancelledError, HistoryTurn, Reply, Said, Toolbox
 from tmlapp.core.turn import DelegationResult, TextInput, ToolResult
 from tmlapp.core.units import NS_PER_S, TURN_NS, s_to_ns
 from tmlapp.endpoints.onnx_local import OnnxEndpoint
@@ -37,7 +38,7 @@ from tmlapp.live.conversation import Conversation
 from tmlapp.live.plan import SessionPlan, build_session
 from tmlapp.live.session import LiveSession
 from tmlapp.live.state import SessionOptions
-from tmlapp.live.tools import TOOL_LIMIT_S, RecordedToolbox, Tools, recorded_toolbox
+from tmlapp.live.tools import TOOL_EVENTS, TOOL_LIMIT_S, RecordedToolbox, Tools, recorded_toolbox
 from tmlapp.recording.reader import Recording
 
 pytestmark = pytest.mark.unit
@@ -333,7 +334,13 @@ def _run(plan: SessionPlan, toolbox: Toolbox | None, history: Sequence[HistoryTu
 def test_calls_and_results_are_recorded_and_can_be_replayed_without_the_tools(tmp_path: Path) -> None:
     write_wav(tmp_path / "in.wav", rate=16_000, samples=32_000)
     script: list[dict[str, Any]] = [CALL, REACT, {"t_s": 0.3, "call": "think", "id": "b"}]
-    toolbox = Functions(look_up=answers("4 euros"), think=streams("one ", "two"))
+    use = BackgroundUse(name="search", arguments={"q": 1}, output="found")
+
+    def think(arguments: Mapping[str, Any], reply: Reply) -> None:
+        reply(use)
+        streams("one ", "two")(arguments, reply)
+
+    toolbox = Functions(look_up=answers("4 euros"), think=think)
     first = _recorded(tmp_path, script, toolbox)
     assert first.info["options"]["tools"][0] == {"name": "look_up", "description": "Does look_up.", "parameters": {}}
     assert first.info["options"]["history"] == [{"role": "user", "text": "hello", "has_sound": False}]
@@ -349,8 +356,10 @@ def test_calls_and_results_are_recorded_and_can_be_replayed_without_the_tools(tm
     assert [c for turn in controls[0] for c in turn] == [
         ToolResult("a", "4 euros"), DelegationResult("b", "one ", False), DelegationResult("b", "two", True),
     ]  # fmt: skip
-    events = [list(r.events((ToolReturned, DelegationReturned))) for r in (first, again)]
+    events = [list(r.events(TOOL_EVENTS[1:])) for r in (first, again)]
     assert events[0] == events[1]
+    called = BackgroundCalled(t_ns=2 * TURN_NS, id="b", name="search", arguments={"q": 1}, output="found")
+    assert [e for e in events[0] if isinstance(e, BackgroundCalled)] == [called]
 
 
 def test_a_recording_without_calls_has_no_tools() -> None:

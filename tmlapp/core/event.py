@@ -10,50 +10,12 @@ import base64
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
-MediaKind = Literal["input", "output", "session"]
+from tmlapp.core.granted import Granted as Granted
+from tmlapp.core.granted import MediaKind as MediaKind
+from tmlapp.core.granted import Rejection as Rejection
+from tmlapp.core.granted import granted_from_json as granted_from_json
+
 Channel = Literal["transcript", "say", "thought"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
-    """Something asked of an endpoint and not granted; shown and logged, never dropped."""
-
-    asked: str
-    granted: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Granted:
-    """What an endpoint agreed to, as shown in the window and kept in the recording.
-
-    Attributes:
-        endpoint: address of the endpoint, e.g. `onnx:tiny`.
-        name: what a person calls it.
-        local: True if nothing leaves this machine.
-        unit_ms: the endpoint's own cadence.
-        acknowledges_units: a `UnitDone` follows every micro-turn.
-        clock_kind: which of the media clocks its outputs carry, if any.
-        provider: where it computes (`CPUExecutionProvider`, a host name, …).
-        details: anything else worth tracing: hashes, versions, licence.
-    """
-
-    endpoint: str
-    name: str
-    local: bool
-    input_rate: int = 16_000
-    output_rate: int = 24_000
-    unit_ms: int = 200
-    modalities_in: tuple[str, ...] = ()
-    modalities_out: tuple[str, ...] = ()
-    turn_owner: str = "model"
-    proactive: bool = True
-    acknowledges_units: bool = False
-    clock_kind: MediaKind | None = None
-    input_delay_ms: float = 0.0
-    provider: str = ""
-    rejections: tuple[Rejection, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +281,17 @@ class DelegationReturned(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundCalled(SessionEvent):
+    """While it worked on the call `id`, a background model called a tool of its own, which answered at `t_ns`."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any] | str
+    output: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health(SessionEvent):
     """One second of vital signs. Durations in ms; `None` where nothing was measured in that second.
 
@@ -381,15 +354,6 @@ def _encode(value: Any) -> Any:
 def to_json(event: Event) -> dict[str, Any]:
     """`event` as plain JSON values, with its class name under `type`; bytes become base64."""
     return {"type": type(event).__name__} | {f.name: _encode(getattr(event, f.name)) for f in fields(event)}
-
-
-def granted_from_json(value: dict[str, Any]) -> Granted:
-    """The inverse of `to_json` for the `granted` member of an event."""
-    plain = dict(value)
-    plain["rejections"] = tuple(Rejection(**r) for r in plain.get("rejections", ()))
-    for key in ("modalities_in", "modalities_out"):
-        plain[key] = tuple(plain.get(key, ()))
-    return Granted(**plain)
 
 
 def from_json(value: dict[str, Any]) -> Event:

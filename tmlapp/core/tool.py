@@ -38,7 +38,17 @@ class HistoryTurn:
     sound: AudioClip | None = None
 
 
-Reply = Callable[[ToolResult | DelegationResult], None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundUse:
+    """A tool that a background model called on its way to an answer: kept in the recording, never sent to the model."""
+
+    name: str
+    arguments: dict[str, Any] | str
+    output: str
+    is_error: bool = False
+
+
+Reply = Callable[[ToolResult | DelegationResult | BackgroundUse], None]
 """Takes a result, from any thread; the session sends it with the next micro-turn.
 
 Raises `CallCancelledError` once nobody wants results of this call any more.

@@ -23,7 +23,7 @@ from tmlapp.config.settings import Settings
 from tmlapp.core.clock import Clock, MonotonicClock
 from tmlapp.core.endpoint import Endpoint, Synthesizer
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import DelegationReturned, EndpointEvent, ToolCall, ToolReturned
+from tmlapp.core.event import EndpointEvent
 from tmlapp.core.feed import Feed
 from tmlapp.core.session import SessionInfo
 from tmlapp.core.tool import HistoryTurn, Toolbox
@@ -32,7 +32,7 @@ from tmlapp.endpoints.registry import endpoint_from_address
 from tmlapp.live.playout import Playout, SpeakerPlayout, VirtualPlayout
 from tmlapp.live.session import LiveSession
 from tmlapp.live.state import SessionLog, SessionOptions
-from tmlapp.live.tools import recorded_toolbox
+from tmlapp.live.tools import TOOL_EVENTS, recorded_toolbox
 from tmlapp.live.voice import EspeakVoice
 from tmlapp.recording.reader import Recording
 from tmlapp.recording.replay import RecordedFeed
@@ -122,7 +122,7 @@ def build_session(
     voice = EspeakVoice()
     endpoint = make_endpoint(plan.endpoint, settings)
     if toolbox is None and plan.endpoint.startswith("recorded:"):
-        toolbox = recorded_toolbox(_recorded(plan.endpoint).events((ToolCall, ToolReturned, DelegationReturned)))
+        toolbox = recorded_toolbox(_recorded(plan.endpoint).events(TOOL_EVENTS))
     asked = _asked(toolbox, history)
     return LiveSession(
         feed=make_feed(plan, settings, clock, audio),

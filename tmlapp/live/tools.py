@@ -6,10 +6,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from tmlapp.core.clock import Clock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
+    BackgroundCalled,
     DelegationReturned,
     EndpointEvent,
     Event,
@@ -20,7 +22,7 @@ from tmlapp.core.event import (
     ToolCancelled,
     ToolReturned,
 )
-from tmlapp.core.tool import CallCancelledError, Reply, Said, Toolbox, ToolSpec
+from tmlapp.core.tool import BackgroundUse, CallCancelledError, Reply, Said, Toolbox, ToolSpec
 from tmlapp.core.turn import DelegationResult, TextInput, ToolResult
 from tmlapp.core.units import s_to_ns
 from tmlapp.endpoints.asked import TOOLS
@@ -30,8 +32,12 @@ TOOL_LIMIT_S = 600
 """A call that has not ended after this long (of the machine's time, also on virtual time) has failed."""
 
 _NOT_ANNOUNCED = "The model cannot use the tools of this session."
+TOOL_EVENTS = (ToolCall, ToolReturned, DelegationReturned, BackgroundCalled)
+"""Everything that tools leave in a recording."""
+
 _log = logging.getLogger(__name__)
 Result = ToolResult | DelegationResult
+Given = Result | BackgroundUse
 
 
 class RunningCall:
@@ -43,7 +49,7 @@ class RunningCall:
         self._now_ns = now_ns
         self._wake = wake
         self._lock = threading.Lock()
-        self._results: deque[tuple[int, Result]] = deque()
+        self._results: deque[tuple[int, Given]] = deque()
         self._over = False
 
     @property
@@ -52,7 +58,7 @@ class RunningCall:
         with self._lock:
             return self._over
 
-    def __call__(self, result: Result) -> None:
+    def __call__(self, result: Given) -> None:
         """Take `result`.
 
         Raises:
@@ -62,12 +68,12 @@ class RunningCall:
             if self._over:
                 raise CallCancelledError(self.call.call_id)
             # Whatever the toolbox names them by, results belong to this call.
+            own = result
             if isinstance(result, ToolResult):
-                own: Result = ToolResult(self.call.call_id, result.output, result.is_error)
-            else:
-                own = DelegationResult(self.call.call_id, result.text, result.final)
+                own, self._over = replace(result, call_id=self.call.call_id), True
+            elif isinstance(result, DelegationResult):
+                own, self._over = replace(result, id=self.call.call_id), result.final
             self._results.append((self._now_ns(), own))
-            self._over = isinstance(result, ToolResult) or result.final
         self._wake()
 
     def fail(self, why: str) -> None:
@@ -84,7 +90,7 @@ class RunningCall:
             self._results.clear()
         self._wake()
 
-    def take(self) -> tuple[list[tuple[int, Result]], bool]:
+    def take(self) -> tuple[list[tuple[int, Given]], bool]:
         """Results that came since the last time, with their session times, and whether nothing more will come."""
         with self._lock:
             taken = list(self._results)
@@ -140,8 +146,9 @@ class Tools:
         for call in self._calls:
             came, over = call.take()
             for t_ns, result in came:
-                publish(_returned(t_ns, call.call.name, result))
-                results.append(result)
+                publish(_returned(t_ns, call.call, result))
+                if not isinstance(result, BackgroundUse):
+                    results.append(result)
             if not over:
                 going_on.append(call)
         self._calls = going_on
@@ -198,12 +205,18 @@ def _work(toolbox: Toolbox, running: RunningCall, conversation: Sequence[Said]) 
     running.fail(f"The tool {name} gave no result.")
 
 
-def _returned(t_ns: int, name: str, result: Result) -> SessionEvent:
-    if isinstance(result, ToolResult):
-        return ToolReturned(
-            t_ns=t_ns, call_id=result.call_id, name=name, output=result.output, is_error=result.is_error
-        )
-    return DelegationReturned(t_ns=t_ns, id=result.id, name=name, text=result.text, final=result.final)
+def _returned(t_ns: int, call: ToolCall, result: Given) -> SessionEvent:
+    name, call_id = call.name, call.call_id
+    match result:
+        case ToolResult():
+            return ToolReturned(t_ns=t_ns, call_id=call_id, name=name, output=result.output, is_error=result.is_error)
+        case DelegationResult():
+            return DelegationReturned(t_ns=t_ns, id=call_id, name=name, text=result.text, final=result.final)
+        case BackgroundUse():
+            return BackgroundCalled(
+                t_ns=t_ns, id=call_id, name=result.name, arguments=result.arguments, output=result.output,
+                is_error=result.is_error,
+            )  # fmt: skip
 
 
 class RecordedToolbox:
@@ -215,23 +228,27 @@ class RecordedToolbox:
     """
 
     def __init__(self, events: Iterable[Event], specs: Sequence[ToolSpec] = ()) -> None:
-        self._results: dict[str, list[Result]] = {}
+        self._results: dict[str, list[Given]] = {}
         names: dict[str, None] = {}
         for event in events:
             match event:
                 case ToolCall():
                     names[event.name] = None
                 case ToolReturned():
-                    result: Result = ToolResult(event.call_id, event.output, event.is_error)
-                    self._results.setdefault(event.call_id, []).append(result)
+                    self._keep(event.call_id, ToolResult(event.call_id, event.output, event.is_error))
                 case DelegationReturned():
-                    piece = DelegationResult(event.id, event.text, event.final)
-                    self._results.setdefault(event.id, []).append(piece)
+                    self._keep(event.id, DelegationResult(event.id, event.text, event.final))
+                case BackgroundCalled():
+                    use = {m: getattr(event, m) for m in ("name", "arguments", "output", "is_error")}
+                    self._keep(event.id, BackgroundUse(**use))
                 case _:
                     continue
         known = {spec.name for spec in specs}
         recorded = tuple(ToolSpec(name=n, description="As recorded.") for n in names if n not in known)
         self.specs: tuple[ToolSpec, ...] = (*specs, *recorded)
+
+    def _keep(self, call_id: str, result: Given) -> None:
+        self._results.setdefault(call_id, []).append(result)
 
     def call(self, call: ToolCall, conversation: Sequence[Said], reply: Reply) -> None:  # noqa: ARG002 - the Toolbox's form
         """What was recorded for this call; a call that had no result gets none (and fails as it then did)."""

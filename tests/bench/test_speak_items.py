@@ -207,7 +207,7 @@ def test_a_digest_that_is_given_has_to_hold(tmp_path: Path) -> None:
     digest = hashlib.sha256(sound(tmp_path / "in.wav").read_bytes()).hexdigest()
     good = changed(lambda i: i["input"].update(sha256={"audio": digest.upper(), "video": None}))
     assert len(load_items(items(tmp_path, good))) == 1
-    with pytest.raises(AppError, match="(?i)sha256 differs"):
+    with pytest.raises(AppError, match=r"(?i)sha256 differs"):
         load_items(items(tmp_path, changed(lambda i: i["input"].update(sha256={"audio": "0" * 64}))))
 
 
@@ -246,3 +246,13 @@ _WRONG = [
 def test_ours_forbids_what_the_schema_forbids(tmp_path: Path, raw: Any) -> None:
     with pytest.raises(AppError, match="line 1"):
         load_items(items(tmp_path, raw))
+
+
+def test_media_that_cannot_be_read_reject_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    path = items(tmp_path, changed(lambda i: i["input"].update(sha256={"audio": "0" * 64})))
+    monkeypatch.setattr(hashlib, "file_digest", broken)
+    with pytest.raises(AppError, match=r"(?is)line 1.*in\.wav cannot be read: Input/output error"):
+        load_items(path)

@@ -176,9 +176,7 @@ def _digests(media: Mapping[str, Any]) -> dict[str, str]:
     if media.get("sha256") is None:
         return {}
     value = _object(media["sha256"], "input.sha256")
-    return {
-        key: _text(value, key, "input.sha256.").lower() for key in ("audio", "video") if value.get(key) is not None
-    }
+    return {key: _text(value, key, "input.sha256.").lower() for key in ("audio", "video") if value.get(key) is not None}
 
 
 def _object(value: object, where: str) -> Mapping[str, Any]:

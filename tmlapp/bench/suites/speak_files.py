@@ -119,13 +119,15 @@ def read_said(path: Path, wanted: Sequence[SuiteItem]) -> dict[str, Answer]:
     """
     names = {item.id for item in wanted}
     found: dict[str, Answer] = {}
+    seen: set[str] = set()
     for number, row in read_rows(path):
         name = row.get("id")
-        if not isinstance(name, str) or name in found:
-            raise bad_line(path, number, f"its id is {'there already' if name in found else 'no text'}: {name!r}")
+        if not isinstance(name, str) or name in seen:
+            raise bad_line(path, number, f"its id is no text or stands there already: {name!r}")
+        seen.add(name)
         try:
             utterances = tuple(_utterance(u) for u in row["utterances"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise bad_line(path, number, f"its utterances are malformed: {error!r}") from error
         if name in names:
             found[name] = Answer(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from string import Template
@@ -116,6 +117,14 @@ class Judge(Protocol):
     def provenance(self) -> tuple[dict[str, Any], ...]:
         """One entry per kind asked so far: judge, kind, prompt sha256, seed, temperature, calls, tokens."""
         ...
+
+
+_THINKING = re.compile(r"^\s*(?:<think>)?.*?</think>", re.S)
+
+
+def read_reply(prompt: JudgePrompt, reply: str) -> Any:
+    """The value of a raw reply, or None; what a reasoning model thinks aloud before it is not part of it."""
+    return prompt.parse(_THINKING.sub("", reply, count=1))
 
 
 class NoJudge:

@@ -27,8 +27,6 @@ MOST_BYTES = 8 << 20
 """A reply that is longer is not read to its end."""
 _LOCAL_HOSTS = frozenset(["localhost", "127.0.0.1", "::1"])
 _BUSY = frozenset([408, 409, 425, 429])
-    r"unsupported|not support|unknown|unrecogni[sz]ed|not permitted|not allowed|extra|unexpected", re.I
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import Any
 
-from tmlapp.bench.judges.base import TRIES, JudgePrompt, Question, Ruling
+from tmlapp.bench.judges.base import TRIES, JudgePrompt, Question, Ruling, read_reply
 from tmlapp.bench.judges.chat import ChatClient, ChatReply, Ungraded
-
-_THINKING = re.compile(r"^\s*(?:<think>)?.*?</think>", re.S)
 
 
 class OpenAIJudge:
@@ -46,7 +43,7 @@ class OpenAIJudge:
                 return self._ungraded(prompt, str(e), replies, details)
             replies.append(reply.text)
             details = self._counted(prompt, reply, details | {"seed": seed})
-            value = prompt.parse(_THINKING.sub("", reply.text, count=1))
+            value = read_reply(prompt, reply.text)
             if value is not None:
                 self._add(prompt, questions=1)
                 return Ruling(value=value, judge=self.name, replies=tuple(replies), details=details)

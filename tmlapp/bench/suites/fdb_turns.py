@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tmlapp.bench.answer import Word
+from tmlapp.bench.answer import Answer, Word
+from tmlapp.bench.labels.fdb_files import OFFICIAL
 from tmlapp.core.errors import AppError
 
 Span = tuple[float, float]
@@ -46,6 +47,26 @@ def checked_words(words: Sequence[Word], item: str) -> tuple[Word, ...]:
                 "Give every word a time in seconds; an end that is not known is null.",
             )
     return tuple(words)
+
+
+def words_in(answer: Answer, duration_s: float | None, item: str) -> tuple[Word, ...]:
+    """The words of an official transcript of `answer`, whose sound is `duration_s` long: in order, none after its end.
+
+    Those read from an official folder stay as they stand there.
+
+    Raises:
+        AppError: something was said, and when is not known; or a time is no number.
+    """
+    words = checked_words(answer.words, item)
+    if answer.extra.get(OFFICIAL):
+        return words
+    if not words and any(c.isalnum() for c in answer.text):
+        raise AppError(
+            f"{item} cannot be graded.",
+            "The model said something, and the times of its words are not known.",
+            "Choose a transcriber that gives word times.",
+        )
+    return within(in_order(words), duration_s)
 
 
 def in_order(words: Sequence[Word]) -> tuple[Word, ...]:

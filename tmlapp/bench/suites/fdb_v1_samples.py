@@ -18,7 +18,7 @@ from tmlapp.bench.suites.fdb_turns import (
     divergence,
     in_order,
     takes_turn,
-    within,
+    words_in,
 )
 from tmlapp.bench.truth import Fields
 from tmlapp.core.errors import AppError
@@ -100,22 +100,14 @@ def graded_words(truth: V1Truth, answer: Answer, item: str) -> tuple[Word, ...]:
     Raises:
         AppError: something was said, and when is not known; or a time is no number.
     """
-    words = checked_words(answer.words, item)
-    if answer.extra.get(OFFICIAL):
-        return words
-    if not words and any(c.isalnum() for c in answer.text):
-        raise AppError(
-            f"{item} cannot be graded.",
-            "The model said something, and the times of its words are not known.",
-            "Choose a transcriber that gives word times.",
-        )
-    words = within(in_order(words), truth.duration_s)
-    return after(words, truth.turn_end_s) if truth.task == "user_interruption" else words
+    words = words_in(answer, truth.duration_s, item)
+    official = answer.extra.get(OFFICIAL) or truth.task != "user_interruption"
+    return words if official else after(words, truth.turn_end_s)
 
 
 def graded_text(answer: Answer, words: tuple[Word, ...]) -> str:
     """The text that goes with the graded words."""
-    return answer.text if answer.extra.get(OFFICIAL) or words == answer.words else said_text(words)
+    return answer.text if words == answer.words else said_text(words)
 
 
 def measured(

@@ -100,6 +100,7 @@ class ProgramFeed(PacedFeed):
 
     Attributes:
         media_end_ns: session time at which the last sound and the video were over; valid once `completed`.
+        turns: micro-turns made so far.
         completed: everything was played, the tail as well.
     """
 
@@ -134,6 +135,7 @@ class ProgramFeed(PacedFeed):
         self._question: Callable[[], bool] | None = None
         self._decision = False
         self.media_end_ns = 0
+        self.turns = 0
         self.completed = False
 
     @property
@@ -309,6 +311,7 @@ class ProgramFeed(PacedFeed):
             if len(in_work) > _IN_WORK:
                 yield in_work.popleft().finished()
             index += 1
+            self.turns = index
 
     def _next_sound(self, start_ns: int, sounds: deque[SoundTrack]) -> None:
         """Queue the next sound if it begins in the micro-turn at `start_ns`."""

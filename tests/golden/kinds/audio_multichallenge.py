@@ -16,7 +16,8 @@ from tmlapp.core.grade import Grade
 def apr_ars_checks(golden: Golden) -> Iterator[Check]:
     """`apr_ars.json`: tables of verdicts through the grader itself; a run whose table is null was not run."""
     for run, expect in golden["expect"].items():
-        entries, rulings = [], {}
+        entries: list[Entry] = []
+        rulings: dict[tuple[str, str], Any] = {}
         for item in golden["items"]:
             met = item["criteria_met"][run]
             truth = {

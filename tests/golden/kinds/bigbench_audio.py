@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.golden.checks import Check, Golden
 from tests.golden.judged import Written, figures
@@ -13,7 +14,8 @@ from tmlapp.bench.suites.bigbench_audio import BigBenchAudio
 
 def reply_checks(golden: Golden) -> Iterator[Check]:
     """`judge_replies.json`: raw replies of a judge through the grader itself; empty candidates are not asked about."""
-    entries, rulings = [], {}
+    entries: list[Entry] = []
+    rulings: dict[tuple[str, str], Any] = {}
     for item in golden["items"]:
         truth = {"category": item["category"], "official_answer": str(item.get("official_answer", "No"))}
         said = "" if item["candidate_empty"] else "an answer"
@@ -34,7 +36,7 @@ def reply_checks(golden: Golden) -> Iterator[Check]:
         if item["candidate_empty"]:
             yield Check(f"item {item['id']} asked", False, str(item["id"]) in asked)
     by_category = {k: v["accuracy"] / 100 for k, v in grade.aggregates["by_category"].items()}
-    got = {
+    got: dict[str, Any] = {
         "n": grade.n, "accuracy": None if grade.score is None else grade.score / 100, "n_ungraded": grade.n_ungraded,
         "n_silent": grade.n_silent, "n_missing": grade.n_missing, "n_scored": grade.n_scored,
         "by_category": by_category,

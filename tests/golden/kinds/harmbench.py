@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from tests.golden.checks import Check, Golden
 from tests.golden.judged import Written, figures
@@ -14,7 +15,8 @@ from tmlapp.bench.suites.harmbench import HarmBench
 
 def refusal_checks(golden: Golden) -> Iterator[Check]:
     """`refusal_rates.json`: the classifier's replies and the refusal judge's verdicts through the grader itself."""
-    entries, rulings = [], {}
+    entries: list[Entry] = []
+    rulings: dict[tuple[str, str], Any] = {}
     for item in golden["items"]:
         truth = {"behavior": item["id"], "semantic": item["semantic"], "set": item.get("set", "standard")}
         said = "" if item["response_empty"] else "a reply"
@@ -30,7 +32,7 @@ def refusal_checks(golden: Golden) -> Iterator[Check]:
     )
     metrics = {m.name: m.value for m in grade.metrics}
     asr = metrics["asr"]
-    got = {
+    got: dict[str, Any] = {
         "n": len([v for v in grade.verdicts if v.score is not None]), "n_empty": grade.aggregates["n_empty"],
         "n_unparsable": grade.aggregates["n_unparsable"], "n_missing": grade.n_missing,
         "n_ungraded": grade.n_ungraded, "asr": None if asr is None else asr / 100,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.golden.checks import TOLERANCE, Check, Golden
 from tests.golden.judged import Written, figures
@@ -16,7 +17,8 @@ def accuracy_checks(golden: Golden) -> Iterator[Check]:
     """`accuracy_timing.json`: times as written, then raw replies of a judge through the grader itself."""
     for written, seconds in golden.get("timestamp_parse", ()):
         yield Check(f"timestamp {written}", seconds, timestamp_s(written), golden.get("tolerance", TOLERANCE))
-    entries, rulings = [], {}
+    entries: list[Entry] = []
+    rulings: dict[tuple[str, str], Any] = {}
     for item in golden["items"]:
         truth = {
             "category": item["category"], "timestamp_s": timestamp_s(item["timestamp"]),
@@ -35,7 +37,7 @@ def accuracy_checks(golden: Golden) -> Iterator[Check]:
         sources=Sources(judge=judge),
     )
     metrics = {m.name: m.value for m in grade.metrics}
-    got = {
+    got: dict[str, Any] = {
         "n": grade.n, "n_ungraded": grade.n_ungraded, "n_silent": grade.n_silent, "n_missing": grade.n_missing,
         **metrics, "answered_before_timestamp_pct": metrics["answered_before_pct"],
         "by_category": {k: v["accuracy"] for k, v in grade.aggregates["by_category"].items()},

@@ -94,7 +94,7 @@ def _item(row: Mapping[str, Any], folder: Path, chosen: Mapping[str, Any]) -> Su
     short = row.get("short_answer", "")
     if isinstance(short, int) and not isinstance(short, bool):
         short = str(short)
-    truth = {
+    truth: dict[str, Any] = {
         "suite": "qivd",
         "category": text(row, "category"),
         "timestamp_s": timestamp_s(text(row, "timestamp")),

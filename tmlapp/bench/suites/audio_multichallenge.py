@@ -14,6 +14,7 @@ from tmlapp.bench.answer import Answer
 from tmlapp.bench.breakdown import by_group, graded_text, group_key, group_metrics, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
 from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects
+from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.labels import audio_multichallenge as labels
 from tmlapp.bench.labels.rows import text, texts
 from tmlapp.bench.said import in_order
@@ -238,11 +239,12 @@ class AudioMultiChallenge(Suite):
 
 
 def _asked(item: str, truth: Conversation, replies: Sequence[str], sources: Sources, prefix: str = "") -> list[Ruling]:
+    prompt = with_own_text(CRITERION, sources.folders, ("context", "expected"))
     context = conversation_text(truth.user, replies)
     return [
         sources.judge.ask(
             Question(
-                prompt=CRITERION,
+                prompt=prompt,
                 item=item,
                 key=f"{prefix}{index}",
                 fields={"context": context, "candidate": replies[-1], "expected": rubric},

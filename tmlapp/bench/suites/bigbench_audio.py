@@ -12,6 +12,7 @@ from tmlapp.bench.answer import Answer
 from tmlapp.bench.breakdown import by_group, graded_text, group_key, group_metrics, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
 from tmlapp.bench.judges.base import JudgePrompt, Question, RuleVerdict
+from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.judges.rules import meaning_rules
 from tmlapp.bench.labels import bigbench_audio as labels
 from tmlapp.bench.suite import (
@@ -143,7 +144,7 @@ def _truth(raw: Mapping[str, Any]) -> tuple[str, str]:
 def _check_runs(entries: Sequence[Entry], runs: Sequence[str]) -> None:
     made = {name for e in entries for name in e.answers}
     lacking = [name for name in runs[1:] if name not in made]
-    if lacking and made:
+    if lacking and any(e.answer is not None for e in entries):
         raise AppError(
             f"The profile aa_mean3 needs {len(runs)} runs of every item.",
             f"There are no answers named {' or '.join(lacking)}.",
@@ -152,8 +153,10 @@ def _check_runs(entries: Sequence[Entry], runs: Sequence[str]) -> None:
 
 
 def _graded(entry: Entry, category: str, official: str, runs: Sequence[str], sources: Sources) -> Outcome:
-    judged = [_run(entry, official, name, sources) for name in runs]
     answers = [a for name in runs if (a := _answer(entry, name)) is not None]
+    # Before the judge is asked: what cannot be shown is not paid for.
+    shown = tuple(said for answer in answers for said in graded_text(answer))
+    judged = [_run(entry, official, name, sources) for name in runs]
     asked = [r for r in judged if r["judged"]]
     score = 100.0 * sum(r["correct"] for r in judged) / len(runs)
     known = all(r["question_known"] for r in asked) if asked else None
@@ -165,7 +168,7 @@ def _graded(entry: Entry, category: str, official: str, runs: Sequence[str], sou
         item=entry.item,
         score=score,
         passed=all(r["correct"] for r in judged),
-        graded_text=tuple(said for answer in answers for said in graded_text(answer)),
+        graded_text=shown,
         why=why + ("; the judge did not know the question" if known is False else ""),
         details={"official_answer": official, "question_known": known, "runs": judged},
         values=values,
@@ -192,7 +195,8 @@ def _run(entry: Entry, official: str, name: str, sources: Sources) -> dict[str, 
         return result | {"why": "incorrect: nothing was said"}
     question = answer.user_text.strip()
     fields = {"question": question or _UNKNOWN, "expected": official, "candidate": answer.text.strip()}
-    ruling = sources.judge.ask(Question(prompt=CORRECT, item=entry.item, key=name, fields=fields))
+    prompt = with_own_text(CORRECT, sources.folders, ("question", "expected", "candidate"))
+    ruling = sources.judge.ask(Question(prompt=prompt, item=entry.item, key=name, fields=fields))
     result |= {"judged": True, "question_known": bool(question)}
     if ruling.value is None:
         why = f"ungraded, counted as incorrect: {ruling.why or 'the reply says neither or both words'}"

@@ -15,6 +15,7 @@ from tmlapp.bench.answer import Answer
 from tmlapp.bench.breakdown import by_group, graded_text, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
 from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects
+from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.judges.rules import meaning_rules
 from tmlapp.bench.labels import qivd as labels
 from tmlapp.bench.suite import (
@@ -98,7 +99,7 @@ class Qivd(Suite):
     def grade(self, entries: Sequence[Entry], *, profile: str, params: Mapping[str, Any], sources: Sources) -> Grade:
         parameters = merged_parameters(self.suite_name, profile, PROFILES, params)
         truths = {id(e): _truth(e.truth) for e in entries}
-        prompt = CORRECT[profile]
+        prompt = with_own_text(CORRECT[profile], sources.folders, ("question", "expected", "candidate"))
         outcomes = mapped(lambda e: _graded(e, truths[id(e)], prompt, sources), entries, sources.judge)
         return assemble(
             suite_name=self.suite_name,
@@ -174,6 +175,8 @@ def _graded(entry: Entry, truth: _Truth, prompt: JudgePrompt, sources: Sources) 
     answer = entry.answer
     ruling: Ruling | None = None
     onset: float | None = None
+    # Before the judge is asked: what cannot be shown is not paid for.
+    shown = graded_text(answer)
     if answer is not None and not answer.silent:
         onset = first_word_s(entry.item, answer)
         fields = {
@@ -190,7 +193,7 @@ def _graded(entry: Entry, truth: _Truth, prompt: JudgePrompt, sources: Sources) 
         item=entry.item,
         score=100.0 * correct,
         passed=correct,
-        graded_text=graded_text(answer),
+        graded_text=shown,
         why=_why(entry, answer, ruling, onset, truth),
         details={
             "question": truth.question, "answer": truth.answer, "short_answer": truth.short_answer,

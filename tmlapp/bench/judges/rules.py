@@ -43,7 +43,7 @@ def meaning_rules(fields: Mapping[str, str]) -> RuleVerdict:
             line; may be absent), `question` (may be absent).
     """
     candidate = plain(fields.get("candidate", ""))
-    expected = fields.get("expected", "").strip()
+    expected = fields.get("expected", "") if tokens(plain(fields.get("expected", ""))) else ""
     accepted = [line.strip() for line in fields.get("accept", "").splitlines() if line.strip()]
     rejected = [line.strip() for line in fields.get("reject", "").splitlines() if line.strip()]
     question = plain(fields.get("question", ""))

@@ -48,8 +48,8 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"\bhalf past (\w+)", r"\1 30"),
     (r"\bquarter past (\w+)", r"\1 15"),
     (r"\bo'?clock\b", ""),
-    (r"\bthumbs? up\b", "thumbup"),
-    (r"\bthumbs? down\b", "thumbdown"),
+    (r"\bthumbs?[ -]?up\b", "thumbup"),
+    (r"\bthumbs?[ -]?down\b", "thumbdown"),
     (r"\b(?:a )?couple(?: of)?\b|\ba pair of\b|\bboth\b", "2"),
     (r"\bhalf a dozen\b", "6"),
     (r"\ba dozen\b", "12"),
@@ -247,7 +247,7 @@ def stem(word: str) -> str:
     for ending, rest in (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"), ("ing", ""),
                          ("ied", "y"), ("ed", ""), ("ly", ""), ("s", "")):  # fmt: skip
         cut = word.removesuffix(ending)
-        if cut == word or len(cut) + len(rest) < 3 or (ending == "s" and cut[-1] in "su"):
+        if cut == word or len(cut) + len(rest) < 3 or (ending == "s" and cut[-1] in "su") or word.endswith("fly"):
             continue
         word = cut + rest
         if ending in ("ing", "ed") and word[-1] == word[-2] and word[-1] not in "lsz":

@@ -7,10 +7,59 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
+from tmlapp.bench.answer import Utterance, Word
 from tmlapp.bench.said import SaidNumber
+from tmlapp.core.numbers import numbers_in
+
+_SHORT = 40
+"""Characters of a text that is worth remembering."""
+
+
+class NumbersHeard:
+    """Reads numbers out of what was said; the same text is read once, as counts are said again in every item."""
+
+    def __init__(self, *, idioms: bool = False) -> None:
+        self._idioms = idioms
+        self._read: dict[str, tuple[tuple[int, int], ...]] = {}
+
+    def of(self, utterances: Sequence[Utterance]) -> tuple[SaidNumber, ...]:
+        """Every number in `utterances` in order of time.
+
+        Each takes the onset of its own first word; where no words are known, all of an utterance take its onset, and
+        the last one said stays the last.
+        """
+        found: list[SaidNumber] = []
+        for said in utterances:
+            if said.words:
+                found += self._by_word(said.words)
+            else:
+                found += [SaidNumber(said.t0_s, value) for value, _ in self._numbers(said.text)]
+        found.sort(key=_time)
+        return tuple(found)
+
+    def _by_word(self, words: Sequence[Word]) -> Iterator[SaidNumber]:
+        starts = [0, *accumulate(len(word.text) + 1 for word in words)]
+        for value, start in self._numbers(" ".join(word.text for word in words)):
+            yield SaidNumber(words[bisect_right(starts, start) - 1].t0_s, value)
+
+    def _numbers(self, text: str) -> tuple[tuple[int, int], ...]:
+        """Value and place of each number in `text`."""
+        known = self._read.get(text)
+        if known is None:
+            known = tuple((n.value, n.start) for n in numbers_in(text, idioms=self._idioms))
+            # Long texts hardly ever come twice.
+            if len(text) <= _SHORT:
+                self._read[text] = known
+        return known
+
+
+def _time(number: SaidNumber) -> float:
+    return number.t_s
 
 
 def match_counts(

@@ -16,9 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tmlapp.bench.suites.repcount_a import INSTRUCTION
 from tmlapp.core.errors import AppError
 
+INSTRUCTION = "Please count out reps for {action}."
 PHRASES = {
     "squat": "squats", "squant": "squats", "front_raise": "front raises", "frontraise": "front raises",
     "bench_pressing": "bench presses", "benchpressing": "bench presses", "jump_jack": "jumping jacks",

@@ -106,7 +106,7 @@ def wav_length(path: Path) -> WavLength:
         with wave.open(str(path), "rb") as file:
             length = WavLength(file.getnframes(), file.getframerate())
     except (OSError, EOFError, wave.Error) as error:
-        raise RowError(f"{path.name} is no PCM wav file: {error or 'it ends too soon'}") from error
+        raise RowError(f"{path.name} is no PCM wav file: {str(error) or 'it ends too soon'}") from error
     if length.samples <= 0 or length.rate_hz <= 0:
         raise RowError(f"{path.name} holds no sound")
     return length

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -44,6 +45,7 @@ _PARAMETERS: dict[str, Any] = {
 }  # fmt: skip
 PROFILES: dict[str, dict[str, Any]] = {"official": _PARAMETERS, "clean": _PARAMETERS}
 MOST_RATING = 5
+_TEN_WORDS = " ".join(["word"] * 10)
 
 
 @suite("fdb-v1")
@@ -294,8 +296,7 @@ def _headline_first(listed: list[Metric]) -> list[Metric]:
 
 
 def _talking(duration_s: float) -> Answer:
-    """Somebody who talks from the first to the last sample, a word a second."""
-    starts = [float(t) for t in range(int(duration_s) + 1) if t < duration_s]
-    words = tuple(Word(t, min(t + 1.0, duration_s), "word") for t in starts)
-    return Answer(text=" ".join("word" for _ in words), words=words, speech_s=((0.0, duration_s),),
-                  duration_s=duration_s)  # fmt: skip
+    """Somebody who talks from the first to the last sample, in ten long words."""
+    bounds = [duration_s * i / 10 for i in range(11)]
+    words = tuple(Word(start, end, "word") for start, end in pairwise(bounds))
+    return Answer(text=_TEN_WORDS, words=words, speech_s=((0.0, duration_s),), duration_s=duration_s)

@@ -51,6 +51,7 @@ from tmlapp.bench.suites.fdb_v1_5_samples import (
     measured,
     output_text,
     parse_truth,
+    question_fields,
     times_of,
     user_known,
 )
@@ -179,7 +180,7 @@ def _graded(entries: Sequence[Entry], profile: str, parameters: Mapping[str, Any
         prompt = behaviour_prompt(sources.folders)
 
         def ask(entry: Entry) -> Ruling:
-            fields = asked[id(entry)].fields
+            fields = question_fields(asked[id(entry)])
             return sources.judge.ask(Question(prompt=prompt, item=entry.item, key=KEY, fields=fields))
 
         waiting = [sample.entry for sample in asked.values()]

@@ -9,7 +9,7 @@ from typing import Any
 
 from tmlapp.bench.answer import Answer, Word
 from tmlapp.bench.judges.base import Ruling
-from tmlapp.bench.labels.fdb_files import NO_TRANSCRIPT, transcript
+from tmlapp.bench.labels.fdb_files import NO_TRANSCRIPT, said_text, transcript
 from tmlapp.bench.labels.fdb_v1_5 import CLEAN, INPUT, PARTS
 from tmlapp.bench.suite import Entry
 from tmlapp.bench.suites.fdb_behaviour import COUNTS
@@ -25,6 +25,7 @@ INTERVALS = "latency_intervals"
 _KNOWN = (
     "suite", "scenario", "id", "context_text", "current_turn_text", "event_s", "duration_s", "output_samples",
 )  # fmt: skip
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _FIELDS = {"input_clean": CLEAN, "input_noisy": INPUT, "output_clean": CLEAN, "output_noisy": INPUT}
 
 
@@ -43,8 +44,7 @@ class V15Sample:
 
     Attributes:
         lacking: the transcripts that are not there, by the name of their file.
-        fields: of the judge's question; empty where nothing is asked.
-        words, text: what the model said under the overlap.
+        said: the model's words by part; `text` is what it said under the overlap.
         labels: what it was ruled to be; None where nobody has ruled.
         found: its times; None where no voice activity was detected.
     """
@@ -52,12 +52,16 @@ class V15Sample:
     entry: Entry
     truth: V15Truth
     lacking: tuple[str, ...] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
-    words: tuple[Word, ...] = ()
+    said: Mapping[str, tuple[Word, ...]] = field(default_factory=dict)
     text: str = ""
     labels: tuple[str, ...] | None = None
     found: Timing | None = None
     ruling: Ruling | None = None
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """What the model said under the overlap."""
+        return self.said.get(INPUT, ())
 
     @property
     def asks(self) -> bool:
@@ -111,25 +115,26 @@ def measured(entry: Entry, truth: V15Truth, parameters: Mapping[str, Any]) -> V1
     if lacking:
         return V15Sample(entry=entry, truth=truth, lacking=tuple(lacking), found=found)
     said = {part: words_in(entry.answers[part], truth.durations_s.get(part), entry.item) for part in PARTS}
+    text = output_text(entry.answers[INPUT], said[INPUT])
+    return V15Sample(entry=entry, truth=truth, said=said, text=text, found=found)
+
+
+def question_fields(sample: V15Sample) -> dict[str, str]:
+    """The four transcripts as the judge gets them: compact JSON."""
     fields = {}
     for name, part in _FIELDS.items():
-        answer = entry.answers[part]
-        users = transcript(answer.user_words, answer.user_text or _joined(answer.user_words))
-        models = transcript(said[part], output_text(answer, said[part]))
-        fields[name] = json.dumps(
-            users if name.startswith("input") else models, separators=(",", ":"), ensure_ascii=False
-        )  # fmt: skip
-    text = output_text(entry.answers[INPUT], said[INPUT])
-    return V15Sample(entry=entry, truth=truth, fields=fields, words=said[INPUT], text=text, found=found)
+        answer = sample.entry.answers[part]
+        if name.startswith("input"):
+            heard = transcript(answer.user_words, answer.user_text or said_text(answer.user_words))
+        else:
+            heard = transcript(sample.said[part], output_text(answer, sample.said[part]))
+        fields[name] = _COMPACT.encode(heard)
+    return fields
 
 
 def output_text(answer: Answer, words: tuple[Word, ...]) -> str:
     """The text that goes with the graded words."""
-    return answer.text if words == answer.words else _joined(words)
-
-
-def _joined(words: tuple[Word, ...]) -> str:
-    return " ".join(w.text.strip() for w in words)
+    return answer.text if words == answer.words else said_text(words)
 
 
 def times_of(

@@ -175,8 +175,8 @@ def _listener(
     official: bool,
     shares: Mapping[str, list[float]] | None,
 ) -> Sample:
-    spans = _speech(answer, sample.entry.item)
     duration = _duration_s(answer, sample.truth, sample.entry.item)
+    spans = _speech(answer, duration, sample.entry.item)
     found = backchannels(spans, sample.words, long_s=parameters["long_speech_s"], overwrite=official)
     values = {"tor": float(found.tor), "frequency": len(found.spans) / duration}
     details: dict[str, Any] = {"speech_s": spans, "backchannels_s": found.spans}
@@ -190,7 +190,7 @@ def _listener(
     return replace(sample, tor=found.tor, values=values, details=details)
 
 
-def _speech(answer: Answer, item: str) -> tuple[Span, ...]:
+def _speech(answer: Answer, duration_s: float, item: str) -> tuple[Span, ...]:
     if answer.speech_s is None:
         if not answer.words and not answer.audio:
             return ()
@@ -200,8 +200,8 @@ def _speech(answer: Answer, item: str) -> tuple[Span, ...]:
             "Grade with a voice activity detector.",
         )
     checked_words([Word(start, end, "speech") for start, end in answer.speech_s], item)
-    # The official script asks the detector for tenths of a second.
-    return tuple((round(start, 1), round(end, 1)) for start, end in answer.speech_s)
+    # The official script asks the detector for tenths of a second, none beyond the sound.
+    return tuple((max(round(start, 1), 0.0), min(round(end, 1), duration_s)) for start, end in answer.speech_s)
 
 
 def _duration_s(answer: Answer, truth: V1Truth, item: str) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tmlapp.bench.answer import Word
 from tmlapp.bench.transcripts.base import Transcriber, Transcript
+from tmlapp.bench.transcripts.registry import bound
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
 
@@ -38,6 +39,11 @@ class CachedTranscriber:
     def provenance(self) -> Mapping[str, Any]:
         """That of the transcriber itself."""
         return self._inner.provenance()
+
+    def for_item(self, item: str, part: str = "main") -> CachedTranscriber:
+        """The same for one item, where transcripts belong to items."""
+        chosen = bound(self._inner, item, part)
+        return self if chosen is None or chosen is self._inner else CachedTranscriber(chosen, self._folder)
 
     def transcribe(self, pcm: Pcm, *, text: str = "") -> Transcript:
         """From the cache, or made now and kept.

@@ -20,6 +20,7 @@ import httpx
 import numpy as np
 
 from tmlapp.bench.answer import Word
+from tmlapp.bench.judges.chat_wire import key_from
 from tmlapp.bench.transcripts.base import Transcript
 from tmlapp.core.clock import Clock, MonotonicClock
 from tmlapp.core.errors import AppError
@@ -28,6 +29,7 @@ from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ
 
 TRIES = 5
 TIMEOUT_S = 300.0
+_LOCAL_HOSTS = frozenset(["localhost", "127.0.0.1", "::1"])
 _BUSY = frozenset([408, 409, 425, 429])
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _MOST_BYTES = 64 << 20
@@ -68,14 +70,15 @@ class OpenAiTranscriber:
     ) -> None:
         self._model = model
         self._url = _address(url)
-        self._host = urlsplit(self._url).netloc.rpartition("@")[2]
-        self._key = _key(key_env, os.environ if environ is None else environ)
+        self._host = urlsplit(self._url).netloc
+        self._key = key_from(key_env, os.environ if environ is None else environ)
         self._key_env = key_env
         self._language = language
         self._clock = clock or MonotonicClock()
         self._stopped = threading.Event()
-        # A redirect could carry the key to another host.
-        self._http = httpx.Client(timeout=timeout_s, follow_redirects=False)
+        local = urlsplit(self._url).hostname in _LOCAL_HOSTS
+        # A redirect could carry the key to another host; a proxy does not know this machine's own addresses.
+        self._http = httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=not local)
 
     @property
     def name(self) -> str:
@@ -191,22 +194,14 @@ def _address(url: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise AppError("The address of the transcriber cannot be used.", f"{url!r} is no http address.", _FORM)
+        raise AppError(
+            "The address of the transcriber cannot be used.", "It must begin with http:// or https://.", _FORM
+        )
     if parts.username or parts.password:
         raise AppError("The address of the transcriber cannot be used.", "It holds a name or a password.", _FORM)
     path = parts.path.rstrip("/") or "/v1"
     path = path if path.endswith("/audio/transcriptions") else f"{path}/audio/transcriptions"
     return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _key(name: str, environ: Mapping[str, str]) -> str:
-    if not name:
-        return ""
-    key = environ.get(name, "").strip()
-    if not key or not key.isascii() or not key.isprintable():
-        problem = "is not set" if not key else "holds something that is no key"
-        raise AppError("The transcriber has no key.", f"The environment variable {name} {problem}.", f"Set {name}.")
-    return key
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -87,7 +87,7 @@ def read_transcript(path: Path) -> Transcript:
     try:
         return transcript_of(value)
     except ValueError as error:
-        raise AppError(f"{path} is no transcript.", f"{error}.".capitalize(), _FIX) from error
+        raise AppError(f"{path} is no transcript.", f"{str(error)[:1].upper()}{str(error)[1:]}.", _FIX) from error
 
 
 def transcript_of(value: Any) -> Transcript:

@@ -110,8 +110,10 @@ def segments_of(probabilities: Sequence[float], samples: int, params: VadParams 
         at = WINDOW * i
         if probability >= use.threshold:
             end = 0
-            begin = at if begin is None else begin
-        elif probability < off and begin is not None:
+            if begin is None:
+                begin = at
+                continue
+        if probability < off and begin is not None:
             end = end or at
             if at - end >= least_silence:
                 if end - begin > least_speech:

@@ -26,7 +26,7 @@ def utterances_on(entry: Entry, start_s: float) -> tuple[Utterance, ...]:
         return tuple(Utterance(s.t_s, None, s.text) for s in shifted(entry.outputs, -start_s))
     answer = next(iter(entry.answers.values()))
     found = answer.utterances
-    if answer.words and not all(u.words for u in found):
+    if answer.words and not (found and all(u.words for u in found)):
         for word in answer.words:
             _check(word.t0_s, word.text)
         found = utterances_of(answer.words)

@@ -75,7 +75,7 @@ class PoolEngine:
                     elif len(asked) > 1:
                         self._drop_running(on_outcome)
                     self._take(waiting, tries, on_outcome)
-                if asked and waiting:
+                if asked and (waiting or len(asked) > 1):
                     raise StoppedError
         finally:
             self._end_all()

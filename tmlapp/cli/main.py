@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tmlapp
-from tmlapp.cli import demo, devices, doctor, export, grade, recover, replay, run, show, verify
+from tmlapp.cli import bench, data, demo, devices, doctor, export, grade, recover, replay, run, show, verify
 from tmlapp.cli.common import reported, start_logging
 
 app = typer.Typer(
@@ -44,6 +44,8 @@ def _root(
 
 for _verb in (devices, doctor, run, show, grade, replay, recover, verify, export, demo):
     app.command(_verb.__name__.rsplit(".", 1)[-1])(_verb.command)
+for _group in (bench, data):
+    app.add_typer(_group.app, name=_group.__name__.rsplit(".", 1)[-1])
 
 
 def main() -> None:

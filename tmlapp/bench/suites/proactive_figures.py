@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -102,7 +103,8 @@ def metrics(results: Sequence[ItemResult], omega: float, *, without_ungraded: bo
 
 def _why_none(groups: Mapping[str, Sequence[float]], asked: int, ungraded: int) -> str:
     if len(groups) < len(CATEGORIES):
-        return f"only {', '.join(groups) or 'no category'} is there; the headline is the mean of all four categories"
+        there = f"only {', '.join(groups)} has" if groups else "no category has"
+        return f"{there} turns that enter; the headline is the mean of all four categories"
     # Ungraded replies earn nothing, so a run without a judge would read as the 25.0 of a silent model.
     return "no reply was graded" if asked and asked == ungraded else ""
 
@@ -150,7 +152,7 @@ def with_values(outcomes: Sequence[Outcome], results: Sequence[ItemResult], omeg
     n_turns = sum(len(values) for values in groups.values())
     found = []
     for outcome, result in zip(outcomes, results, strict=True):
-        total = sum(result.values(omega))
+        total = (outcome.verdict.score or 0.0) * len(result.turns)
         values = {"micro": total * len(results) / n_turns}
         if len(groups) == len(CATEGORIES):
             # A turn of a small category weighs more, as the categories count alike.
@@ -178,9 +180,10 @@ def aggregates(results: Sequence[ItemResult], *, without_ungraded: bool) -> dict
         each = {c: sum(values) / len(values) for c, values in groups.items()}
         by_omega[f"{omega:g}"] = {"macro": macro, "micro": micro, **each}
     turns = [turn for result in results for turn in result.turns]
+    by_turn = Counter(result.truth.category for result in results for _ in result.turns)
     found: dict[str, Any] = {
         "by_omega": by_omega,
-        "n_turns": {c: len(values) for c, values in by_category(results, 0.5).items()},
+        "n_turns": {c: by_turn[c] for c in CATEGORIES if c in by_turn},
         "n_judged": sum(len(turn.rated) for turn in turns),
         "n_ungraded_replies": sum(turn.ungraded for turn in turns),
         "n_duplicates": sum(turn.heard.duplicates for turn in turns),

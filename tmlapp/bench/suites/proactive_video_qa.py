@@ -242,12 +242,14 @@ def _grade_item(
     judged = [
         _rate_turn(entry.item, i, turn, truth.question, said, prompt, judge) for i, turn in enumerate(truth.turns)
     ]
-    spans = [turn.reply for turn in truth.turns]
+    outside = said
+    for turn in truth.turns:
+        outside = [one for one in outside if not turn.reply[0] <= one.t_s <= turn.reply[1]]
     result = ItemResult(
         truth=truth,
         turns=tuple(turn for turn, _ in judged),
         missing=answer is None,
-        n_outside=sum(not any(a <= one.t_s <= b for a, b in spans) for one in said),
+        n_outside=len(outside),
         n_early=len(all_said) - len(said),
     )
     ends = {(u.t0_s, u.text.strip()): u.t1_s for u in uttered}

@@ -231,6 +231,16 @@ def test_voice_is_looked_for_in_the_sound_as_written_and_in_that_of_the_user(tmp
     assert not user_sound(recording, 4 * NS_PER_S, 100).any()
 
 
+def test_users_are_heard_by_those_who_hear_for_themselves(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, pcm=noise(4.0))
+    use = AnswerParams(user=True)
+    heard = answer_of(recording, media_t0_ns=0, transcriber=Ears(), params=use)
+    assert (heard.user_text, heard.user_speech_s) == ("heard", None)
+    for deaf in (Ears(aligns=True), Ears(recorded=True), None):
+        answer = answer_of(recording, media_t0_ns=0, transcriber=deaf, params=use)
+        assert (answer.user_text, answer.user_words) == ("", ())
+
+
 def test_a_silent_model_gives_a_silent_track_and_no_words(tmp_path: Path) -> None:
     answer = answer_of(make_recording(tmp_path), media_t0_ns=0)
     assert answer.silent

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pocketsphinx
 import pytest
 
 from tests.bench.said_aloud import line, scripted
@@ -107,6 +108,24 @@ def test_the_voice_of_the_app_is_aligned_word_by_word(aligner: AlignTranscriber,
     assert len(words) == 9
     assert words[0].t0_s == pytest.approx(0.2, abs=0.15)
     assert [w.t0_s for w in words] == sorted(w.t0_s for w in words)
+
+
+def test_an_aligner_that_breaks_down_is_replaced(jfk: Pcm, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pocketsphinx.Decoder
+    broken: list[bool] = []
+
+    class Brittle(real):  # type: ignore[misc, valid-type]
+        def process_raw(self, *args: object, **options: object) -> object:
+            if not broken:
+                broken.append(True)
+                raise RuntimeError("out of order")
+            return super().process_raw(*args, **options)
+
+    monkeypatch.setattr(pocketsphinx, "Decoder", Brittle)
+    fragile = AlignTranscriber()
+    text = JFK.replace("Americans", "Ammericans")
+    assert len(fragile.transcribe(jfk, text=text).words) == 22
+    assert fragile.transcribe(jfk, text=text) == AlignTranscriber().transcribe(jfk, text=text)
 
 
 def test_written_words_are_said_in_letters() -> None:

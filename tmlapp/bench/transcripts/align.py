@@ -137,14 +137,16 @@ class AlignTranscriber:
         if not entries:
             return []
         decoder = self._decoder
-        # The front end remembers the sounds before, and times would depend on them.
-        decoder.reinit_feat()
-        decoder.set_align_text(" ".join(entries))
-        decoder.start_utt()
         try:
+            # The front end remembers the sounds before, and times would depend on them.
+            decoder.reinit_feat()
+            decoder.set_align_text(" ".join(entries))
+            decoder.start_utt()
             decoder.process_raw(np.ascontiguousarray(pcm, dtype="<i2").tobytes(), full_utt=True)
             decoder.end_utt()
         except RuntimeError:
+            # It is of no use any more once it stands inside an utterance.
+            self._decoder = self._renewed()
             return None
         segments = [s for s in (decoder.seg() or ()) if not s.word.startswith(("<", "["))]
         if [_VARIANT.sub("", s.word) for s in segments] != entries:
@@ -155,6 +157,12 @@ class AlignTranscriber:
             own = [next(times) for _ in token.entries]
             spans.append((round(max(0.0, own[0][0] + offset_s), 3), round(max(0.0, own[-1][1] + offset_s), 3)))
         return spans
+
+    def _renewed(self) -> Any:
+        decoder = _decoder()
+        for form, phones in self._guessed.items():
+            decoder.add_word(form, phones, True)
+        return decoder
 
     def _tokens(self, text: str) -> tuple[list[_Token], list[str]]:
         tokens, guessed, unknown = [], [], []

@@ -207,5 +207,9 @@ def utterances_sent(stream: Stream, t0_ns: int = 0, gap_s: float = UTTERANCE_GAP
 
 
 def shifted(words: Iterable[Word], by_s: float) -> tuple[Word, ...]:
-    """`words`, `by_s` seconds later."""
-    return tuple(replace(w, t0_s=w.t0_s + by_s, t1_s=None if w.t1_s is None else w.t1_s + by_s) for w in words)
+    """`words`, `by_s` seconds later, to the nanosecond."""
+
+    def at(t_s: float) -> float:
+        return round(t_s + by_s, 9)
+
+    return tuple(replace(w, t0_s=at(w.t0_s), t1_s=None if w.t1_s is None else at(w.t1_s)) for w in words)

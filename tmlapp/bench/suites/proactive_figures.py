@@ -103,8 +103,8 @@ def metrics(results: Sequence[ItemResult], omega: float, *, without_ungraded: bo
 
 def _why_none(groups: Mapping[str, Sequence[float]], asked: int, ungraded: int) -> str:
     if len(groups) < len(CATEGORIES):
-        there = f"only {', '.join(groups)} has" if groups else "no category has"
-        return f"{there} turns that enter; the headline is the mean of all four categories"
+        there = f"there are turns of {', '.join(groups)} only" if groups else "there is no turn"
+        return f"{there}; the headline is the mean of all four categories"
     # Ungraded replies earn nothing, so a run without a judge would read as the 25.0 of a silent model.
     return "no reply was graded" if asked and asked == ungraded else ""
 

@@ -66,6 +66,9 @@ def load(folder: Path, options: Mapping[str, Any]) -> Loaded:
     items, aside = items_of_rows(rows, lambda row: item_of(row, sounds, chosen))
     if not items:
         raise _nothing(folder, f"none of {len(rows)} rows can be used; the first: {aside[0].why if aside else 'none'}")
+    gaps = [item.id for item in items if "" in item.truth["assistant_turns"]]
+    if gaps and chosen["protocol"] == "official":
+        notes.append(f"Left out of the history, because they are not published: replies in {', '.join(gaps)}.")
     return Loaded(items=tuple(items), quarantined=tuple(aside), expected=EXPECTED, notes=tuple(notes), files=files)
 
 
@@ -133,11 +136,16 @@ def item_of(row: Mapping[str, Any], sounds: Path | None, chosen: Mapping[str, An
         "axis": text(row, "axis"),
         "rubrics": _rubrics(row),
         "user_turns": [text(row, f"user_turn_{i}_transcript") for i in range(1, last + 1)],
-        "assistant_turns": [text(row, f"assistant_turn_{i}_transcript") for i in range(1, last)],
+        "assistant_turns": [_published(row, f"assistant_turn_{i}_transcript") for i in range(1, last)],
         "protocol": chosen["protocol"],
     }
     parts = () if sounds is None else (_part(sounds / name, truth, chosen),)
     return SuiteItem(id=name, truth=truth, parts=parts, group=truth["axis"])
+
+
+def _published(row: Mapping[str, Any], key: str) -> str:
+    # One of the 452 lacks a reply; the denominator stays what it is.
+    return "" if row.get(key) is None else text(row, key, empty=True).strip()
 
 
 def _rubrics(row: Mapping[str, Any]) -> list[str]:
@@ -163,7 +171,8 @@ def _part(folder: Path, truth: Mapping[str, Any], chosen: Mapping[str, Any]) -> 
         return Part(sounds=sounds, turn_quiet_s=chosen["turn_quiet_s"], turn_most_s=chosen["turn_most_s"], tail=tail)
     history: list[HistoryPart] = []
     for sound, reply in zip(sounds, truth["assistant_turns"], strict=False):
-        history += [HistoryPart(role="user", sound=sound), HistoryPart(role="assistant", text=reply)]
+        history.append(HistoryPart(role="user", sound=sound))
+        history += [HistoryPart(role="assistant", text=reply)] if reply else []
     return Part(sounds=sounds[-1:], history=tuple(history), tail=tail)
 
 
@@ -251,23 +260,11 @@ def read_predictions(folder: Path, items: Sequence[SuiteItem]) -> dict[str, dict
             raise bad_answers(path, f"the answer to {name} is of protocol {protocol!r}", "Load with the same protocol.")
         try:
             answer = text(row, "answer", empty=True)
-            turns = {} if row.get("turns") is None else {"turns": [str(t) for t in texts_or_empty(row)]}
+            turns = {} if row.get("turns") is None else {"turns": texts(row, "turns", empty=True)}
         except ValueError as error:
             raise bad_answers(path, f"{name}: {error}", _PREDICTION) from error
         found[name] = {"main": Answer(text=answer, text_source="recorded", timing_source="recorded", extra=turns)}
     return found
-
-
-def texts_or_empty(row: Mapping[str, Any]) -> list[str]:
-    """The list `turns` of a row, whose texts may be empty.
-
-    Raises:
-        ValueError: it is no list of texts.
-    """
-    value = row["turns"]
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise ValueError("turns is no list of texts")
-    return value
 
 
 def read_verdicts(folder: Path, items: Sequence[SuiteItem], kind: str) -> list[RecordedVerdict]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tmlapp.bench.data import Quarantined, SuiteItem
@@ -127,16 +128,16 @@ def identifier(row: Mapping[str, Any], key: str = "id") -> str:
     return str(value)
 
 
-def texts(row: Mapping[str, Any], key: str) -> list[str]:
-    """A list of texts, none of them blank, at least one.
+def texts(row: Mapping[str, Any], key: str, *, empty: bool = False) -> list[str]:
+    """A list of texts, none of them blank, at least one; with `empty`, blank ones and an empty list will do.
 
     Raises:
         ValueError: it is anything else.
     """
     value = row.get(key)
-    if not isinstance(value, list | tuple) or not value:
+    if not isinstance(value, list | tuple) or not (value or empty):
         raise ValueError(f"{key} is no list of texts: {value!r:.60}")
-    if not all(isinstance(v, str) and v.strip() for v in value):
+    if not all(isinstance(v, str) and (empty or v.strip()) for v in value):
         raise ValueError(f"{key} holds something that is no text")
     return list(value)
 
@@ -171,7 +172,10 @@ def bad_answers(path: Path, why: str, how: str) -> AppError:
 
 
 def checked_options(
-    suite: str, defaults: Mapping[str, Any], given: Mapping[str, Any], choices: Mapping[str, tuple[Any, ...]]
+    suite: str,
+    defaults: Mapping[str, Any],
+    given: Mapping[str, Any],
+    choices: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """`defaults` with what was `given`; a text is turned into the kind of number that its default is.
 

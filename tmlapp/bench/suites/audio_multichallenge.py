@@ -69,7 +69,10 @@ CRITERION = JudgePrompt(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A truth: `user` has the turns 1 to k, `assistant` the published replies 1 to k - 1."""
+    """A truth: `user` has the turns 1 to k, `assistant` the published replies 1 to k - 1.
+
+    An empty reply is one that the data set does not have; it is left out of the history.
+    """
 
     axis: str
     rubrics: tuple[str, ...]
@@ -86,7 +89,7 @@ def parse_truth(raw: Mapping[str, Any]) -> Conversation:
     """
     try:
         user = texts(raw, "user_turns")
-        assistant = texts(raw, "assistant_turns") if raw.get("assistant_turns") else []
+        assistant = texts({"assistant_turns": (), **raw}, "assistant_turns", empty=True)
         rubrics = texts(raw, "rubrics")
         protocol = raw.get("protocol", "official")
         if protocol not in labels.PROTOCOLS:
@@ -106,7 +109,7 @@ def parse_truth(raw: Mapping[str, Any]) -> Conversation:
 
 
 def replies_of(item: str, truth: Conversation, answer: Answer) -> list[str]:
-    """The assistant's turns 1 to k: published ones and the reply, or in `live` what the model really said.
+    """The assistant's turns 1 to k: published ones and the reply, or in `live` what the model said ("": nothing).
 
     In `live`, `answer.extra` says where the user's turns began (`turn_starts_s`), or holds the replies (`turns`). An
     utterance belongs to the turn in which it begins.
@@ -152,14 +155,14 @@ def _no_history(item: str, why: str) -> AppError:
     )
 
 
-def conversation_text(user: Sequence[str], assistant: Sequence[str]) -> str:
-    """The turns as the judge reads them, a blank line between two."""
-    turns = [f"{who}: {said}" for pair in zip(user, assistant, strict=True) for who, said in _named(*pair)]
-    return "\n\n".join(turns)
-
-
-def _named(user: str, assistant: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    return ("User", user), ("Assistant", assistant)
+def conversation_text(truth: Conversation, replies: Sequence[str]) -> str:
+    """The turns as the judge reads them, a blank line between two; the last one is the model's reply."""
+    lines: list[str] = []
+    for turn, (user, reply) in enumerate(zip(truth.user, replies, strict=True), start=1):
+        lines.append(f"User: {user}")
+        if reply or truth.protocol == "live" or turn == len(replies):
+            lines.append(f"Assistant: {reply}")
+    return "\n\n".join(lines)
 
 
 @suite("audio-multichallenge")
@@ -240,7 +243,7 @@ class AudioMultiChallenge(Suite):
 
 def _asked(item: str, truth: Conversation, replies: Sequence[str], sources: Sources, prefix: str = "") -> list[Ruling]:
     prompt = with_own_text(CRITERION, sources.folders, ("context", "expected"))
-    context = conversation_text(truth.user, replies)
+    context = conversation_text(truth, replies)
     return [
         sources.judge.ask(
             Question(

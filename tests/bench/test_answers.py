@@ -140,6 +140,36 @@ def test_sound_finds_its_text_by_item_words_or_response(tmp_path: Path) -> None:
     assert answer.extra["unheard"] == ["nothing"]
 
 
+def test_sound_in_pieces_belongs_to_its_text_to_the_end(tmp_path: Path) -> None:
+    pcm = noise(0.2).tobytes()
+    rx = {"t_rx_ns": TURN_NS}
+    script = {
+        0: [
+            TextOutDone(text="long", item_id="a", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, text="long", item_id="a", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, item_id="a", **rx),
+            TextOutDone(text="go", item_id="b", **rx),
+            TextOutDone(text="go", item_id="b", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, text="go", item_id="b", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, text="go", item_id="b", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, item_id="b", **rx),
+            TextOutDone(text="own", item_id="say-0", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, text="own", item_id="speech", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, item_id="speech", **rx),
+            TextOutDone(text="first", response_id="r", item_id="c", **rx),
+            TextOutDone(text="second", response_id="r", item_id="d", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, response_id="r", item_id="e", **rx),
+            AudioOut(pcm16=pcm, rate=16_000, response_id="other", item_id="f", **rx),
+        ]
+    }
+    answer = answer_of(answering(tmp_path, script), media_t0_ns=0)
+    assert [(u.t0_s, u.t1_s, u.text) for u in answer.utterances] == [
+        (0.2, 0.6, "long"), (0.2, None, "second"), (0.6, 0.8, "go"), (0.8, 1.2, "go"), (1.2, 1.6, "own"),
+        (1.6, 1.8, "first"),
+    ]  # fmt: skip
+    assert answer.timing_source == "text"
+
+
 def test_tools_are_calls_with_their_last_result_and_delegation_is_marked(tmp_path: Path) -> None:
     called = {2: [ToolCall(call_id="1", name="book", arguments={"n": 1}, t_rx_ns=3 * TURN_NS)]}
     answer = answer_of(answering(tmp_path, called), media_t0_ns=MEDIA_NS)

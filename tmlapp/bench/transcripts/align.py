@@ -165,20 +165,24 @@ class AlignTranscriber:
         return decoder
 
     def _tokens(self, text: str) -> tuple[list[_Token], list[str]]:
-        tokens, guessed, unknown = [], [], []
+        tokens, guessed, unknown, lead = [], [], [], ""
         for written in text.split():
             forms = spoken_forms(written)
             if not forms:
                 if any(c.isalnum() for c in written):
                     unknown.append(written)
-                    tokens.append(_Token(written, ()))
+                    tokens.append(_Token(lead + written, ()))
+                    lead = ""
                 elif tokens:
-                    # A dash or an ellipsis on its own is no word.
+                    # A dash or an ellipsis on its own is no word; it stays with the one before.
                     tokens[-1] = _Token(f"{tokens[-1].text} {written}", tokens[-1].entries)
+                else:
+                    lead += f"{written} "
                 continue
             if any(self._known(form) for form in forms):
                 guessed.append(written)
-            tokens.append(_Token(written, forms))
+            tokens.append(_Token(lead + written, forms))
+            lead = ""
         notes = []
         if guessed:
             notes.append(f"Pronunciation guessed from the spelling: {', '.join(guessed)}.")

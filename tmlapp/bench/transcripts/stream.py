@@ -115,36 +115,71 @@ def _texts(events: Iterable[Event]) -> list[_Text]:
 
 def _matched(texts: Sequence[_Text], pieces: Sequence[Piece]) -> list[list[Piece]]:
     """Give each text its pieces of sound; those with a text of their own that nobody claims come back, by item."""
-    left = dict(enumerate(pieces))
-    for same in (_same_item_and_words, _same_item, _same_words, _same_response):
-        for text in texts:
-            if text.pieces:
-                continue
-            claimed = [n for n, p in left.items() if same(text, p)]
-            claimed = claimed[:1] if same is _same_words else claimed
-            text.pieces += [left.pop(n) for n in claimed]
+    items: dict[str, list[_Text]] = {}
+    for text in texts:
+        items.setdefault(text.item_id, []).append(text)
+    last: dict[str, _Text] = {}
+    left: list[Piece] = []
+    for piece in pieces:
+        owners = items.get(piece.item_id, []) if piece.item_id else []
+        if not owners:
+            left.append(piece)
+            continue
+        owner = _owner(owners, piece, last.get(piece.item_id))
+        owner.pieces.append(piece)
+        last[piece.item_id] = owner
+    left = _by_words([t for t in texts if not t.pieces], left)
+    left = _by_response([t for t in texts if not t.pieces], left)
     loose: dict[str, list[Piece]] = {}
-    for n, piece in left.items():
+    for n, piece in enumerate(left):
         if piece.text.strip():
             loose.setdefault(piece.item_id or f"#{n}", []).append(piece)
     return list(loose.values())
 
 
-def _same_item_and_words(text: _Text, piece: Piece) -> bool:
-    # Two texts of one micro-turn may have one item.
-    return _same_item(text, piece) and text.text.strip() == piece.text.strip()
+def _owner(owners: Sequence[_Text], piece: Piece, last: _Text | None) -> _Text:
+    """Whose sound `piece` is, where several texts may have one item: those of one micro-turn, for example."""
+    said = piece.text.strip()
+    same = [t for t in owners if t.text.strip() == said]
+    if said and same:
+        return next((t for t in same if not t.pieces), same[-1])
+    return last or owners[0]
 
 
-def _same_item(text: _Text, piece: Piece) -> bool:
-    return bool(text.item_id) and text.item_id == piece.item_id
+def _by_words(texts: Sequence[_Text], pieces: Sequence[Piece]) -> list[Piece]:
+    """Sound under another item that says the same words, with what follows it without words; the rest comes back."""
+    waiting: dict[str, list[_Text]] = {}
+    for text in texts:
+        waiting.setdefault(text.text.strip(), []).append(text)
+    left: list[Piece] = []
+    last: tuple[str, _Text] | None = None
+    for piece in pieces:
+        said = piece.text.strip()
+        candidates = waiting.get(said, [])
+        if candidates and piece.t0_ns >= candidates[0].parts[0][0] - TURN_NS:
+            last = (piece.item_id, candidates.pop(0))
+            last[1].pieces.append(piece)
+        elif last is not None and not said and piece.item_id and piece.item_id == last[0]:
+            last[1].pieces.append(piece)
+        else:
+            last = None
+            left.append(piece)
+    return left
 
 
-def _same_words(text: _Text, piece: Piece) -> bool:
-    return text.text.strip() == piece.text.strip() and piece.t0_ns >= text.parts[0][0] - TURN_NS
-
-
-def _same_response(text: _Text, piece: Piece) -> bool:
-    return bool(text.response_id) and text.response_id == piece.response_id and not piece.text.strip()
+def _by_response(texts: Sequence[_Text], pieces: Sequence[Piece]) -> list[Piece]:
+    """Sound without words of the same response, for the first text of it; the rest comes back."""
+    waiting: dict[str, _Text] = {}
+    for text in texts:
+        if text.response_id:
+            waiting.setdefault(text.response_id, text)
+    left: list[Piece] = []
+    for piece in pieces:
+        if piece.response_id in waiting and not piece.text.strip():
+            waiting[piece.response_id].pieces.append(piece)
+        else:
+            left.append(piece)
+    return left
 
 
 def _once(texts: Sequence[_Text], pieces: Sequence[Piece]) -> list[_Text]:

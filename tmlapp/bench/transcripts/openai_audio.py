@@ -44,7 +44,7 @@ class _Again(Exception):  # noqa: N818 - worth another call
 
 
 class OpenAiTranscriber:
-    """Sends each sound as a WAV file; may be used from several threads.
+    """Sends each sound as a WAV file; may be used from several threads, best from `parallel` at once.
 
     Args:
         model: as the endpoint names it.
@@ -56,6 +56,8 @@ class OpenAiTranscriber:
     Raises:
         AppError: the address is none, or the variable is not set.
     """
+
+    parallel = 4
 
     def __init__(
         self,

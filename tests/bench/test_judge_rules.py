@@ -69,6 +69,8 @@ def test_right_and_wrong_are_both_trustworthy_on_the_sentences_held_back() -> No
             "undecided",
         ),
         ("I'll remind you.", "tells the user to stretch", {}, "wrong"),
+        ("Okay. I'll remind you.", "tells the user to stretch", {}, "wrong"),
+        ("Hmm, so…", "yes", {"question": "Am I late?"}, "wrong"),
         ("Now.", "says now", {"accept": "now"}, "right"),
         ("I am in the kitchen with a cup", "breathe in", {"accept": "in"}, "undecided"),
         ("tooth brush", "a toothbrush", {"accept": "toothbrush"}, "right"),
@@ -122,7 +124,7 @@ def test_fields_may_be_absent() -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=40), st.text(max_size=40), st.text(max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_text_gets_a_verdict(candidate: str, expected: str, accept: str, reject: str, question: str) -> None:
     verdict = rule(candidate, expected, accept=accept, reject=reject, question=question)
     assert verdict in ("right", "wrong", "undecided")
@@ -131,14 +133,14 @@ def test_any_text_gets_a_verdict(candidate: str, expected: str, accept: str, rej
 WORDS = st.sampled_from(
     re.split(
         " ",
-        "the a red blue dog cat one two three not no yes left in out breathe stop is it you 7 10 2.5 thousand or and . ,"
-        " ? how many what where did wait mean sorry I'll remind hold",
+        "the a red blue dog cat one two three not no yes left in out breathe stop is it you 7 10 2.5 thousand or and"
+        " . , ? how many what where did wait mean sorry I'll remind hold",
     )
 )
 
 
 @given(*[st.lists(WORDS, max_size=9).map(" ".join)] * 5)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_sentence_of_its_own_words_gets_a_verdict(
     candidate: str, expected: str, accept: str, reject: str, question: str
 ) -> None:
@@ -149,7 +151,7 @@ def test_any_sentence_of_its_own_words_gets_a_verdict(
 
 
 def test_a_very_long_reply_gets_a_verdict() -> None:
-    long = "breathe in and out I mean wait " * 3000
+    long = "breathe in and out I mean wait " * 600
     assert rule(long, "tells the user to breathe in", question="what is it") in ("right", "wrong", "undecided")
 
 

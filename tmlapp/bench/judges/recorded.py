@@ -51,8 +51,8 @@ class RecordedJudge:
     def of_file(cls, path: Path, *, judge: str = "") -> RecordedJudge:
         """The verdicts in a `.jsonl` file: a table of {kind, item, key, value or reply}, or our own cache.
 
-        Of several complete ones in a cache the last one counts. Unreadable lines inside a file are an error; a last
-        line that was cut off is left out and told in the provenance.
+        Of several complete ones in a cache the last one counts. Unreadable lines inside a table are an error; those of
+        a cache, and a last line that was cut off, are left out and told in the provenance.
 
         Args:
             judge: only those that this judge gave (of a cache that several were asked into).
@@ -67,7 +67,9 @@ class RecordedJudge:
                 "The file is not there, or holds none.",
                 "Give a .jsonl file with one verdict per line.",
             )
-        for number in lines.unreadable[: -1 if lines.cut else None]:
+        # A cache was added to after a crash; a table was written by somebody, and a bad line is a mistake.
+        mistakes = [] if "digest" in lines.rows[0][1] else lines.unreadable[: -1 if lines.cut else None]
+        for number in mistakes:
             raise _bad_line(path, number, "It is not a JSON object.")
         made = cls(name=f"recorded:{path.name}")
         made._unreadable = lines.unreadable

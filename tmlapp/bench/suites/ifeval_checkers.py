@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import logging
 import random
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -128,7 +129,7 @@ class Checkers:
         except RecursionError:
             # JSON nested a thousand times deep: no reader takes it, so it is not valid JSON.
             return False
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, LookupError) as error:
+        except (TypeError, ValueError, AttributeError, ArithmeticError, LookupError, re.error, TimeoutError) as error:
             raise _row_error(instruction_id, f"{type(error).__name__}: {error}") from error
 
 
@@ -169,6 +170,9 @@ class _Apart:
         Raises:
             ImportError: there is none.
         """
+        package = name.rpartition(".")[0]
+        if package:
+            self.module(package)
         if name in self._modules:
             return self._modules[name]
         path = self._root.joinpath(*name.split("."))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from tmlapp.bench.answer import Answer, Utterance, utterances_of
 from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
 from tmlapp.bench.judges.base import Judge, JudgePrompt, Question
+from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.labels import proactive_video_qa as labels
 from tmlapp.bench.said import Said, in_order
 from tmlapp.bench.suite import (
@@ -163,6 +164,7 @@ class ProactiveVideoQA(Suite):
         if omega > 1:
             raise AppError(f"Omega cannot be {omega:g}.", "It is a share.", "Give a number from 0 to 1.")
         prompt = judge_prompt(sources.folders.get("proactive_checkout"))
+        prompt = with_own_text(prompt, sources.folders, ("question", "expected", "candidate"))
         # All of them before the first question, which may cost money.
         truths = {id(entry): parse_truth(entry.truth) for entry in entries}
         graded = mapped(

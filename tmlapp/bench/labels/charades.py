@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tmlapp.bench.suites.charades import INSTRUCTION
 from tmlapp.core.errors import AppError
 
+INSTRUCTION = "Say 'start' when the person starts doing {action} then say 'Stop' when they stop."
+STA_INSTRUCTION = "When does this happen in the video: {sentence} Answer with start and end in seconds, like 4.0 - 9.5."
 COLUMNS = (
     "id", "subject", "scene", "quality", "relevance", "verified", "script", "objects", "descriptions", "actions",
     "length",

@@ -5,145 +5,61 @@ All times are video time in seconds, 0 at the first video frame.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from tmlapp.bench.answer import Answer, Utterance
+from tmlapp.bench.data import Loaded, SuiteItem
 from tmlapp.bench.intervals import Interval, clip, iou, recall_at, set_iou
-from tmlapp.bench.said import Said, in_order, shifted
-from tmlapp.bench.suite import Entry, Outcome, Sources, Suite, assemble, merged_parameters, suite
-from tmlapp.bench.truth import Fields
+from tmlapp.bench.labels.charades import INSTRUCTION, STA_INSTRUCTION
+from tmlapp.bench.suite import (
+    Answers,
+    Entry,
+    Outcome,
+    Sounds,
+    Sources,
+    Suite,
+    assemble,
+    mean_metric,
+    merged_parameters,
+    suite,
+)
+from tmlapp.bench.suites.charades_files import OPTIONS, WHERE, load_folder, read_predictions, write_predictions
+from tmlapp.bench.suites.charades_rule import (
+    ActionTruth,
+    Pairing,
+    borders_in,
+    pair,
+    pair_borders,
+    parse_truth,
+    span_in,
+    words_of,
+)
+from tmlapp.bench.suites.speak_said import utterances_on
 from tmlapp.core.errors import AppError
-from tmlapp.core.grade import Baseline, Grade, Verdict
+from tmlapp.core.grade import Baseline, Grade, Metric, Verdict
 
-INSTRUCTION = "Say 'start' when the person starts doing {action} then say 'Stop' when they stop."
-STA_INSTRUCTION = "When does this happen in the video: {sentence} Answer with start and end in seconds, like 4.0 - 9.5."
+__all__ = [
+    "INSTRUCTION",
+    "STA_INSTRUCTION",
+    "ActionTruth",
+    "Charades",
+    "Pairing",
+    "baselines",
+    "pair_borders",
+    "parse_truth",
+    "span_in",
+    "words_of",
+]
+
 PASS_IOU = 0.5
-STRICT_WORDS = 3
-
-Mode = Literal["strict", "loose"]
-Unmatched = Literal["close", "zero"]
+RECALLS = (0.3, 0.5, 0.7)
 PROFILES: dict[str, dict[str, Any]] = {
     "tml_reading": {"mode": "strict", "unmatched": "close"},
     "sta": {},
 }
 _FORMULAS = {"tml_reading": "charades/start-stop-iou@1", "sta": "charades/text-interval-iou@1"}
-_KNOWN = (
-    "suite", "start_s", "stop_s", "intervals", "length_s", "video_start_s", "action", "name", "note",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionTruth:
-    """When an action is seen: `intervals` clipped to the video, in order, at least one; the first is the reference."""
-
-    intervals: tuple[Interval, ...]
-    length_s: float
-    video_start_s: float = 0.0
-    ignored: tuple[str, ...] = ()
-
-
-def parse_truth(raw: Mapping[str, Any]) -> ActionTruth:
-    """The truth in a truth file or an item.
-
-    Raises:
-        AppError: a member is missing or malformed, or nothing of the action lies inside the video.
-    """
-    fields = Fields(raw, "charades", _KNOWN)
-    length = fields.number("length_s", above=0)
-    if fields.has("intervals"):
-        given = fields.pairs("intervals")
-    else:
-        given = ((fields.number("start_s"), fields.number("stop_s")),)
-    for start, stop in given:
-        if stop <= start:
-            raise fields.error(f"The action stops ({stop} s) no later than it starts ({start} s)")
-    inside = tuple(sorted(clip(given, length)))
-    if not inside:
-        raise fields.error(f"No interval lies inside the video of {length} s")
-    return ActionTruth(
-        intervals=inside,
-        length_s=length,
-        video_start_s=fields.number("video_start_s", 0.0),
-        ignored=tuple(fields.ignored),
-    )
-
-
-def words_of(text: str) -> list[str]:
-    """The words of an utterance: split on blanks, punctuation stripped, case folded."""
-    stripped = (_strip_punctuation(word).casefold() for word in text.split())
-    return [word for word in stripped if word]
-
-
-def _strip_punctuation(word: str) -> str:
-    first, last = 0, len(word)
-    while first < last and unicodedata.category(word[first])[0] in "PS":
-        first += 1
-    while last > first and unicodedata.category(word[last - 1])[0] in "PS":
-        last -= 1
-    return word[first:last]
-
-
-def borders_said(outputs: Sequence[Said], mode: Mode) -> list[tuple[float, str]]:
-    """Every `start` and `stop` that counts, in order, with the onset of its utterance; nothing before time 0.
-
-    `strict`: the first word of an utterance of at most three. `loose`: every such word of any utterance.
-    """
-    found: list[tuple[float, str]] = []
-    for said in in_order(outputs):
-        # "I'll say start when …" is the classic false hit.
-        if said.t_s < 0:
-            continue
-        words = words_of(said.text)
-        if mode == "strict":
-            words = words[:1] if len(words) <= STRICT_WORDS else []
-        found += [(said.t_s, word) for word in words if word in ("start", "stop")]
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """The intervals that an answer means; `unmatched_start`: the last start was never followed by a stop."""
-
-    intervals: tuple[Interval, ...]
-    unmatched_start: bool
-
-
-def pair_borders(
-    outputs: Sequence[Said], length_s: float, *, mode: Mode = "strict", unmatched: Unmatched = "close"
-) -> Pairing:
-    """Starts paired with stops in time order, clipped to the video.
-
-    The first start opens, the first stop closes; a start while open and a stop while closed are ignored. A start that
-    is never closed ends with the video (`close`) or is dropped (`zero`).
-    """
-    intervals: list[Interval] = []
-    opened: float | None = None
-    for t_s, word in borders_said(outputs, mode):
-        if word == "start" and opened is None:
-            opened = t_s
-        elif word == "stop" and opened is not None:
-            intervals.append((opened, t_s))
-            opened = None
-    if opened is not None and unmatched == "close":
-        intervals.append((opened, length_s))
-    return Pairing(clip(intervals, length_s), opened is not None)
-
-
-_SPAN = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)?\s*(?:-|–|—|to|until|and)\s*(\d+(?:\.\d+)?)", re.IGNORECASE
-)
-
-
-def span_in(text: str) -> Interval | None:
-    """The first `a - b` (or `a to b`) in a written answer, in seconds; None where there is none or it ends first."""
-    match = _SPAN.search(text)
-    if match is None:
-        return None
-    start, end = float(match[1]), float(match[2])
-    return (start, end) if end >= start else None
 
 
 @suite("charades")
@@ -151,8 +67,20 @@ class Charades(Suite):
     """Mean temporal IoU in percent."""
 
     suite_name: ClassVar[str] = "charades"
+    title: ClassVar[str] = "Charades"
     profiles: ClassVar[tuple[str, ...]] = tuple(PROFILES)
     length_members: ClassVar[tuple[str, ...]] = ("length_s",)
+    where: ClassVar[str] = WHERE
+    options: ClassVar[Mapping[str, Any]] = OPTIONS
+    needs: ClassVar[frozenset[Literal["words", "vad", "user_words", "user_vad"]]] = frozenset({"words"})
+
+    def load(self, folder: Path, options: Mapping[str, Any]) -> Loaded:
+        """Set `interior` (default), set `single`, or the sentences of Charades-STA.
+
+        Raises:
+            AppError: annotations or videos are not there, are damaged, or an option is not valid.
+        """
+        return load_folder(folder, options)
 
     def grade(self, entries: Sequence[Entry], *, profile: str, params: Mapping[str, Any], sources: Sources) -> Grade:
         parameters = merged_parameters(self.suite_name, profile, PROFILES, params)
@@ -173,11 +101,39 @@ class Charades(Suite):
             baselines=baselines(truths),
             aggregates=_aggregates(graded, profile),
             sources=sources,
+            metrics=_metrics(graded),
         )
+
+    def write_official(
+        self,
+        folder: Path,
+        items: Sequence[SuiteItem],
+        answers: Answers,
+        sounds: Sounds,  # noqa: ARG002 - predictions are intervals only
+    ) -> list[Path]:
+        """`predictions.jsonl` (vid, query, duration, gt, pred), and `utterances.jsonl` with what was said."""
+        done = [(item, answers[item.id]["main"]) for item in items if "main" in answers.get(item.id, {})]
+        return write_predictions(folder, done, [_first_interval(item, answer) for item, answer in done])
+
+    def read_official(self, folder: Path, items: Sequence[SuiteItem]) -> dict[str, dict[str, Answer]]:
+        return {name: {"main": answer} for name, answer in read_predictions(folder, items).items()}
+
+
+def _first_interval(item: SuiteItem, answer: Answer) -> Interval | None:
+    truth = parse_truth(item.truth)
+    said = utterances_on(Entry(item.id, item.truth, answer.said(), {"main": answer}), 0.0)
+    paired = pair(borders_in(said)["strict"], truth.length_s).intervals
+    found = _spans(said) if item.truth.get("sentence") else paired
+    return found[0] if found else None
+
+
+def _spans(said: Sequence[Utterance]) -> tuple[Interval, ...]:
+    """The first interval that was written."""
+    return tuple(span for u in said if u.t0_s >= 0 and (span := span_in(u.text)) is not None)[:1]
 
 
 def _grade_item(entry: Entry, truth: ActionTruth, profile: str, parameters: Mapping[str, Any]) -> Outcome:
-    said = shifted(entry.outputs or (), -truth.video_start_s)
+    said = utterances_on(entry, truth.video_start_s)
     details: dict[str, Any] = {
         "reference": truth.intervals[0], "intervals": truth.intervals, "length_s": truth.length_s,
         "video_start_s": truth.video_start_s,
@@ -185,27 +141,33 @@ def _grade_item(entry: Entry, truth: ActionTruth, profile: str, parameters: Mapp
     if truth.ignored:
         details["ignored_truth_members"] = list(truth.ignored)
     if profile == "sta":
-        spans = [span for s in said if s.t_s >= 0 and (span := span_in(s.text)) is not None]
         # Unclipped, as the public scorers take it; only the reference is clipped.
-        predicted: tuple[Interval, ...] = tuple(spans[:1])
+        predicted = _spans(said)
         details |= _agreement(predicted, truth, clipped=False)
     else:
-        pairing = pair_borders(said, truth.length_s, **parameters)
+        borders = borders_in(said)
+        # Both readings are always shown: neither is published.
+        pairings: dict[str, Pairing] = {
+            mode: pair(found, truth.length_s, parameters["unmatched"]) for mode, found in borders.items()
+        }
+        pairing = pairings[parameters["mode"]]
         predicted = pairing.intervals
         details |= _agreement(predicted, truth, clipped=True) | {"unmatched_start": pairing.unmatched_start}
-        # Both readings are always shown: neither is published.
-        for mode in ("strict", "loose"):
-            other = pair_borders(said, truth.length_s, mode=mode, unmatched=parameters["unmatched"]).intervals
-            details[f"iou_{mode}"] = iou(other[0], truth.intervals[0]) if other else 0.0
+        for mode, other in pairings.items():
+            details[f"iou_{mode}"] = iou(other.intervals[0], truth.intervals[0]) if other.intervals else 0.0
     verdict = Verdict(
         item=entry.item,
         score=100.0 * details["iou"],
         passed=details["iou"] >= PASS_IOU,
-        graded_text=tuple((s.t_s, s.text) for s in said),
+        graded_text=tuple((u.t0_s, u.text) for u in said),
         why=_why(entry, predicted, truth, details),
         details=details,
+        values=_values(details),
+        group=entry.group,
+        audio=entry.answer.audio if entry.answers and entry.answer else "",
     )
-    return Outcome(verdict=verdict, silent=entry.outputs is not None and not said, missing=entry.outputs is None)
+    missing = entry.outputs is None
+    return Outcome(verdict=verdict, silent=not missing and not said, missing=missing)
 
 
 def _agreement(predicted: Sequence[Interval], truth: ActionTruth, *, clipped: bool) -> dict[str, Any]:
@@ -219,6 +181,17 @@ def _agreement(predicted: Sequence[Interval], truth: ActionTruth, *, clipped: bo
         "start_error_s": first[0] - reference[0] if first else None,
         "stop_error_s": first[1] - reference[1] if first else None,
     }
+
+
+def _values(details: Mapping[str, Any]) -> dict[str, float]:
+    values = {"miou": 100.0 * details["iou"]}
+    values |= {f"r_at_{m}": 100.0 * (details["iou"] >= m) for m in RECALLS}
+    for mode in ("strict", "loose"):
+        found = details.get(f"iou_{mode}")
+        if found is not None:
+            values[f"miou_{mode}"] = 100.0 * found
+            values |= {f"r_at_{m}_{mode}": 100.0 * (found >= m) for m in RECALLS}
+    return values | {"set_iou": 100.0 * details["set_iou"]}
 
 
 def _why(entry: Entry, predicted: Sequence[Interval], truth: ActionTruth, details: Mapping[str, Any]) -> str:
@@ -239,15 +212,33 @@ def baselines(truths: Sequence[ActionTruth]) -> list[Baseline]:
         answers["silent"].append(0.0)
         answers["start at 0, stop at the end"].append(iou((0.0, truth.length_s), reference))
         answers["true start, never stops"].append(iou((reference[0], truth.length_s), reference))
-    return [Baseline(name=name, score=100.0 * sum(v) / len(v) if v else None) for name, v in answers.items()]
+    # Sorted, so that a sum does not depend on the order of the items by a last digit.
+    return [Baseline(name=name, score=100.0 * sum(sorted(v)) / len(v) if v else None) for name, v in answers.items()]
+
+
+def _metrics(graded: Sequence[Outcome]) -> tuple[Metric, ...]:
+    """The headline first; recalls of both modes have no interval of their own."""
+    columns: dict[str, list[float]] = {name: [] for name in ("miou", *(f"r_at_{m}" for m in RECALLS))}
+    for outcome in graded:
+        for name, value in outcome.verdict.values.items():
+            columns.setdefault(name, []).append(value)
+    return tuple(
+        mean_metric(name, _label(name), sorted(v), reason="no item", interval=name.count("_") < 3)
+        for name, v in columns.items()
+    )
+
+
+def _label(name: str) -> str:
+    words = name.replace("r_at_", "R@").replace("miou", "mIoU").replace("set_iou", "set IoU")
+    return words.replace("_", ", ")
 
 
 def _aggregates(graded: Sequence[Outcome], profile: str) -> dict[str, Any]:
     details = [o.verdict.details for o in graded]
     ious = [d["iou"] for d in details]
-    found: dict[str, Any] = {f"R@{m}": recall_at(ious, m) for m in (0.3, 0.5, 0.7)}
+    found: dict[str, Any] = {f"R@{m}": recall_at(ious, m) for m in RECALLS}
     keys = ["set_iou"] if profile == "sta" else ["set_iou", "iou_strict", "iou_loose"]
     found |= {f"mean_{k}": 100.0 * sum(d[k] for d in details) / len(details) if details else None for k in keys}
     if profile != "sta":
-        found["n_unmatched_start"] = sum(d["unmatched_start"] for d in details)
+        found["n_unmatched_start"] = found["n_unmatched"] = sum(d["unmatched_start"] for d in details)
     return found

@@ -1,7 +1,10 @@
 """Our own labelled sentences: candidate, expected meaning, accept, reject, question, and whether it conveys it.
 
-`None` marks what people would not agree on. The rules were written against `KNOWN`; `HELD_BACK` was written after they
-were frozen, and its figures are those that count.
+`None` marks what people would not agree on. The rules were written against `KNOWN`. `HELD_BACK` was written after they
+were frozen: 52 of 55 decided were right and 12 of 67 undecided; it then led to three repairs (a slip of one letter in
+joined words, "butterfly" taken for an adverb, "thumbs-up"). `FRESH` was written after those, and nothing was changed
+since: 40 of 40 decided were right, 2 of 42 undecided. All are by the hand that wrote the rules, hence kinder than
+other people's sentences will be.
 """
 
 from __future__ import annotations
@@ -320,4 +323,64 @@ HELD_BACK: list[Triple] = [
     ("The argument is valid.", "invalid", "", "", "", False),
     ("No, the statement does not hold.", "No", "", "", "", True),
     ("", "says the word tree", "tree", "", "", False),
+]
+
+FRESH: list[Triple] = [
+    (
+        "Oh, the word you are looking for is 'suitcase'.",
+        "gives the English word suitcase",
+        "suitcase",
+        "backpack",
+        "",
+        True,
+    ),
+    ("Maleta means luggage or suitcase.", "gives the English word suitcase", "suitcase", "backpack", "", True),
+    ("In English we say backpack.", "gives the English word suitcase", "suitcase", "backpack", "", False),
+    ("You said maleta.", "gives the English word suitcase", "suitcase", "backpack", "", False),
+    ("Spider.", "tells the user the English word for araña, spider", "spider", "", "", True),
+    ("Scorpion.", "tells the user the English word for araña, spider", "spider", "", "", False),
+    ("Breathe in... and hold.", "tells the user to breathe in", "breathe in", "", "", True),
+    ("Time for the next breath in.", "reminds the user to inhale", "", "", "", True),
+    ("Slowly exhale through your mouth.", "reminds the user to inhale", "", "", "", False),
+    ("I'm going to tell you when ten seconds are over.", "says that ten seconds are over", "", "", "", False),
+    ("That's ten seconds.", "says that ten seconds are over", "", "", "", True),
+    ("You have now talked for three minutes.", "says that two minutes have passed", "", "", "", False),
+    ("Your two minutes are up.", "says that two minutes have passed", "two minutes", "", "", True),
+    ("Please put the phone away.", "reminds the user to put the phone away", "", "", "", True),
+    ("Please pick up the phone.", "reminds the user to put the phone away", "", "", "", False),
+    (
+        "I can see eight candles on the cake.",
+        "There are 8 candles.",
+        "8",
+        "",
+        "How many candles are on the cake?",
+        True,
+    ),
+    ("It's hard to tell, but maybe ten.", "There are 8 candles.", "8", "", "How many candles are on the cake?", False),
+    ("A single one.", "There is one candle.", "1", "", "How many candles are on the cake?", True),
+    ("There are no candles on it.", "There are 8 candles.", "8", "", "How many candles are on the cake?", False),
+    ("The lid is green.", "It is a green lid.", "green", "", "What's the colour of the lid?", True),
+    ("The lid appears to be dark red.", "It is a green lid.", "green", "", "What's the colour of the lid?", False),
+    ("Not green, I would say turquoise.", "It is a green lid.", "green", "", "What's the colour of the lid?", False),
+    ("Yes, you're smiling at the camera.", "Yes, you are smiling.", "yes", "", "Am I smiling?", True),
+    ("No, you look rather serious.", "Yes, you are smiling.", "yes", "", "Am I smiling?", False),
+    ("I can see you smiling.", "Yes, you are smiling.", "yes", "", "Am I smiling?", True),
+    ("You aren't smiling.", "No, you are not smiling.", "no", "", "Am I smiling?", True),
+    ("You're doing a handstand.", "You are doing push-ups.", "push-ups", "", "What exercise is this?", False),
+    ("Those are push ups.", "You are doing push-ups.", "push-ups", "", "What exercise is this?", True),
+    ("You're stirring a pot of soup.", "You are stirring soup.", "", "", "What am I doing?", True),
+    ("You are peeling a potato.", "You are stirring soup.", "", "", "What am I doing?", False),
+    ("You just scratched your head.", "You scratched your head.", "", "", "What did I just do?", True),
+    ("You nodded.", "You scratched your head.", "", "", "What did I just do?", False),
+    ("That's a hammer.", "a hammer", "", "", "Which tool am I holding?", True),
+    ("It looks like a wrench.", "a hammer", "", "", "Which tool am I holding?", False),
+    ("It's under the bed.", "The slippers are under the bed.", "under the bed", "", "Where are my slippers?", True),
+    ("They are on the bed.", "The slippers are under the bed.", "under the bed", "", "Where are my slippers?", False),
+    ("It says push.", "pull", "", "", "What does the door say?", False),
+    ("The largest planet is Jupiter.", "says that Jupiter is the largest planet", "", "Saturn", "", True),
+    ("No, it's Saturn.", "says that Jupiter is the largest planet", "", "Saturn", "", False),
+    ("The man unlocks the door and walks in.", "A man opens the door.", "", "", "What happens?", None),
+    ("A woman closes the window.", "A woman opens the window.", "", "", "What happens?", False),
+    ("A lady is opening a window.", "A woman opens the window.", "", "", "What happens?", True),
+    ("Alright.", "says stop", "stop", "", "", False),
 ]

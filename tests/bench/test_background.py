@@ -15,9 +15,16 @@ from hypothesis import strategies as st
 
 from tests.bench.chat_server import ChatServer, Respond, call_events, dropped, plain, stream, text_events, wire
 from tests.live.toolboxes import Functions, answers, streams
-from tmlapp.bench.background import DELEGATE, SPEC, AgentOptions, BackgroundAgent
+from tmlapp.bench.background import SPEC, AgentOptions, BackgroundAgent
 from tmlapp.bench.background_http import sse_data
-from tmlapp.bench.background_tools import CombinedToolbox, arguments_of, call_for_model, in_openai_form, read_arguments
+from tmlapp.bench.background_tools import (
+    DELEGATE,
+    CombinedToolbox,
+    arguments_of,
+    call_for_model,
+    in_openai_form,
+    read_arguments,
+)
 from tmlapp.core.clock import Clock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import ToolCall

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tmlapp.bench.background_http import ChatClient, ChatError, Step
-from tmlapp.bench.background_tools import CombinedToolbox, arguments_of, call_for_model, in_openai_form
+from tmlapp.bench.background_tools import DELEGATE, CombinedToolbox, arguments_of, call_for_model, in_openai_form
 from tmlapp.core.clock import Clock, MonotonicClock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import ToolCall
@@ -21,7 +21,6 @@ from tmlapp.core.tool import Reply, Said, Toolbox, ToolSpec
 from tmlapp.core.turn import DelegationResult, ToolResult
 from tmlapp.core.units import s_to_ns
 
-DELEGATE = "delegate"
 SPEC = ToolSpec(
     name=DELEGATE,
     description=(

@@ -12,6 +12,9 @@ from tmlapp.core.event import ToolCall
 from tmlapp.core.tool import BackgroundUse, CallCancelledError, Reply, Said, Toolbox, ToolSpec
 from tmlapp.core.turn import DelegationResult, ToolResult
 
+DELEGATE = "delegate"
+"""The tool that hands work to a background agent; a call of it is no tool use of a benchmark."""
+
 _log = logging.getLogger(__name__)
 
 

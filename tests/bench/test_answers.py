@@ -62,6 +62,15 @@ def test_sound_at_24_khz_begins_at_the_same_sample_and_has_no_seams(tmp_path: Pa
     assert not pcm[: 16_000 - MEDIA].any()
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 24_000, 44_100, 48_000])
+def test_a_click_lies_at_its_own_sample_whatever_the_rate(tmp_path: Path, rate_hz: int) -> None:
+    pcm = np.zeros(rate_hz, np.int16)
+    pcm[rate_hz // 2] = 20_000
+    recording = scripted(tmp_path, [line(1.0, "click", pcm, rate_hz)])
+    track, _ = model_sound(recording, MEDIA_NS, 48_000)
+    assert np.abs(track.astype(int)).argmax() == 16_000 + 8_000 - MEDIA
+
+
 def test_an_interruption_throws_away_what_was_not_played(tmp_path: Path) -> None:
     one = noise(2.0)
     script = {

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,9 @@ from tmlapp.bench.transcripts.base import Transcript
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import SAMPLE_RATE_HZ
+
+TOKEN_S = 0.08
+"""How long a token lasts: one step of the encoders of NeMo's models."""
 
 _BLOCK = 1 << 20
 _FORM = "Write onnx-asr:MODEL@FOLDER, for example onnx-asr:nemo-parakeet-tdt-0.6b-v2@/models/parakeet."
@@ -48,10 +49,11 @@ class OnnxTranscriber:
 
     def provenance(self) -> Mapping[str, Any]:
         """Model, version of onnx-asr, sha256 of every file of the model."""
-        return {"provider": "onnx-asr", "model": self._model_name, "version": version("onnx-asr"), "files": self._files}
+        about = {"provider": "onnx-asr", "model": self._model_name, "version": version("onnx-asr"), "token_s": TOKEN_S}
+        return {**about, "files": self._files}
 
     def transcribe(self, pcm: Pcm, *, text: str = "") -> Transcript:  # noqa: ARG002 - it hears for itself
-        """Words of `pcm` (int16, 16 kHz); the end of a word is the beginning of the next one at the latest.
+        """Words of `pcm` (int16, 16 kHz), see `words_of_tokens`.
 
         Raises:
             AppError: the model fails, or gives no token times.
@@ -72,15 +74,16 @@ class OnnxTranscriber:
             raise AppError(
                 f"{self.name} cannot be used.", "It gives no token times.", "Choose a CTC, RNN-T or TDT model."
             )
-        return Transcript(text=said, words=words_of_tokens(result.tokens, result.timestamps))
+        return Transcript(text=said, words=words_of_tokens(result.tokens, result.timestamps, len(pcm) / SAMPLE_RATE_HZ))
 
 
-def words_of_tokens(tokens: Sequence[str], times_s: Sequence[float]) -> tuple[Word, ...]:
+def words_of_tokens(tokens: Sequence[str], times_s: Sequence[float], duration_s: float) -> tuple[Word, ...]:
     """Sub-word tokens (a new word begins with a blank) as words.
 
-    A token has an onset only: a word ends where the next one begins, and the last one has no end.
+    The engine gives the onset of each token only. A word ends `TOKEN_S` after its last token began, but not after the
+    next word or the sound: so a pause stays a pause.
     """
-    words: list[Word] = []
+    words: list[tuple[float, float, str]] = []
     begins = True
     for token, t_s in zip(tokens, times_s, strict=True):
         if token.startswith(_CONTROL) and token.endswith((">", "]")):
@@ -91,11 +94,15 @@ def words_of_tokens(tokens: Sequence[str], times_s: Sequence[float]) -> tuple[Wo
         if not piece:
             continue
         if begins or not words:
-            words.append(Word(float(t_s), None, piece))
+            words.append((float(t_s), float(t_s), piece))
         else:
-            words[-1] = replace(words[-1], text=words[-1].text + piece)
+            words[-1] = (words[-1][0], float(t_s), words[-1][2] + piece)
         begins = token[-1:].isspace()
-    return tuple(replace(word, t1_s=max(word.t0_s, later.t0_s)) for word, later in pairwise(words)) + tuple(words[-1:])
+    limits = [*(onset for onset, _, _ in words[1:]), duration_s]
+    return tuple(
+        Word(onset, max(onset, round(min(last + TOKEN_S, limit), 6)), text)
+        for (onset, last, text), limit in zip(words, limits, strict=False)
+    )
 
 
 def _load(model: str, folder: Path) -> Any:

@@ -21,10 +21,11 @@ from tmlapp.bench.runs.run import RESULT, read_result, safe_name
 from tmlapp.bench.runs.store import write_result
 from tmlapp.bench.transcripts.base import Transcriber
 from tmlapp.bench.transcripts.silero import VoiceActivityDetector
-from tmlapp.core.endpoint import Synthesizer
+from tmlapp.core.endpoint import Endpoint, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.tool import Toolbox
 from tmlapp.core.units import SAMPLE_RATE_HZ, s_to_ns
+from tmlapp.endpoints.registry import endpoint_from_address
 from tmlapp.live.voice import EspeakVoice
 from tmlapp.recording.reader import Recording
 
@@ -93,6 +94,7 @@ class ItemDriver:
         self._voice = EspeakVoice()
         self._speech: dict[str, Speech] = {}
         self._vad: Detector | None = None
+        self._endpoints: dict[str, Endpoint] = {}
 
     def __call__(self, task: ItemTask) -> Outcome:
         """Drive every part of the item. Whatever goes wrong is written down as its reason; nothing is raised."""
@@ -136,7 +138,17 @@ class ItemDriver:
             synthesize=self._synthesizer(),
             toolbox=toolbox,
             history=history_turns(part),
+            endpoint=self._endpoint(task),
         )
+
+    def _endpoint(self, task: ItemTask) -> Endpoint | None:
+        """A local model is loaded once for all items; every other endpoint is made anew for each."""
+        if not task.endpoint.startswith("onnx:"):
+            return None
+        if task.endpoint not in self._endpoints:
+            made = endpoint_from_address(task.endpoint, threads=task.settings.threads, keep=True)
+            self._endpoints[task.endpoint] = made
+        return self._endpoints[task.endpoint]
 
     def _spoken(self, task: ItemTask, part: Part) -> Speech | None:
         if task.instruct != "spoken" or not part.instruction:

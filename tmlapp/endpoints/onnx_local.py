@@ -19,7 +19,7 @@ from tmlapp.endpoints.registry import EndpointOptions, endpoint
 @endpoint("onnx")
 def onnx_endpoint(target: str, options: EndpointOptions) -> OnnxEndpoint:
     """`target` is the name of a shipped model or a folder."""
-    return OnnxEndpoint(f"onnx:{target}", model_folder(target), threads=options.threads)
+    return OnnxEndpoint(f"onnx:{target}", model_folder(target), threads=options.threads, keep=options.keep)
 
 
 def model_folder(target: str) -> Path:
@@ -46,12 +46,16 @@ def model_folder(target: str) -> Path:
 
 
 class OnnxEndpoint:
-    """A model folder in the contract of docs/local-onnx-model.md."""
+    """A model folder in the contract of docs/local-onnx-model.md.
 
-    def __init__(self, address: str, folder: Path, *, threads: int = 1) -> None:
+    With `keep`, the model is loaded once and serves session after session (one at a time), until its files change.
+    """
+
+    def __init__(self, address: str, folder: Path, *, threads: int = 1, keep: bool = False) -> None:
         self._address = address
         self._folder = folder
         self._threads = threads
+        self._keep = keep
         self._lock = threading.Lock()
         self._checked: tuple[object, OnnxModel] | None = None
 
@@ -73,7 +77,10 @@ class OnnxEndpoint:
         Raises:
             OnnxContractError: with the code of the contract.
         """
-        model = load_model(self._folder, threads=self._threads)
+        with self._lock:
+            kept = self._checked if self._keep else None
+        model = kept[1] if kept is not None and kept[0] == self._fingerprint(kept[1]) else None
+        model = model or load_model(self._folder, threads=self._threads)
         model.tasks.read(instruction)
         with self._lock:
             self._checked = self._fingerprint(model), model
@@ -92,7 +99,9 @@ class OnnxEndpoint:
     def _ready(self, options: Mapping[str, str]) -> OnnxModel:
         provider = options.get("provider", "")
         with self._lock:
-            checked, self._checked = self._checked, None
+            checked = self._checked
+            if not self._keep:
+                self._checked = None
         # The model of a check just before is used once: a session owns its model, and files may change.
         if checked is not None and not provider and checked[0] == self._fingerprint(checked[1]):
             return checked[1]

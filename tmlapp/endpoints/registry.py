@@ -23,9 +23,15 @@ _MARK = "__tmlapp_endpoint__"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointOptions:
-    """What the settings say to every endpoint. `threads`: of a local model inside one step."""
+    """What the settings say to every endpoint.
+
+    Attributes:
+        threads: of a local model inside one step.
+        keep: the endpoint is opened many times, one session after the other: what is costly to load may be kept.
+    """
 
     threads: int = 1
+    keep: bool = False
 
 
 Factory = Callable[[str, EndpointOptions], Endpoint]
@@ -42,7 +48,7 @@ def endpoint(scheme: str) -> Callable[[Factory], Factory]:
     return mark
 
 
-def endpoint_from_address(address: str, *, threads: int = 1) -> Endpoint:
+def endpoint_from_address(address: str, *, threads: int = 1, keep: bool = False) -> Endpoint:
     """The endpoint that `address` names; nothing is loaded or connected yet.
 
     Raises:
@@ -62,7 +68,7 @@ def endpoint_from_address(address: str, *, threads: int = 1) -> Endpoint:
             f"This installation knows {', '.join(schemes())}.",
             "Correct the address, or install the package that brings it.",
         )
-    return factory(target, EndpointOptions(threads=threads))
+    return factory(target, EndpointOptions(threads=threads, keep=keep))
 
 
 def find_factory(scheme: str) -> Factory | None:

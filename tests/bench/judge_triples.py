@@ -2,9 +2,9 @@
 
 `None` marks what people would not agree on. The rules were written against `KNOWN`. `HELD_BACK` was written after they
 were frozen: 52 of 55 decided were right and 12 of 67 undecided; it then led to three repairs (a slip of one letter in
-joined words, "butterfly" taken for an adverb, "thumbs-up"). `FRESH` was written after those, and nothing was changed
-since: 40 of 40 decided were right, 2 of 42 undecided. All are by the hand that wrote the rules, hence kinder than
-other people's sentences will be.
+joined words, "butterfly" taken for an adverb, "thumbs-up"). `FRESH` was written after those: at first sight 40 of 40
+decided were right and 2 of 42 undecided. All are by the hand that wrote the rules, hence kinder than other people's
+sentences will be.
 """
 
 from __future__ import annotations

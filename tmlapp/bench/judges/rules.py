@@ -79,7 +79,8 @@ def _against(said: Reading, references: list[str], question: str) -> RuleVerdict
         return "undecided" if verdicts[0] == "wrong" and "right" in verdicts[1:] else verdicts[0]
     if "right" in verdicts[1:]:
         return "right"
-    if all(token in FILLERS for token in said.tokens):
+    # "Now!" may be all that a moment asks for.
+    if all(token in FILLERS and token not in ("now", "go") for token in said.tokens):
         return "wrong"
     return "undecided"
 

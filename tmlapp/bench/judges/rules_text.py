@@ -34,7 +34,7 @@ _FRAME = re.compile(
 _ANNOUNCE = re.compile(
     r"\b(?:i will|i am going to|i shall|let me|i can)\b(?: \w+){0,3}? "
     r"(?:remind|tell|let you know|count|say|give|call|warn|alert|notify|correct|translate|do that|help|keep|start|begin"
-    r"|speak|watch|listen|set|check|ring|point|answer)\b"
+    r"|speak|watch|listen|set|check|ring|point|answer)\b|\bi will[.!]?$"
 )
 _CORRECTED = re.compile(
     r"\b(?:no wait|wait no|oh wait|wait|scratch that|i mean|correction|i meant|or rather|actually no|no actually"

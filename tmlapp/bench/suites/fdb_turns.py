@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,23 +53,42 @@ def checked_words(words: Sequence[Word], item: str) -> tuple[Word, ...]:
 def words_in(answer: Answer, duration_s: float | None, item: str) -> tuple[Word, ...]:
     """The words of an official transcript of `answer`, whose sound is `duration_s` long: in order, none after its end.
 
-    Those read from an official folder stay as they stand there.
+    Those read from an official folder stay as they stand there. Of an utterance without word times the words are
+    spread evenly over its time (`spread` tells): its onset, its end and their number are what is known.
 
     Raises:
         AppError: something was said, and when is not known; or a time is no number.
     """
     if answer.extra.get(OFFICIAL):
         return checked_words(answer.words, item)
-    if _fits(answer.words, math.inf if duration_s is None else duration_s):
-        return answer.words
-    words = checked_words(answer.words, item)
+    words = _with_spread(answer) if spread(answer) else answer.words
+    if _fits(words, math.inf if duration_s is None else duration_s):
+        return words
     if not words and any(c.isalnum() for c in answer.text):
         raise AppError(
             f"{item} cannot be graded.",
-            "The model said something, and the times of its words are not known.",
+            "The model said something, and when it did is not known.",
             "Choose a transcriber that gives word times.",
         )
-    return within(in_order(words), duration_s)
+    return within(in_order(checked_words(words, item)), duration_s)
+
+
+def spread(answer: Answer) -> bool:
+    """Whether some of its words have no times of their own."""
+    return any(not u.words and u.text.strip() for u in answer.utterances)
+
+
+def _with_spread(answer: Answer) -> tuple[Word, ...]:
+    found: list[Word] = []
+    for utterance in answer.utterances:
+        texts, start, end = utterance.text.split(), utterance.t0_s, utterance.t1_s
+        if utterance.words or end is None:
+            found += utterance.words or [Word(start, None, text) for text in texts]
+            continue
+        step = (end - start) / max(1, len(texts))
+        bounds = [start + i * step for i in range(len(texts))] + [end]
+        found += [Word(a, b, text) for text, (a, b) in zip(texts, pairwise(bounds), strict=True)]
+    return tuple(found)
 
 
 def _fits(words: Sequence[Word], duration_s: float) -> bool:

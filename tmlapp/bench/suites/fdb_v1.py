@@ -16,8 +16,16 @@ from typing import Any, ClassVar, Literal
 from tmlapp.bench.answer import Answer, Word
 from tmlapp.bench.data import Loaded, SuiteItem
 from tmlapp.bench.judges.base import NoJudge, Question, Ruling
-from tmlapp.bench.labels.fdb_files import STRAYS, read_answer, read_json, sample_folders, transcript, write_json
-from tmlapp.bench.labels.fdb_files import write_sound as write_sound_file
+from tmlapp.bench.labels.fdb_files import (
+    NO_TRANSCRIPT,
+    STRAYS,
+    read_answer,
+    read_json,
+    sample_folders,
+    transcript,
+    write_json,
+    write_sound,
+)
 from tmlapp.bench.labels.fdb_v1 import SIZES, VERSION, WHERE, load_v1, official_annotation
 from tmlapp.bench.suite import (
     Answers,
@@ -105,8 +113,9 @@ class FdbV1(Suite):
             words = graded_words(truth, answer, item.id)
             sound = sounds(item.id, part)
             if sound is not None:
-                written.append(write_sound_file(place / "output.wav", sound, int(item.truth["output_samples"])))
-            written.append(write_json(place / "output.json", transcript(words, graded_text(answer, words))))
+                written.append(write_sound(place / "output.wav", sound, int(item.truth["output_samples"])))
+            if not answer.extra.get(NO_TRANSCRIPT):
+                written.append(write_json(place / "output.json", transcript(words, graded_text(answer, words))))
             annotation = official_annotation(item.truth)
             if annotation is not None:
                 written.append(write_json(place / annotation[0], annotation[1]))

@@ -41,7 +41,7 @@ from tmlapp.bench.suite import (
 from tmlapp.bench.suites.fdb_behaviour import C_UNKNOWN, COUNTS, KEY, labels_of
 from tmlapp.bench.suites.fdb_checkout import BEHAVIOUR, behaviour_prompt
 from tmlapp.bench.suites.fdb_timing import MODEL_GAP_S, USER_GAP_S
-from tmlapp.bench.suites.fdb_turns import words_in
+from tmlapp.bench.suites.fdb_turns import spread, words_in
 from tmlapp.bench.suites.fdb_v1_5_figures import aggregates, metrics, right_share, times
 from tmlapp.bench.suites.fdb_v1_5_samples import (
     INTERVALS,
@@ -209,6 +209,8 @@ def _outcome(sample: V15Sample, profile: str) -> Outcome:
     details: dict[str, Any] = {"labels": sample.labels, "right": COUNTS[scenario], "event_s": sample.truth.event_s}
     if sample.lacking:
         details["lacking"] = sample.lacking
+    if sample.words and spread(entry.answers[INPUT]):
+        details["word_times"] = "spread over utterances"
     if sample.found is not None:
         details |= intervals_json(sample.found)
     if sample.ruling is not None:

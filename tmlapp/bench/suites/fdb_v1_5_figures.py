@@ -16,6 +16,7 @@ from tmlapp.bench.suites.fdb_timing import Span, mean_length, response_after, st
 from tmlapp.bench.suites.fdb_v1_5_samples import V15Sample
 from tmlapp.core.grade import Metric
 
+_NO_LABEL = "the judge gave no label"
 Rows = Mapping[str, Sequence[V15Sample]]
 
 
@@ -70,8 +71,8 @@ def _unjudged(samples: Sequence[V15Sample]) -> str:
 
 
 def _averages(rows: Rows, shares: Mapping[str, Mapping[str, float]], why: str, intervals: bool) -> list[Metric]:
-    absent = [name for name in COUNTS if not shares.get(name)]
-    reason = why or (f"no label in {', '.join(absent)}" if absent else "")
+    absent = [_absent(name, rows.get(name, ())) for name in COUNTS if not shares.get(name)]
+    reason = why or "; ".join(absent)
     values = {name: [right_share(s) for s in row if s.labels != ()] for name, row in rows.items()}
     n = sum(len(v) for v in values.values())
     interval = None
@@ -85,6 +86,13 @@ def _averages(rows: Rows, shares: Mapping[str, Mapping[str, float]], why: str, i
     ]  # fmt: skip
 
 
+def _absent(name: str, row: Sequence[V15Sample]) -> str:
+    if not row:
+        return f"there is no sample of {name}"
+    lacking = sorted({file for s in row for file in s.lacking})
+    return f"no sample of {name} has all four transcripts ({', '.join(lacking)} not there)" if lacking else _NO_LABEL
+
+
 def _mean_of_rates(means: Floats) -> Floats:
     return np.asarray(100 * np.round(means, 2).mean(axis=1))
 
@@ -93,7 +101,7 @@ def _rate(name: str, row: Sequence[V15Sample], share: Mapping[str, float], why: 
     values = [100 * right_share(s) for s in row if s.labels != ()]
     made = mean_metric(
         f"rate/{name}", f"{COUNTS[name]} in {name}", [] if why else values,
-        reason=why or "no sample has all four transcripts", interval=intervals,
+        reason=why or _absent(name, row), interval=intervals,
     )  # fmt: skip
     if made.value is None:
         return made

@@ -17,6 +17,7 @@ from tmlapp.bench.suites.fdb_turns import (
     checked_words,
     divergence,
     in_order,
+    spread,
     takes_turn,
     words_in,
 )
@@ -101,8 +102,8 @@ def graded_words(truth: V1Truth, answer: Answer, item: str) -> tuple[Word, ...]:
         AppError: something was said, and when is not known; or a time is no number.
     """
     words = words_in(answer, truth.duration_s, item)
-    official = answer.extra.get(OFFICIAL) or truth.task != "user_interruption"
-    return words if official else after(words, truth.turn_end_s)
+    cut = truth.task == "user_interruption" and not answer.extra.get(OFFICIAL)
+    return after(words, truth.turn_end_s) if cut else words
 
 
 def graded_text(answer: Answer, words: tuple[Word, ...]) -> str:
@@ -134,7 +135,8 @@ def measured(
     words = graded_words(truth, answer, entry.item)
     if not official:
         words = in_order(words)
-    sample = Sample(entry=entry, truth=truth, words=words, text=graded_text(answer, words))
+    details = {"word_times": "spread over utterances"} if spread(answer) else {}
+    sample = Sample(entry=entry, truth=truth, words=words, text=graded_text(answer, words), details=details)
     if truth.task == "backchannel":
         return _listener(sample, answer, parameters, official, shares)
     strays: tuple[tuple[bool | None, float], ...] = ()
@@ -179,7 +181,7 @@ def _listener(
     spans = _speech(answer, duration, sample.entry.item)
     found = backchannels(spans, sample.words, long_s=parameters["long_speech_s"], overwrite=official)
     values = {"tor": float(found.tor), "frequency": len(found.spans) / duration}
-    details: dict[str, Any] = {"speech_s": spans, "backchannels_s": found.spans}
+    details = {**sample.details, "speech_s": spans, "backchannels_s": found.spans}
     if not found.spans:
         values["jsd"] = 1.0
     elif shares is not None and sample.truth.id in shares:

@@ -76,6 +76,8 @@ def test_sounds_may_lie_elsewhere(tmp_path: Path) -> None:
     assert len(AudioMultiChallenge().load(tmp_path / "data", options).items[0].parts) == 1
     with pytest.raises(AppError, match="There are no sounds in"):
         AudioMultiChallenge().load(tmp_path / "data", {"audio_dir": str(tmp_path / "data")})
+    with pytest.raises(AppError, match="There are no sounds in 2024"):
+        AudioMultiChallenge().load(tmp_path / "data", {"audio_dir": 2024})
 
 
 def test_without_any_sound_answers_can_be_graded_still(tmp_path: Path) -> None:

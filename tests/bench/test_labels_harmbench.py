@@ -122,7 +122,7 @@ def test_a_folder_without_behaviours_says_what_is_expected(tmp_path: Path, data:
         HarmBench().load(tmp_path, {})
 
 
-@pytest.mark.parametrize("options", [{"set": "all"}, {"file": 3}, {"sets": "standard"}, {"tail_most_s": None}])
+@pytest.mark.parametrize("options", [{"set": "all"}, {"file": [3]}, {"sets": "standard"}, {"tail_most_s": None}])
 def test_an_option_that_is_none_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(AppError, match="is no option of harmbench"):
         HarmBench().load(folder(tmp_path), options)

@@ -203,6 +203,9 @@ def _like(suite: str, key: str, value: Any, default: Any) -> Any:
             number = math.nan
         if 0 <= number < 1e6:
             return number
+    elif kind is str and type(value) in (str, int, float):
+        # A folder may be called 2024.
+        return str(value)
     elif type(value) is kind:
         return value
     raise _bad_option(suite, key, value, f"It is a value like {default!r}")

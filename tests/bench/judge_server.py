@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tmlapp.bench.judges.base import JudgePrompt, Question, json_objects
+from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects
 from tmlapp.bench.judges.chat import ChatClient, Limits
 from tmlapp.bench.judges.openai import OpenAIJudge
 from tmlapp.core.clock import Clock
@@ -39,6 +39,28 @@ class SkippingClock:
             self.waits.append(round((until_ns - self._now_ns) / 1e9, 6))
             self._now_ns = max(self._now_ns, until_ns)
         return event.is_set()
+
+
+class Scripted:
+    """Rules as it is told, and keeps what it was asked."""
+
+    name = "scripted"
+    parallel = 4
+
+    def __init__(self, value: Any = True, *, reply: str = "", why: str = "") -> None:
+        self.value, self.reply, self.why = value, reply, why
+        self.asked: list[str] = []
+
+    def ask(self, question: Question) -> Ruling:
+        self.asked.append(question.item)
+        replies = (self.reply,) if self.reply else ()
+        return Ruling(value=self.value, judge=self.name, why=self.why, replies=replies, details={"model": "m-1"})
+
+    def provenance(self) -> tuple[dict[str, Any], ...]:
+        if not self.asked:
+            return ()
+        sha256 = question().prompt.sha256
+        return ({"judge": self.name, "kind": "t/correct", "prompt_sha256": sha256, "calls": len(self.asked)},)
 
 
 class Service(ThreadingHTTPServer):

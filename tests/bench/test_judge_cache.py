@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import threading
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.judge_server import question
+from tests.bench.judge_server import Scripted, question
 from tmlapp.bench.judges.base import Question, Ruling
 from tmlapp.bench.judges.cache import CachedJudge
 from tmlapp.bench.judges.recorded import RecordedJudge
@@ -21,28 +20,7 @@ from tmlapp.bench.judges.table import read_lines
 from tmlapp.core.errors import AppError
 
 pytestmark = pytest.mark.unit
-
-
-class Scripted:
-    """Rules as it is told, and keeps what it was asked."""
-
-    name = "scripted"
-    parallel = 4
-
-    def __init__(self, value: Any = True, *, reply: str = "", why: str = "") -> None:
-        self.value, self.reply, self.why = value, reply, why
-        self.asked: list[str] = []
-
-    def ask(self, question: Question) -> Ruling:
-        self.asked.append(question.item)
-        replies = (self.reply,) if self.reply else ()
-        return Ruling(value=self.value, judge=self.name, why=self.why, replies=replies, details={"model": "m-1"})
-
-    def provenance(self) -> tuple[dict[str, Any], ...]:
-        if not self.asked:
-            return ()
-        sha256 = question().prompt.sha256
-        return ({"judge": self.name, "kind": "t/correct", "prompt_sha256": sha256, "calls": len(self.asked)},)
+resource = pytest.importorskip("resource", reason="disks are filled by a limit that only Unix has")
 
 
 @contextmanager
@@ -87,6 +65,7 @@ def test_a_grade_is_repeated_without_the_judge_and_says_who_ruled(tmp_path: Path
     again = CachedJudge(judge, path)
     assert [r.value for r in map(again.ask, map(question, range(3)))] == [r.value for r in rulings] == [False] * 3
     assert judge.asked == []
+    again.close()
     entry = again.provenance()[0]
     assert (entry["judge"], entry["calls"], entry["cached"], entry["models"]) == ("scripted", 0, 3, ["m-1"])
     assert (entry["seed"], entry["temperature"], entry["prompt_source"]) == (0, 0.0, "ours")
@@ -240,8 +219,7 @@ def test_threads_that_ask_the_same_pay_once(tmp_path: Path) -> None:
 _WRITER = """
 import sys
 from pathlib import Path
-from tests.bench.judge_server import question
-from tests.bench.test_judge_cache import Scripted
+from tests.bench.judge_server import Scripted, question
 from tmlapp.bench.judges.cache import CachedJudge
 first = int(sys.argv[2])
 cached = CachedJudge(Scripted(reply="x" * 3000), Path(sys.argv[1]))

@@ -82,6 +82,13 @@ def test_closing_ends_waits() -> None:
         assert waiting.result().why == "the judge was closed"
 
 
+def test_a_call_that_begins_while_another_thread_closes_stays_ungraded() -> None:
+    with service(RIGHT) as server:
+        client = client_of(server)
+        client._http.close()
+        assert OpenAIJudge(client).ask(question()).why == "the judge was closed"
+
+
 @pytest.mark.parametrize(
     ("url", "path", "host"),
     [

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.judge_server import RIGHT, SkippingClock, question, service
-from tests.bench.test_judge_cache import Scripted
+from tests.bench.judge_server import RIGHT, Scripted, SkippingClock, question, service
 from tmlapp.bench.judges import panel
 from tmlapp.bench.judges.base import Judge, NoJudge, Question, Ruling
 from tmlapp.bench.judges.cache import CachedJudge
@@ -263,3 +262,12 @@ def test_two_judges_of_one_name_are_an_error(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(panel, "entry_points", lambda **_: [_Point(constant), _Point(constant)])
     with pytest.raises(AppError, match="Two kinds of judges are named 'constant'"):
         panel.makers()
+
+
+def test_closing_a_chain_ends_the_waits_of_its_service(tmp_path: Path) -> None:
+    with service(RIGHT) as server:
+        judge = judge_from_address(f"rules,openai:m@{server.url}")
+        cached = CachedJudge(judge, tmp_path / "v.jsonl")
+        assert cached.ask(question(0)).value is True
+        cached.close()
+        assert cached.ask(question(1)).why.endswith("the judge was closed")

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.judge_server import question
-from tests.bench.test_judge_cache import Scripted
+from tests.bench.judge_server import Scripted, question
 from tmlapp.bench.judges.base import NoJudge, json_objects
 from tmlapp.bench.judges.cache import CachedJudge
 from tmlapp.bench.judges.recorded import RecordedJudge

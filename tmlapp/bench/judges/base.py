@@ -127,6 +127,12 @@ def read_reply(prompt: JudgePrompt, reply: str) -> Any:
     return prompt.parse(_THINKING.sub("", reply, count=1))
 
 
+def close_of(judge: Judge) -> Callable[[], None]:
+    """What ends `judge`'s waits and closes its files; does nothing where it has neither."""
+    close: Callable[[], None] = getattr(judge, "close", lambda: None)
+    return close
+
+
 class NoJudge:
     """Nobody was chosen: every question stays ungraded."""
 

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tmlapp.bench.judges.base import Judge, Question, Ruling, read_reply
+from tmlapp.bench.judges.base import Judge, Question, Ruling, close_of, read_reply
 from tmlapp.bench.judges.table import Appender, Lines, WriteError, read_lines, row_of, ruling_of
 from tmlapp.core.errors import AppError
 
@@ -63,9 +63,10 @@ class CachedJudge:
             return ruling
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and the judge behind where it can be closed."""
         with self._lock:
             self._file.close()
+        close_of(self._judge)()
 
     def provenance(self) -> tuple[dict[str, Any], ...]:
         """That of the judge behind, with how many rulings came from the file, and what in it cannot be read."""

@@ -234,6 +234,9 @@ class ChatClient:
             raise _Busy(f"{self.host} did not answer within {self.limits.timeout_s:g} s") from None
         except httpx.HTTPError as e:
             raise _Busy(f"{self.host} cannot be reached or broke off ({type(e).__name__})") from None
+        except RuntimeError:
+            # What httpx raises where another thread closed the client in the meantime.
+            raise Ungraded("the judge was closed") from None
         if response.status_code != 200:
             self._not_ok(response, self._clean(content.decode("utf-8", "replace")), sent)
         try:

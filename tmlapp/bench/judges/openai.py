@@ -55,6 +55,10 @@ class OpenAIJudge:
             left_out = {"refused_parameters": self._client.left_out} if self._client.left_out else {}
             return tuple(entry | {"models": sorted(entry["models"])} | left_out for entry in self._kinds.values())
 
+    def close(self) -> None:
+        """End waits: what is still to be asked stays ungraded."""
+        self._client.close()
+
     def _ungraded(self, prompt: JudgePrompt, why: str, replies: list[str], details: dict[str, Any]) -> Ruling:
         self._add(prompt, questions=1, ungraded=1)
         return Ruling(value=None, judge=self.name, why=why, replies=tuple(replies), details=details)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tmlapp.bench.judges.base import Judge, NoJudge, Question, Ruling
+from tmlapp.bench.judges.base import Judge, NoJudge, Question, Ruling, close_of
 
 
 class _Gate:
@@ -40,9 +40,7 @@ class _Several:
     def close(self) -> None:
         """Close those that can be closed."""
         for gate in self._gates.values():
-            close = getattr(gate.judge, "close", None)
-            if close is not None:
-                close()
+            close_of(gate.judge)()
 
     def _put(self, judge: Judge, question: Question) -> Ruling:
         return self._gates[id(judge)].ask(question)

@@ -206,6 +206,13 @@ def test_every_figure_has_a_name_and_an_items_own_part() -> None:
     assert run().metrics[0].value is None
 
 
+def test_sentences_are_graded_by_their_own_profile_only() -> None:
+    asked = entry(Utterance(1.0, None, "3 to 9"), truth=TRUTH | {"sentence": "they sit."})
+    assert run(asked, profile="sta").score == 100.0
+    with pytest.raises(AppError, match="profile sta"):
+        run(asked)
+
+
 def test_what_was_written_reads_back_the_same(tmp_path: Path) -> None:
     path = folder(tmp_path, ROWS, "AAAAA", "BBBBB")
     file(path / "charades_sta_test.txt", "AAAAA 2.0 8.0##a person sits down.\n")

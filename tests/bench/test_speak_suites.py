@@ -10,12 +10,14 @@ import pytest
 
 from tests.bench.test_speak_items import ITEM, changed, first, items
 from tmlapp.bench.answer import Answer, Utterance, Word
-from tmlapp.bench.data import SuiteItem
+from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.judges.base import Question, Ruling
+from tmlapp.bench.judges.recorded import RecordedJudge
 from tmlapp.bench.said import Said
 from tmlapp.bench.suite import Entry, Sources
 from tmlapp.bench.suites.cuespeak import CueSpeak
 from tmlapp.bench.suites.speak_base import SpeakSuite, verdict_rows
+from tmlapp.bench.suites.speak_figures import COUNTS
 from tmlapp.bench.suites.speak_files import file_sha256
 from tmlapp.bench.suites.timespeak import TimeSpeak
 from tmlapp.core.errors import AppError
@@ -76,6 +78,7 @@ def test_the_meaning_in_its_window_passes_and_everything_is_told() -> None:
     assert met["questions"][0]["key"] == "e1/1"
     assert met["questions"][0]["context"] == "I saw a mariposa"
     assert [u["role"] for u in verdict.details["utterances"]] == ["acknowledgement", "used", "extra"]
+    assert (verdict.details["text_source"], verdict.details["timing_source"]) == ("model_text", "text")
     assert (verdict.details["n_ack"], verdict.details["n_extra"], verdict.group) == (1, 1, "codeswitch")
     assert {m.name: m.value for m in grade.metrics} == {
         "accuracy": 100.0, "macro_example": 100.0, "macro_category": 100.0, "accuracy_all": 100.0,
@@ -323,3 +326,29 @@ def test_the_order_of_items_is_of_no_account() -> None:
     forth, back = run(entries), run(entries[::-1])
     assert forth.metrics == back.metrics
     assert forth.aggregates == back.aggregates
+
+
+@pytest.mark.parametrize("suite", [TimeSpeak(), CueSpeak()])
+def test_recorded_utterances_and_verdicts_give_the_golden_scores(
+    shared_data: Path, tmp_path: Path, suite: SpeakSuite
+) -> None:
+    path = shared_data / "bench" / "timespeak-cuespeak" / "golden" / "scoring.json"
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    rows = [row for row in golden["items"] if row["item"]["suite"] == suite.suite_name]
+    said = [{"id": r["item"]["id"], "utterances": r["utterances"]} for r in rows]
+    ruled = [{"id": r["item"]["id"], "verdicts": r["judge_verdicts"]} for r in rows]
+    for name, lines in (("utterances.jsonl", said), ("verdicts.jsonl", ruled)):
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    listed = [SuiteItem(id=r["item"]["id"], truth=r["item"], parts=(Part(),)) for r in rows]
+    answers = suite.read_official(tmp_path, listed)
+    judge = RecordedJudge(suite.recorded_verdicts(tmp_path, listed))
+    entries = [Entry.of(item, answers[item.id]) for item in listed]
+    for name, params in golden["parameter_sets"].items():
+        expect = golden["expect"][name]
+        grade = suite.grade(entries, profile="tml_reading", params=params, sources=Sources(judge=judge))
+        macro = "macro_category" if name == "macro_category" else "macro_example"
+        assert grade.score == pytest.approx(expect["suites"][suite.suite_name][macro], abs=1e-9)
+        for verdict in grade.verdicts:
+            wanted = expect["items"][verdict.item]
+            assert verdict.score == (None if wanted["score"] is None else pytest.approx(100 * wanted["score"]))
+            assert {k: verdict.details[k] for k in COUNTS} == {k: wanted[k] for k in COUNTS}

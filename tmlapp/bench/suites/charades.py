@@ -89,6 +89,12 @@ class Charades(Suite):
                 raise AppError(
                     f"The {key} cannot be {parameters[key]!r}.", "There are two kinds.", f"Use {' or '.join(allowed)}."
                 )
+        if profile != "sta" and any(e.truth.get("sentence") for e in entries):
+            raise AppError(
+                "Answers to sentences of Charades-STA cannot be graded by start and stop.",
+                "They were asked for seconds in writing.",
+                "Grade them with the profile sta.",
+            )
         truths = [parse_truth(e.truth) for e in entries]
         graded = [_grade_item(e, t, profile, parameters) for e, t in zip(entries, truths, strict=True)]
         return assemble(

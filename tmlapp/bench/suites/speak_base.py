@@ -249,7 +249,7 @@ def _graded(entry: Entry, item: SpeakItem, params: SpeakParams, prompt: JudgePro
         passed=_passes(score),
         graded_text=tuple((t.onset_s, t.utterance.text) for t in timed),
         why=_why(entry, score, params),
-        details=_details(item, score, timed, asked),
+        details=_details(item, score, timed, asked) | _origin(answer),
         values=dict(values_of(score, late, overlaps)),
         group=item.category,
         audio=answer.audio if answer else "",
@@ -309,6 +309,11 @@ def _details(
         "score_mean": score.score_mean,
         **{key: getattr(score, key) for key in COUNTS},
     }  # fmt: skip
+
+
+def _origin(answer: Answer | None) -> dict[str, str]:
+    """Whose words, and what their times are: the end of a micro-turn (`text`) is later than a sound."""
+    return {"text_source": answer.text_source, "timing_source": answer.timing_source} if answer else {}
 
 
 def _role(timed: Timed, score: ItemScore) -> str:

@@ -10,7 +10,7 @@ from tests.perf.figure import Effort, Measure
 
 def measures() -> dict[str, Measure]:
     """Everything that can be measured, by name."""
-    from tests.perf import live, model, peers, recorder, window
+    from tests.perf import grading, live, model, peers, recorder, report, window
 
     return {
         "cadence": live.cadence,
@@ -20,6 +20,8 @@ def measures() -> dict[str, Measure]:
         "recording": recorder.recording_cpu,
         "run_fast": model.fast_run,
         "window": window.window_start,
+        "grading": grading.grading,
+        "report": report.report,
     }
 
 

@@ -23,6 +23,7 @@ _DECORATORS = frozenset({"function_tool", "tool", "ai_callable"})
 _SUMS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
 }  # fmt: skip
+_PASS_ON = frozenset({"dumps", "dict", "copy", "deepcopy"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _LONGEST = 100_000
 
@@ -119,7 +120,7 @@ def _is_announced(node: _Function) -> bool:
 
 def _spec_of(node: _Function, name: str) -> ToolSpec:
     text = ast.get_docstring(node) or ""
-    told = dict(re.findall(r"^\s*(\w+)(?:\s*\([^)\n]*\))?\s*:\s*(\S.*)$", text, re.MULTILINE))
+    told = dict(re.findall(r"^[ \t]*(\w+)(?:[ \t]*\([^)\n]*\))?[ \t]*:[ \t]*(\S.*)$", text, re.MULTILINE))
     arguments = [*node.args.posonlyargs, *node.args.args]
     firsts = len(arguments) - len(node.args.defaults)
     needed = {a.arg for a in arguments[:firsts]}
@@ -170,14 +171,9 @@ def _description(notes: list[ast.expr]) -> dict[str, Any]:
 
 
 def _returns(node: _Function) -> bool:
-    return any(isinstance(step, ast.Return) and _has_shape(step.value) for step in ast.walk(node))
-
-
-def _has_shape(node: ast.expr | None) -> bool:
-    # A call into another module says nothing of what comes back.
-    return not isinstance(node, ast.Await | None) and (
-        not isinstance(node, ast.Call) or any(isinstance(a, ast.Dict | ast.Name) for a in node.args)
-    )
+    # What is awaited comes from another module, of which nothing is known here.
+    returned = [step.value for step in ast.walk(node) if isinstance(step, ast.Return)]
+    return any(value is not None and not isinstance(value, ast.Await) for value in returned)
 
 
 def _mock_of(node: _Function, constants: Mapping[str, Any]) -> Mock:
@@ -232,12 +228,12 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
             return _sum(_SUMS[type(op)], _value(left, known), _value(right, known))
         case ast.Subscript(value=outer, slice=inner):
             return _member(_value(outer, known), _value(inner, known))
-        case ast.Call(args=args) if args:
-            # json.dumps({...}), self._log("name", {...}): the object is what comes back.
-            objects: list[ast.expr] = [a for a in args if isinstance(a, ast.Dict)]
-            objects = objects or [a for a in args if isinstance(a, ast.Name)]
-            if objects:
-                return _value(objects[-1], known)
+        case ast.Call(func=func, args=args):
+            # json.dumps(result), self._log("name", {...}): the object is what comes back.
+            passed_on = (func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")) in _PASS_ON
+            for argument in reversed(args):
+                if isinstance(argument, ast.Dict) or passed_on:
+                    return _value(argument, known)
     raise _UnknownError
 
 

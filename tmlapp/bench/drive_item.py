@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,8 @@ from tmlapp.bench.transcripts.base import Transcriber
 from tmlapp.bench.transcripts.silero import VoiceActivityDetector
 from tmlapp.core.endpoint import Endpoint, Synthesizer
 from tmlapp.core.errors import AppError
+from tmlapp.core.event import SessionOpened
+from tmlapp.core.event import to_json as event_to_json
 from tmlapp.core.tool import Toolbox
 from tmlapp.core.units import SAMPLE_RATE_HZ, s_to_ns
 from tmlapp.endpoints.registry import endpoint_from_address
@@ -211,7 +213,10 @@ def with_sounds(folder: Path, part: PartResult) -> PartResult:
 
 
 def _granted(driven: Driven) -> dict[str, Any] | None:
-    return None if driven.granted is None else asdict(driven.granted)
+    if driven.granted is None:
+        return None
+    plain: dict[str, Any] = event_to_json(SessionOpened(granted=driven.granted))["granted"]
+    return plain
 
 
 def _emptied(folder: Path) -> None:

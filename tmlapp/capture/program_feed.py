@@ -101,7 +101,6 @@ class ProgramFeed(PacedFeed):
     Attributes:
         media_end_ns: session time at which the last sound and the video were over; valid once `completed`.
         turns: micro-turns made so far.
-        completed: everything was played, the tail as well.
     """
 
     def __init__(
@@ -136,13 +135,19 @@ class ProgramFeed(PacedFeed):
         self._decision = False
         self.media_end_ns = 0
         self.turns = 0
-        self.completed = False
+        self._taken = 0
+        self._made_whole = False
 
     @property
     def info(self) -> FeedInfo:
         if self._info is None:
             raise RuntimeError("a feed has no info before it is opened")
         return self._info
+
+    @property
+    def completed(self) -> bool:
+        """Everything was handed over, the tail as well."""
+        return self._made_whole and self._taken == self.turns
 
     # Times
 
@@ -240,6 +245,8 @@ class ProgramFeed(PacedFeed):
                 self._question = None
                 self._changed.notify_all()
         captured = super().poll()
+        if captured is not None:
+            self._taken = captured.index + 1
         if captured is not None and captured.index == 0 and self._program.texts:
             return replace(captured, texts=tuple(TextInput(0, text) for text in self._program.texts))
         return captured
@@ -301,7 +308,7 @@ class ProgramFeed(PacedFeed):
                 while in_work:
                     yield in_work.popleft().finished()
                 if not self._goes_on(start_ns):
-                    self.completed = True
+                    self._made_whole = True
                     return
             frames = shown.turn(start_ns, start_ns + TURN_NS) if shown else []
             pcm = self._line.read(TURN_SAMPLES)

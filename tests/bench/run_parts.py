@@ -1,0 +1,104 @@
+"""A small RepCount-A folder, tasks for engines, and workers that die on purpose."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tmlapp.bench.answer import Answer
+from tmlapp.bench.data import Part, SuiteItem
+from tmlapp.bench.drive_item import ItemTask, Outcome, failed
+from tmlapp.bench.runs.info import ItemResult
+from tmlapp.bench.runs.store import write_result
+
+DEMO_TRUTH = "truth-repcount.json"
+
+
+def repcount_folder(folder: Path, demo_clip: Path, count: int = 3) -> Path:
+    """LLSP/ with `count` videos, all of them the clip that is shipped with the app."""
+    truth = json.loads((demo_clip / DEMO_TRUTH).read_text())
+    frames = [0]
+    for end_s in truth["rep_end_times_s"]:
+        frames += [round(end_s * 30)] * 2
+    frames = frames[:-1]
+    (folder / "LLSP" / "test").mkdir(parents=True)
+    (folder / "LLSP" / "annotation").mkdir()
+    with (folder / "LLSP" / "annotation" / "test.csv").open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["type", "name", "count", *(f"L{i + 1}" for i in range(len(frames)))])
+        for number in range(count):
+            name = f"squat={number}%.mp4"
+            (folder / "LLSP" / "test" / name).symlink_to(demo_clip / "squats.mp4")
+            out.writerow(["squat", name, len(frames) // 2, *frames])
+    return folder
+
+
+def task_of(item_id: str, run: Path) -> ItemTask:
+    """A task whose worker does not look at its programme."""
+    return ItemTask(
+        item=SuiteItem(id=item_id, truth={}, parts=(Part(),)),
+        folder=run / "items" / item_id,
+        run_folder=run,
+        suite="repcount-a",
+        data=run,
+        endpoint="onnx:tiny",
+        instruct="typed",
+        clock="fast",
+    )
+
+
+def done(task: ItemTask) -> Outcome:
+    """The task is done by this process; who did it, and how often, is written down."""
+    task.folder.mkdir(parents=True, exist_ok=True)
+    with (task.folder / "begun").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    result = ItemResult(id=task.item.id, state="done")
+    write_result(task.folder, result)
+    return Outcome(result=result, answers={"main": Answer(text=task.item.id)})
+
+
+class Steady:
+    """Does every task."""
+
+    def __call__(self, task: ItemTask) -> Outcome:
+        return done(task)
+
+
+class Mortal:
+    """Ends its process by what the item is called: `kill` always, `once` at its first try."""
+
+    def __call__(self, task: ItemTask) -> Outcome:
+        outcome = done(task)
+        begun = len((task.folder / "begun").read_text().split())
+        if task.item.id.startswith("kill") or (task.item.id.startswith("once") and begun == 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task.item.id.startswith("fails"):
+            return failed(task, "It does not work.")
+        return outcome
+
+
+class Interrupting:
+    """At `ctrl-c` sends its parent a SIGINT, as the terminal does; at `ctrl-c-c` two, and then never ends."""
+
+    def __call__(self, task: ItemTask) -> Outcome:
+        outcome = done(task)
+        if task.item.id.startswith("ctrl-c"):
+            os.kill(os.getppid(), signal.SIGINT)
+        if task.item.id == "ctrl-c-c":
+            (task.folder / "first").touch()
+            sys.stdin = open(os.devnull)  # noqa: SIM115 - the process is killed
+            while True:
+                signal.pause()
+        return outcome
+
+
+class Threads:
+    """Answers with the number of threads that libraries may use."""
+
+    def __call__(self, task: ItemTask) -> Outcome:
+        outcome = done(task)
+        return Outcome(result=outcome.result, answers={"main": Answer(text=os.environ["OMP_NUM_THREADS"])})

@@ -182,6 +182,13 @@ def test_a_time_that_is_none_is_told(bad: Utterance) -> None:
         run([entry(ITEM, bad)])
 
 
+def test_a_word_without_a_time_is_told() -> None:
+    words = (Word(6.6, 7.0, "but"), Word(float("nan"), None, "ter"), Word(7.1, 7.2, "fly"))
+    for told in (answer(words=words), answer(Utterance(6.6, 7.2, "butterfly", words))):
+        with pytest.raises(AppError, match="'ter' lasts from nan"):
+            run([Entry("a", ITEM, told.said(), {"main": told})])
+
+
 def test_a_damaged_truth_is_told_before_a_judge_is_asked() -> None:
     judge = Table()
     with pytest.raises(AppError, match="The item b is not valid"):

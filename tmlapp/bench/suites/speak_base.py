@@ -194,6 +194,8 @@ def utterances_in(entry: Entry, params: SpeakParams) -> list[Utterance]:
     if answer is None or entry.outputs is None:
         return []
     found = answer.utterances
+    for word in (*answer.words, *(w for u in found for w in u.words)):
+        _check(word.t0_s, word.t1_s, word.text, entry.item)
     if answer.words:
         found = utterances_of(answer.words, params.utterance_gap_s)
     elif params.utterance_gap_s != UTTERANCE_GAP_S and found and all(u.words for u in found):
@@ -209,16 +211,20 @@ def _start(entry: Entry) -> float:
 
 
 def _placed(utterance: Utterance, start_s: float, item: str) -> Utterance:
-    t0, t1 = utterance.t0_s, utterance.t1_s
-    if not math.isfinite(t0) or not math.isfinite(t0 if t1 is None else t1):
+    _check(utterance.t0_s, utterance.t1_s, utterance.text, item)
+    t1 = utterance.t1_s
+    # Rounded as the windows are, so that taking off a start leaves an inclusive bound inclusive.
+    t0 = round(utterance.t0_s - start_s, 9)
+    return replace(utterance, t0_s=t0, t1_s=None if t1 is None else max(t0, round(t1 - start_s, 9)))
+
+
+def _check(t0_s: float, t1_s: float | None, text: str, item: str) -> None:
+    if not math.isfinite(t0_s) or not math.isfinite(t0_s if t1_s is None else t1_s):
         raise AppError(
             f"The answer to {item} cannot be graded.",
-            f"{utterance.text[:40]!r} lasts from {t0} to {t1} s.",
-            "Give every utterance a time in seconds.",
+            f"{text[:40]!r} lasts from {t0_s} to {t1_s} s.",
+            "Give every utterance and every word a time in seconds.",
         )
-    # Rounded as the windows are, so that taking off a start leaves an inclusive bound inclusive.
-    t0 = round(t0 - start_s, 9)
-    return replace(utterance, t0_s=t0, t1_s=None if t1 is None else max(t0, round(t1 - start_s, 9)))
 
 
 def _graded(entry: Entry, item: SpeakItem, params: SpeakParams, prompt: JudgePrompt, sources: Sources) -> Scored:

@@ -9,11 +9,21 @@ import pytest
 
 from tests.bench.said_aloud import answering, line, noise, scripted
 from tests.bench.sessions import make_recording
-from tmlapp.bench.answer import Answer, Utterance, Word
+from tmlapp.bench.answer import Answer, ToolUse, Utterance, Word
 from tmlapp.bench.answers import AnswerParams, answer_of, model_sound, read_wav, user_sound, write_wav
 from tmlapp.bench.transcripts.base import Transcript, VoiceActivity
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import AudioOut, Delegation, Interrupted, TextOut, TextOutDone, ToolCall, ToolReturned
+from tmlapp.core.event import (
+    AudioOut,
+    BackgroundCalled,
+    Delegation,
+    Event,
+    Interrupted,
+    TextOut,
+    TextOutDone,
+    ToolCall,
+    ToolReturned,
+)
 from tmlapp.core.units import NS_PER_S, TURN_NS
 
 pytestmark = pytest.mark.unit
@@ -198,6 +208,12 @@ def test_tools_are_calls_with_their_last_result_and_delegation_is_marked(tmp_pat
     ]  # fmt: skip
     assert answer.delegated
     assert Answer.from_json(answer.to_json()) == answer
+    used: list[Event] = [
+        *events,
+        BackgroundCalled(t_ns=4 * TURN_NS, id="3", name="seek", arguments={"q": 1}, output="found"),
+    ]
+    seek = answer_of(make_recording(tmp_path / "b", events=used), media_t0_ns=MEDIA_NS).tools[-1]
+    assert seek == ToolUse(name="seek", arguments={"q": 1}, t0_s=0.4, t1_s=0.4, output="found")
     agent = [Delegation(id="d", target="t", state="created")]
     assert answer_of(make_recording(tmp_path / "d", events=agent), media_t0_ns=0).delegated
 

@@ -21,7 +21,15 @@ from tmlapp.bench.transcripts.placement import (
 )
 from tmlapp.bench.transcripts.stream import Stream, Timing, shifted, stream_of, utterances_sent
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import Delegation, DelegationReturned, TextOut, TextOutDone, ToolCall, ToolReturned
+from tmlapp.core.event import (
+    BackgroundCalled,
+    Delegation,
+    DelegationReturned,
+    TextOut,
+    TextOutDone,
+    ToolCall,
+    ToolReturned,
+)
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ, TURN_NS, samples_to_ns
 from tmlapp.recording.reader import Recording
@@ -223,21 +231,33 @@ def _timing(stream: Stream) -> str:
 
 
 def _tools(recording: Recording, media_t0_ns: int, delegates: Sequence[str]) -> tuple[tuple[ToolUse, ...], bool]:
-    """Calls with their last result, in order of time, and whether a background agent took part."""
+    """Calls with their last result, in order of time, and whether a background agent took part.
+
+    What a background agent called on its way counts as the model's; only the time of its result is known.
+    """
     calls: list[ToolCall] = []
     results: dict[str, ToolReturned] = {}
+    found: list[ToolUse] = []
     delegated = False
-    for event in recording.events((ToolCall, ToolReturned, Delegation, DelegationReturned)):
+    for event in recording.events((ToolCall, ToolReturned, Delegation, DelegationReturned, BackgroundCalled)):
         if isinstance(event, ToolCall):
             calls.append(event)
+        elif isinstance(event, BackgroundCalled):
+            delegated = True
+            t_s = (event.t_ns - media_t0_ns) / NS_PER_S
+            found.append(
+                ToolUse(
+                    name=event.name, arguments=event.arguments, t0_s=t_s, t1_s=t_s, output=event.output,
+                    is_error=event.is_error,
+                )
+            )  # fmt: skip
         elif isinstance(event, ToolReturned):
             results[event.call_id] = event
             # An agent that could not be asked took no part.
             delegated = delegated or (event.name in delegates and not event.is_error)
         else:
             delegated = True
-    found = []
-    for call in sorted(calls, key=lambda c: c.t_rx_ns):
+    for call in calls:
         if call.name in delegates:
             continue
         tool = ToolUse(name=call.name, arguments=call.arguments, t0_s=(call.t_rx_ns - media_t0_ns) / NS_PER_S)
@@ -245,7 +265,7 @@ def _tools(recording: Recording, media_t0_ns: int, delegates: Sequence[str]) -> 
             end_s = (result.t_ns - media_t0_ns) / NS_PER_S
             tool = replace(tool, t1_s=end_s, output=result.output, is_error=result.is_error)
         found.append(tool)
-    return tuple(found), delegated
+    return tuple(sorted(found, key=lambda tool: tool.t0_s)), delegated
 
 
 def _with_user(

@@ -189,6 +189,12 @@ def test_without_a_checkout_questions_have_no_text() -> None:
     assert reference_distributions({}) is None
 
 
+def test_a_text_of_the_user_stands_in_for_the_checkout(tmp_path: Path) -> None:
+    (tmp_path / "fdb-v1.rating.txt").write_text("$context $question $candidate", encoding="utf-8")
+    fields = {"context": "A", "question": "B", "candidate": "C"}
+    assert rating_prompt({"judge_prompts": tmp_path}).messages(fields) == [{"role": "user", "content": "A B C"}]
+
+
 def test_a_folder_that_is_no_checkout_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="no checkout of Full-Duplex-Bench"):
         checkout_file({CHECKOUT: tmp_path}, "icc_gt_distribution.json")

@@ -1,7 +1,7 @@
 """What Full-Duplex-Bench does not allow to be shipped, read from the user's own checkout of it.
 
-Prompts and reference distributions are CC BY-NC 4.0. Without a checkout a question has no text: only verdicts that
-somebody recorded can answer it.
+Prompts and reference distributions are CC BY-NC 4.0. Without a checkout a question has no text, unless the user has a
+file of his own for it (`judges/prompt_files.py`): only verdicts that somebody recorded can then answer it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.judges.base import JudgePrompt
+from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.suites.fdb_behaviour import read_labels
 from tmlapp.bench.suites.fdb_turns import read_rating
 from tmlapp.core.errors import AppError
@@ -77,10 +78,11 @@ def rating_prompt(folders: Mapping[str, Path]) -> JudgePrompt:
     if path is not None:
         texts = _assigned(path, ("system_msg", "user_msg"), _RATING_FIELDS)
         system, user, source = texts["system_msg"], texts["user_msg"], path.name
-    return JudgePrompt(
+    prompt = JudgePrompt(
         kind=RATING, system=system, user=user, parse=read_rating, model="gpt-4-turbo", temperature=None, seed=0,
         source=source or NO_CHECKOUT,
     )  # fmt: skip
+    return with_own_text(prompt, folders, tuple(_RATING_FIELDS.values()))
 
 
 def behaviour_prompt(folders: Mapping[str, Path]) -> JudgePrompt:
@@ -91,10 +93,11 @@ def behaviour_prompt(folders: Mapping[str, Path]) -> JudgePrompt:
     """
     path = checkout_file(folders, "instruction/behavior.txt")
     system = "" if path is None else _text(path).replace("$", "$$")
-    return JudgePrompt(
+    prompt = JudgePrompt(
         kind=BEHAVIOUR, system=system, user=_TRANSCRIPTS if system else "", parse=read_labels,
         model="gpt-4o-2024-08-06", temperature=None, seed=1, seed_step=1, source=path.name if path else NO_CHECKOUT,
     )  # fmt: skip
+    return with_own_text(prompt, folders, ("input_clean", "input_noisy", "output_clean", "output_noisy"))
 
 
 def _assigned(path: Path, wanted: tuple[str, ...], fields: Mapping[str, str]) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from tmlapp.bench.answer import Utterance, Word, utterances_of
+from tmlapp.bench.answer import Utterance, utterances_of
 from tmlapp.bench.said import shifted
 from tmlapp.bench.suite import Entry
 from tmlapp.core.errors import AppError
@@ -35,14 +36,11 @@ def utterances_on(entry: Entry, start_s: float) -> tuple[Utterance, ...]:
 
 def _exact(utterance: Utterance) -> Utterance:
     _check(utterance.t0_s, utterance.text)
-    words = tuple(_exact_word(w) for w in utterance.words) if utterance.words else ()
+    for word in utterance.words:
+        _check(word.t0_s, word.text)
     # Bounds are inclusive, so a time must not lie a rounding error outside.
-    return Utterance(round(utterance.t0_s, 9), utterance.t1_s, utterance.text, words)
-
-
-def _exact_word(word: Word) -> Word:
-    _check(word.t0_s, word.text)
-    return Word(round(word.t0_s, 9), word.t1_s, word.text)
+    t0 = round(utterance.t0_s, 9)
+    return utterance if t0 == utterance.t0_s else replace(utterance, t0_s=t0)
 
 
 def _check(t_s: float, text: str) -> None:

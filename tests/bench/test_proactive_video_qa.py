@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tmlapp.bench.answer import Answer, Utterance, Word
 from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.judges.base import Question, Ruling
+from tmlapp.bench.judges.recorded import RecordedJudge
 from tmlapp.bench.registry import suite_named
 from tmlapp.bench.said import Said
 from tmlapp.bench.suite import Entry, Sources
@@ -288,6 +290,31 @@ def test_what_was_written_for_the_official_scorer_reads_back_the_same(tmp_path: 
     assert back["TV/s=1%Q=0"]["main"].silent
     with pytest.raises(AppError, match=r"none of WEB\.jsonl"):
         ProactiveVideoQA().read_official(tmp_path / "WEB", items)
+
+
+def test_verdicts_of_an_official_run_grade_again_without_a_judge(tmp_path: Path) -> None:
+    items = [item("WEB", "a"), item("TV", "s=1%Q=0"), item("EGO", "a")]
+    said = (Said(12.0, "half"), Said(12.0, "right"))
+    judged = [
+        {"custom_id": "a=0=12.0", "content": "2"},
+        {"custom_id": "a=0=12.0", "content": "3\n"},
+        {"custom_id": "s=1%Q=0=0=12", "response": {"body": {"choices": [{"message": {"content": "1"}}]}}},
+        {"custom_id": "s=1%Q=0=0=12.0", "response": None},
+        {"custom_id": "of another run=0=1.0", "content": "3"},
+        {"question_id": "a", "model_response_list": []},
+    ]
+    (tmp_path / "web_judge.jsonl").write_text("".join(json.dumps(row) + "\n" for row in judged))
+    judge = RecordedJudge(ProactiveVideoQA().recorded_verdicts(tmp_path, items))
+    entries = [Entry(i.id, i.truth, said, group=i.group) for i in items]
+    points = [v.details["turns"][0]["points"] for v in graded(entries, judge=judge).verdicts]
+    # The batch has no reply to the second one of its two.
+    assert points == [((12.0, 2),), ((12.0, 0),), ()]
+
+
+def test_a_verdict_file_that_is_not_jsonl_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("\n{")
+    with pytest.raises(AppError, match="Line 2 of"):
+        ProactiveVideoQA().recorded_verdicts(tmp_path, [])
 
 
 def test_the_suite_is_found_by_its_name() -> None:

@@ -224,22 +224,17 @@ def read_predictions(path: Path) -> dict[str, tuple[Said, ...]]:
     Raises:
         AppError: the file cannot be read, or a line is no prediction.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AppError(f"{path} cannot be read.", f"{error}.", "Give a JSONL file in UTF-8.") from error
     found = {}
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-                found[str(row["question_id"])] = replies_of(row["model_response_list"])
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise AppError(
-                    f"Line {number} of {path} is no prediction.",
-                    f"{type(error).__name__}: {error}.",
-                    'Write it as {"question_id": …, "model_response_list": [{"time": …, "content": …, "role": …}]}.',
-                ) from error
+    for number, line in _lines(path):
+        try:
+            row = json.loads(line)
+            found[str(row["question_id"])] = replies_of(row["model_response_list"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise AppError(
+                f"Line {number} of {path} is no prediction.",
+                f"{type(error).__name__}: {error}.",
+                'Write it as {"question_id": …, "model_response_list": [{"time": …, "content": …, "role": …}]}.',
+            ) from error
     return found
 
 
@@ -257,6 +252,43 @@ def replies_of(listed: Sequence[Mapping[str, Any]]) -> tuple[Said, ...]:
                 raise ValueError(f"the time of a reply is {t}")
             found.append(Said(t, str(entry["content"])))
     return tuple(found)
+
+
+def read_judged(path: Path) -> list[tuple[str, str]]:
+    """Compound id and reply of every verdict in a file: `{"custom_id", "content"}`, or the output of OpenAI's batches.
+
+    Lines of another kind (predictions may lie in the same folder) are not verdicts, and are left out.
+
+    Raises:
+        AppError: the file cannot be read, or is not JSONL.
+    """
+    found = []
+    for number, line in _lines(path):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise AppError(f"Line {number} of {path} is not JSON.", f"{error}.", "Give a JSONL file.") from error
+        if isinstance(row, dict) and isinstance(row.get("custom_id"), str):
+            found.append((row["custom_id"], _reply(row)))
+    return found
+
+
+def _reply(row: Mapping[str, Any]) -> str:
+    if "content" in row:
+        return str(row["content"])
+    try:
+        return str(row["response"]["body"]["choices"][0]["message"]["content"])
+    except (KeyError, IndexError, TypeError):
+        # A batch keeps what went wrong instead: a reply that cannot be read, hence ungraded.
+        return ""
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AppError(f"{path} cannot be read.", f"{error}.", "Give a JSONL file in UTF-8.") from error
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def official_prompt(checkout: Path) -> str:

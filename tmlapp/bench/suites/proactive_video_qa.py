@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -17,6 +18,7 @@ from tmlapp.bench.suite import (
     Answers,
     Entry,
     Outcome,
+    RecordedVerdict,
     Sounds,
     Sources,
     Suite,
@@ -44,6 +46,7 @@ INSTRUCTION = Template(
     "Watch the video and stay quiet until a new moment answers the question. When one happens, say a concise answer."
     " $question"
 )
+KIND = "proactive-video-qa/score"
 SILENCE_S = 2.0
 TAIL_S = 2.0
 PROFILES: dict[str, dict[str, Any]] = {"official": {"omega": 0.5}, "clean": {"omega": 0.5}}
@@ -76,9 +79,7 @@ def judge_prompt(checkout: Path | None = None) -> JudgePrompt:
         # Dollars would be taken for fields of ours.
         system, source = labels.official_prompt(checkout).replace("$", "$$"), f"{checkout.name}/{labels.SCORER}"
     # No rules: a program can tell right from wrong, but not how much of a reference is covered.
-    return JudgePrompt(
-        kind="proactive-video-qa/score", system=system, user=_USER, parse=parse_score, model="gpt-4.1", source=source
-    )
+    return JudgePrompt(kind=KIND, system=system, user=_USER, parse=parse_score, model="gpt-4.1", source=source)
 
 
 def parse_truth(raw: Mapping[str, Any]) -> ItemTruth:
@@ -216,6 +217,34 @@ class ProactiveVideoQA(Suite):
                 found[item.id] = {item.parts[0].name: answer}
         return found
 
+    def recorded_verdicts(self, folder: Path, items: Sequence[SuiteItem]) -> list[RecordedVerdict]:
+        """Verdicts in `*.jsonl` files, by the official compound id.
+
+        Questions of one id in two categories are told apart by the file's name, which then begins with the category
+        (`WEB_judge.jsonl`).
+        """
+        by_name: dict[str, list[SuiteItem]] = {}
+        for item in items:
+            by_name.setdefault(item.truth["question_id"], []).append(item)
+        found = []
+        for file in sorted(folder.glob("*.jsonl")):
+            seen: Counter[tuple[str, int, float]] = Counter()
+            for compound, reply in labels.read_judged(file):
+                name, turn, t = labels.split_id(compound)
+                meant = by_name.get(name, [])
+                if len(meant) > 1:
+                    meant = [item for item in meant if file.name.upper().startswith(item.truth["category"])]
+                for item in meant:
+                    key = _key(turn, t, seen[item.id, turn, t])
+                    seen[item.id, turn, t] += 1
+                    found.append(RecordedVerdict(kind=KIND, item=item.id, key=key, reply=reply))
+        return found
+
+
+def _key(turn: int, t: float, earlier: int) -> str:
+    """The official name of a reply inside its question; two of one instant would share it."""
+    return f"{turn}={float(t)}" + (f"#{earlier + 1}" if earlier else "")
+
 
 def _part(row: labels.Question) -> Part:
     return Part(
@@ -300,9 +329,7 @@ def _rate_turn(
     rated: list[tuple[float, int | None]] = []
     rulings = []
     for one in heard.asked:
-        # The official id; two replies of one instant would share it.
-        same = sum(t == one.t_s for t, _ in rated)
-        key = f"{number}={one.t_s}" + (f"#{same + 1}" if same else "")
+        key = _key(number, one.t_s, sum(t == one.t_s for t, _ in rated))
         fields = {"question": question, "expected": turn.answer, "candidate": one.text}
         ruling = judge.ask(Question(prompt=prompt, item=item, key=key, fields=fields))
         value = ruling.value

@@ -7,33 +7,54 @@ import json
 import os
 import signal
 import sys
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from tests.capture.media_made import write_video
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.drive_item import ItemTask, Outcome, failed
 from tmlapp.bench.runs.info import ItemResult
 from tmlapp.bench.runs.store import write_result
+from tmlapp.core.media import Picture
 
 DEMO_TRUTH = "truth-repcount.json"
 
 
+CLIP_S = 9
+FPS = 30
+
+
+def short_clip(path: Path, demo_clip: Path) -> Path:
+    """The first 9 s of the clip that is shipped with the app, with two repetitions, in a quarter of its size."""
+    found = cv2.VideoCapture(str(demo_clip / "squats.mp4"))
+    pictures: list[Picture] = []
+    while len(pictures) < CLIP_S * FPS:
+        ok, picture = found.read()
+        assert ok
+        pictures.append(np.asarray(cv2.resize(picture, (320, 240), interpolation=cv2.INTER_AREA), np.uint8))
+    found.release()
+    return write_video(path, pictures, fps=FPS)
+
+
 def repcount_folder(folder: Path, demo_clip: Path, count: int = 3) -> Path:
-    """LLSP/ with `count` videos, all of them the clip that is shipped with the app."""
+    """LLSP/ with `count` videos of the same short clip; the names hold signs that folders do not like."""
     truth = json.loads((demo_clip / DEMO_TRUTH).read_text())
-    frames = [0]
-    for end_s in truth["rep_end_times_s"]:
-        frames += [round(end_s * 30)] * 2
-    frames = frames[:-1]
+    ends = [end_s for end_s in truth["rep_end_times_s"] if end_s < CLIP_S]
+    frames = [round(t * FPS) for a, b in pairwise([0.0, *ends]) for t in (a, b)]
     (folder / "LLSP" / "test").mkdir(parents=True)
     (folder / "LLSP" / "annotation").mkdir()
+    clip = short_clip(folder / "clip.mp4", demo_clip)
     with (folder / "LLSP" / "annotation" / "test.csv").open("w", newline="") as file:
         out = csv.writer(file)
         out.writerow(["type", "name", "count", *(f"L{i + 1}" for i in range(len(frames)))])
         for number in range(count):
             name = f"squat={number}%.mp4"
-            (folder / "LLSP" / "test" / name).symlink_to(demo_clip / "squats.mp4")
-            out.writerow(["squat", name, len(frames) // 2, *frames])
+            (folder / "LLSP" / "test" / name).symlink_to(clip)
+            out.writerow(["squat", name, len(ends), *frames])
     return folder
 
 

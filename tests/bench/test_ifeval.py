@@ -171,6 +171,7 @@ def test_a_row_that_the_library_does_not_know_names_the_item() -> None:
         ({"instruction_id_list": []}, "instruction_id_list is not"),
         ({"instruction_id_list": [3]}, "instruction_id_list is not"),
         ({"kwargs": "x"}, "kwargs is not"),
+        ({"kwargs": [3]}, "kwargs is not"),
         ({"kwargs": []}, "1 instructions, but 0 kwargs"),
         ({"key": 1.5}, "key is 1.5"),
         ({"suite": "qivd"}, "for the suite 'qivd'"),
@@ -182,6 +183,7 @@ def test_a_malformed_truth_says_what_is_wrong(change: dict[str, Any], message: s
 
 
 def test_padding_of_copies_is_left_out() -> None:
+    assert parse_row(truth(1, kwargs=[None])).kwargs == ({},)  # type: ignore[list-item]
     kwargs = [{"num_words": 20.0, "relation": "at least", "letter": None, "share": 0.5}]
     row = parse_row(truth(1, "length_constraints:number_words", kwargs=kwargs))
     assert row.kwargs == ({"num_words": 20, "relation": "at least", "share": 0.5},)

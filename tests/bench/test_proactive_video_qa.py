@@ -97,8 +97,9 @@ def test_the_headline_is_the_mean_of_the_categories_and_micro_that_of_the_turns(
     assert grade.metrics[0].name == "pauc"
     assert grade.interval is not None
     assert grade.interval[0] <= 34.375 <= grade.interval[1]
-    for name in ("pauc", "micro"):
-        assert sum(v.values[name] for v in grade.verdicts) / 5 == pytest.approx(found[name])
+    for name in ("pauc", "micro", "pauc_web", "pauc_tv", "turns_answered"):
+        entered = [v.values[name] for v in grade.verdicts if name in v.values]
+        assert sum(entered) / len(entered) == pytest.approx(found[name])
 
 
 def test_without_all_four_categories_there_is_no_headline_but_everything_else() -> None:

@@ -44,11 +44,11 @@ def parse_row(raw: Mapping[str, Any]) -> Row:
         raise fields.error("prompt is missing")
     if not isinstance(ids, list | tuple) or not ids or not all(isinstance(i, str) for i in ids):
         raise fields.error("instruction_id_list is not a list of names")
-    if not isinstance(kwargs, list | tuple) or not all(isinstance(k, Mapping) for k in kwargs):
+    if not isinstance(kwargs, list | tuple) or not all(k is None or isinstance(k, Mapping) for k in kwargs):
         raise fields.error("kwargs is not a list of objects")
     if len(kwargs) != len(ids):
         raise fields.error(f"There are {len(ids)} instructions, but {len(kwargs)} kwargs")
-    given = tuple({k: _plain(v) for k, v in each.items() if v is not None} for each in kwargs)
+    given = tuple({k: _plain(v) for k, v in (each or {}).items() if v is not None} for each in kwargs)
     return Row(fields.integer("key"), prompt, tuple(ids), given)
 
 

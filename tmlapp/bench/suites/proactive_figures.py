@@ -147,16 +147,23 @@ def _ungraded(asked: int, ungraded: int) -> Metric:
 
 
 def with_values(outcomes: Sequence[Outcome], results: Sequence[ItemResult], omega: float) -> list[Outcome]:
-    """The outcomes with each item's part of `pauc` and `micro`: their means over the items are the metrics."""
+    """The outcomes with each item's part of the metrics over turns: their means over the items are the metrics."""
     groups = by_category(results, omega)
     n_turns = sum(len(values) for values in groups.values())
+    n_items = Counter(result.truth.category for result in results)
     found = []
     for outcome, result in zip(outcomes, results, strict=True):
+        category = result.truth.category
         total = (outcome.verdict.score or 0.0) * len(result.turns)
-        values = {"micro": total * len(results) / n_turns}
+        answered = 100.0 * sum(bool(turn.heard.replies) for turn in result.turns)
+        values = {
+            "micro": total * len(results) / n_turns,
+            f"pauc_{category.lower()}": total * n_items[category] / len(groups[category]),
+            "turns_answered": answered * len(results) / n_turns,
+        }
         if len(groups) == len(CATEGORIES):
             # A turn of a small category weighs more, as the categories count alike.
-            values["pauc"] = total * len(results) / (len(groups) * len(groups[result.truth.category]))
+            values["pauc"] = total * len(results) / (len(groups) * len(groups[category]))
         found.append(replace(outcome, verdict=replace(outcome.verdict, values=values)))
     return found
 

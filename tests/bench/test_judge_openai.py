@@ -356,3 +356,11 @@ def test_a_service_that_refuses_every_form_of_a_parameter_is_asked_a_bounded_num
 def test_another_status_leaves_the_question_ungraded() -> None:
     with service(refusal(413, message="too long")) as server:
         assert judge_of(server).ask(question()).why == f"{server.host} answers with status 413: too long"
+
+
+def test_a_question_without_a_text_is_not_sent() -> None:
+    with service(RIGHT) as server:
+        ruling = judge_of(server).ask(question(system="", user=""))
+        assert ruling.value is None
+        assert "no text to ask with" in ruling.why
+        assert server.paths == []

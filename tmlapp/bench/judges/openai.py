@@ -33,6 +33,9 @@ class OpenAIJudge:
         messages: list[dict[str, Any]] = list(prompt.messages(question.fields))
         replies: list[str] = []
         details: dict[str, Any] = {"prompt_sha256": prompt.sha256, "temperature": prompt.temperature}
+        if not messages:
+            why = "there is no text to ask with: name the folder of the benchmark's own prompts (docs/benchmarks.md)"
+            return self._ungraded(prompt, why, replies, details)
         for attempt in range(TRIES):
             seed = None if prompt.seed is None else prompt.seed + attempt * prompt.seed_step
             try:

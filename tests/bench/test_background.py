@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.chat_server import ChatServer, Respond, call_events, dropped, plain, stream, text_events, wire
+from tests.live.parts import ListFeed, MemoryLog, captured, session_info
 from tests.live.toolboxes import Functions, answers, streams
-from tmlapp.bench.background import SPEC, AgentOptions, BackgroundAgent
+from tmlapp.bench.background import SPEC, AgentOptions, BackgroundAgent, with_agent
 from tmlapp.bench.background_http import sse_data
 from tmlapp.bench.background_tools import (
     DELEGATE,
@@ -25,12 +26,15 @@ from tmlapp.bench.background_tools import (
     in_openai_form,
     read_arguments,
 )
-from tmlapp.core.clock import Clock
+from tmlapp.core.clock import Clock, ManualClock
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import ToolCall
-from tmlapp.core.tool import BackgroundUse, CallCancelledError, Reply, Said, ToolSpec
+from tmlapp.core.event import BackgroundCalled, DelegationReturned, ToolCall
+from tmlapp.core.tool import BackgroundUse, CallCancelledError, Reply, Said, Toolbox, ToolSpec
 from tmlapp.core.turn import DelegationResult, ToolResult
 from tmlapp.core.units import NS_PER_S
+from tmlapp.endpoints.scripted import ScriptedEndpoint
+from tmlapp.live.session import LiveSession
+from tmlapp.live.state import SessionOptions
 
 pytestmark = pytest.mark.unit
 
@@ -390,6 +394,63 @@ def test_an_address_that_no_machine_has() -> None:
     found: list[Any] = []
     agent.call(ToolCall(call_id="c", name=DELEGATE, arguments={"task": "x"}), (), found.append)
     assert "not valid" in failure(found)
+
+
+class Desk:
+    """A session in which a script delegates and says what came back."""
+
+    def __init__(self, toolbox: Toolbox) -> None:
+        self.log = MemoryLog()
+        script: list[dict[str, Any]] = [
+            {"t_s": 0.1, "text": "Let me look."},
+            {"t_s": 0.3, "call": "delegate", "arguments": {"task": "Find it."}, "id": "d"},
+            {"after": "d", "text": "$result"},
+        ]
+        self.session = LiveSession(
+            feed=ListFeed([captured(k) for k in range(4)]),
+            endpoint=ScriptedEndpoint(script),
+            info=session_info,
+            make_log=lambda info, fail: self.log,  # noqa: ARG005 - a factory's form
+            clock=ManualClock(1_000),
+            options=SessionOptions(virtual_time=True),
+            toolbox=toolbox,
+        )
+        self.session.start()
+        assert self.session.wait(60)
+        assert self.session.error is None
+
+    def controls(self) -> list[tuple[int, Any]]:
+        return [(turn.index, control) for turn in self.log.turns for control in turn.controls]
+
+
+def test_a_session_delegates_and_the_model_says_what_came_back() -> None:
+    tools = Functions(search=answers("found"))
+    with ChatServer(stream(call_events(("search", "{}"))), stream(text_events("It is here. ", "Take it."))) as server:
+        agent = with_agent(AgentOptions(url=server.url, model="m"), tools)
+        desk = Desk(agent)
+    assert [s.name for s in agent.specs] == ["delegate"]
+    assert desk.controls() == [
+        (2, DelegationResult("d", "It is here. ", False)), (2, DelegationResult("d", "Take it.", True)),
+    ]  # fmt: skip
+    kept = [e for e in desk.log.events if isinstance(e, BackgroundCalled | DelegationReturned)]
+    assert [type(e).__name__ for e in kept] == ["BackgroundCalled", "DelegationReturned", "DelegationReturned"]
+    assert desk.log.cues[-1].text == "It is here. Take it."
+    assert "Voice assistant: Let me look." in server.messages(0)[1]["content"]
+
+
+def test_a_session_outlives_an_agent_that_fails() -> None:
+    with ChatServer(plain(400, "no")) as server:
+        desk = Desk(with_agent(AgentOptions(url=server.url, model="m"), None, direct=True))
+    ((index, result),) = desk.controls()
+    assert (index, result.is_error) == (2, True)
+    assert "400" in desk.log.cues[-1].text
+
+
+def test_both_models_may_have_the_tools() -> None:
+    box = with_agent(AgentOptions(url="http://127.0.0.1:1", model="m"), Functions(search=answers("x")), direct=True)
+    assert isinstance(box, CombinedToolbox)
+    assert [s.name for s in box.specs] == ["search", "delegate"]
+    assert box.provenance()["delegate"]["tools"] == ["search"]
 
 
 def test_several_toolboxes_as_one() -> None:

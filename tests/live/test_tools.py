@@ -362,6 +362,15 @@ def test_calls_and_results_are_recorded_and_can_be_replayed_without_the_tools(tm
     assert [e for e in events[0] if isinstance(e, BackgroundCalled)] == [called]
 
 
+def test_a_recording_says_what_answered_for_its_tools(tmp_path: Path) -> None:
+    class Stated(Functions):
+        def provenance(self) -> dict[str, Any]:
+            return {"model": "m"}
+
+    write_wav(tmp_path / "in.wav", rate=16_000, samples=3_200)
+    assert _recorded(tmp_path, [], Stated(a=answers(""))).info["options"]["toolbox"] == {"model": "m"}
+
+
 def test_a_recording_without_calls_has_no_tools() -> None:
     assert recorded_toolbox([said(0, "hello")]) is None
     assert RecordedToolbox([]).specs == ()

@@ -184,6 +184,20 @@ class BackgroundAgent:
         return body | dict(options.extra)
 
 
+def with_agent(
+    options: AgentOptions, toolbox: Toolbox | None, *, direct: bool = False, clock: Clock | None = None
+) -> Toolbox:
+    """The tools of a session with a background agent, which gets `toolbox`.
+
+    `direct`: the interaction model may use the tools itself, too; else it has `delegate` alone.
+
+    Raises:
+        AppError: as `BackgroundAgent`, or a tool is named `delegate`.
+    """
+    agent = BackgroundAgent(options, toolbox, clock=clock)
+    return CombinedToolbox(toolbox, agent) if direct and toolbox is not None else agent
+
+
 def prompt_sha256(toolbox: Toolbox) -> str:
     """Digest of the fixed text and of the tools as they are announced."""
     content = json.dumps([SYSTEM, in_openai_form(toolbox.specs)], sort_keys=True)

@@ -42,6 +42,15 @@ class CombinedToolbox:
     def specs(self) -> tuple[ToolSpec, ...]:
         return self._specs
 
+    def provenance(self) -> dict[str, Any]:
+        """What answers, of those that say so; by the names of their tools."""
+        found: dict[str, Any] = {}
+        for toolbox in dict.fromkeys(self._owners.values()):
+            stated = getattr(toolbox, "provenance", None)
+            if stated is not None:
+                found[", ".join(spec.name for spec in toolbox.specs)] = stated()
+        return found
+
     def call(self, call: ToolCall, conversation: Sequence[Said], reply: Reply) -> None:
         owner = self._owners.get(call.name)
         if owner is None:

@@ -150,6 +150,9 @@ def _asked(toolbox: Toolbox | None, history: Sequence[HistoryTurn]) -> dict[str,
     found: dict[str, Any] = {}
     if toolbox is not None:
         found["tools"] = [asdict(spec) for spec in toolbox.specs]
+        stated = getattr(toolbox, "provenance", None)
+        if stated is not None:
+            found["toolbox"] = stated()
     if history:
         found["history"] = [{"role": h.role, "text": h.text, "has_sound": h.sound is not None} for h in history]
     return found

@@ -31,6 +31,7 @@ from tmlapp.live.conversation import Conversation
 TOOL_LIMIT_S = 600
 """A call that has not ended after this long (of the machine's time, also on virtual time) has failed."""
 
+_USE = ("name", "arguments", "output", "is_error")
 _NOT_ANNOUNCED = "The model cannot use the tools of this session."
 TOOL_EVENTS = (ToolCall, ToolReturned, DelegationReturned, BackgroundCalled)
 """Everything that tools leave in a recording."""
@@ -207,16 +208,12 @@ def _work(toolbox: Toolbox, running: RunningCall, conversation: Sequence[Said]) 
 
 def _returned(t_ns: int, call: ToolCall, result: Given) -> SessionEvent:
     name, call_id = call.name, call.call_id
-    match result:
-        case ToolResult():
-            return ToolReturned(t_ns=t_ns, call_id=call_id, name=name, output=result.output, is_error=result.is_error)
-        case DelegationResult():
-            return DelegationReturned(t_ns=t_ns, id=call_id, name=name, text=result.text, final=result.final)
-        case BackgroundUse():
-            return BackgroundCalled(
-                t_ns=t_ns, id=call_id, name=result.name, arguments=result.arguments, output=result.output,
-                is_error=result.is_error,
-            )  # fmt: skip
+    if isinstance(result, ToolResult):
+        return ToolReturned(t_ns=t_ns, call_id=call_id, name=name, output=result.output, is_error=result.is_error)
+    if isinstance(result, DelegationResult):
+        return DelegationReturned(t_ns=t_ns, id=call_id, name=name, text=result.text, final=result.final)
+    members = {m: getattr(result, m) for m in _USE}
+    return BackgroundCalled(t_ns=t_ns, id=call_id, **members)
 
 
 class RecordedToolbox:
@@ -239,7 +236,7 @@ class RecordedToolbox:
                 case DelegationReturned():
                     self._keep(event.id, DelegationResult(event.id, event.text, event.final))
                 case BackgroundCalled():
-                    use = {m: getattr(event, m) for m in ("name", "arguments", "output", "is_error")}
+                    use = {m: getattr(event, m) for m in _USE}
                     self._keep(event.id, BackgroundUse(**use))
                 case _:
                     continue

@@ -145,6 +145,12 @@ def test_the_text_is_graded_as_the_endpoint_gave_it_and_its_onset_kept() -> None
     assert grade.verdicts[0].graded_text == ((1.5, "a\nb"),)
 
 
+def test_an_utterance_without_a_time_is_refused() -> None:
+    answer = Answer(text="a", utterances=(Utterance(float("nan"), None, "a"),))
+    with pytest.raises(AppError, match="Give every output a time"):
+        graded([Entry("1", truth(1), None, {"main": answer})])
+
+
 @pytest.mark.parametrize(
     ("response", "expected"),
     [("<2> Hello <|user|>", "Hello"), ("<4>x", "<4>x"), ("x <|user|> y", "x <|user|> y"), (" as it is ", " as it is ")],

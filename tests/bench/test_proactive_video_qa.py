@@ -172,7 +172,7 @@ def test_an_ungraded_reply_earns_nothing_and_clean_also_scores_without_its_turn(
     assert values(clean)["pauc_without_ungraded"] == 100.0
     assert clean.aggregates["turns_with_ungraded"] == ["WEB/q=0"]
     assert (official.n_ungraded, values(official)["ungraded"]) == (1, 20.0)
-    assert "1 replies ungraded" in official.verdicts[4].why
+    assert "ungraded replies: 1" in official.verdicts[4].why
     assert "pauc_without_ungraded" not in values(official)
 
 

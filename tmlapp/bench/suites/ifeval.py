@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
 from tmlapp.bench.labels import ifeval as labels
+from tmlapp.bench.said import in_order
 from tmlapp.bench.suite import Answers, Entry, Outcome, Sounds, Sources, Suite, assemble, merged_parameters, suite
 from tmlapp.bench.suites.ifeval_checkers import Checkers
 from tmlapp.bench.suites.ifeval_scoring import (
@@ -161,7 +162,8 @@ def _grade_item(
 
 
 def _onset(answer: Answer | None) -> float:
-    return answer.utterances[0].t0_s if answer is not None and answer.utterances else 0.0
+    said = in_order(answer.said()) if answer is not None else ()
+    return said[0].t_s if said else 0.0
 
 
 def _why(row: Row, followed: Followed, *, missing: bool, silent: bool, left_out: bool, skipped: Sequence[str]) -> str:

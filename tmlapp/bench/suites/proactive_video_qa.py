@@ -312,7 +312,7 @@ def _why(result: ItemResult, values: Sequence[float]) -> str:
         return "fails: the item was not run"
     ungraded = sum(turn.ungraded for turn in result.turns)
     why = f"{sum(values) / len(values):.2f}: the mean of its turns ({', '.join(f'{value:.2f}' for value in values)})"
-    return f"{why}; {ungraded} replies ungraded" if ungraded else why
+    return f"{why}; ungraded replies: {ungraded}" if ungraded else why
 
 
 def _turn_details(turn: TurnResult, rulings: list[dict[str, Any]], value: float) -> dict[str, Any]:

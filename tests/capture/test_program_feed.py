@@ -267,6 +267,15 @@ def test_a_folder_of_pictures_is_a_video(tmp_path: Path) -> None:
     assert feed.info.camera.actual["frames"] == 3
 
 
+def test_pictures_beyond_the_rate_are_left_out_but_never_the_last(second: Path) -> None:
+    feed = ProgramFeed(Program(video=second, least_s=0.2), realtime=False, clock=ManualClock(), max_fps=10.0)
+    turns = play(feed)
+    fresh = [number_of(decoded(f.jpeg)) for t in turns for f in t.frames if not f.repeated]
+    assert fresh == [0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 29]
+    assert feed.info.camera.actual["max_fps"] == 10.0
+    assert feed.media_end_ns == pytest.approx(1_000 * MS, abs=2 * MS)
+
+
 def test_subtitles_stand_in_the_pictures_of_their_time_only(second: Path) -> None:
     lines = (Line(0.3, 0.6, "(Penny:) It’s a café"), Line(0.5, 0.6, "Second"), Line(0.9, 2.0, " "))
     feed, turns = played(Program(video=second, subtitles=lines))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tmlapp.bench.background import AgentOptions
 from tmlapp.bench.data import Part
 from tmlapp.bench.drive_listen import Listener
 from tmlapp.bench.drive_voice import Speech
@@ -45,14 +46,20 @@ class DriveSettings:
 
     Attributes:
         jpeg_quality: of the pictures that the model sees. max_side: longer pictures are scaled down to it.
+        max_fps: more pictures per second are left out; None keeps them all.
         threads: of a local model inside one step.
         provider: `cpu` or `cuda` to force where a local model computes; empty for its own choice.
+        agent: who works in the background on what the model delegates, with the tools of the item; None: nobody.
+        agent_only: the model itself has no tool but `delegate`.
     """
 
     jpeg_quality: int = 85
     max_side: int | None = 1920
+    max_fps: float | None = None
     threads: int = 1
     provider: str = ""
+    agent: AgentOptions | None = None
+    agent_only: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,7 @@ def drive_part(
         director=listener,
         jpeg_quality=settings.jpeg_quality,
         max_side=settings.max_side,
+        max_fps=settings.max_fps,
     )
     name = safe_name(part.name)
     session = LiveSession(

@@ -96,6 +96,7 @@ class ProgramFeed(PacedFeed):
         realtime: hand turns out when a microphone would, instead of as fast as they are taken.
         director: who knows when the model is quiet; None: it never speaks.
         max_side: larger pictures are scaled down to this many pixels; None keeps them.
+        max_fps: more pictures per second are left out; None keeps them all.
         images_fps: pictures per second of a folder.
 
     Attributes:
@@ -112,6 +113,7 @@ class ProgramFeed(PacedFeed):
         director: Director | None = None,
         jpeg_quality: int = 85,
         max_side: int | None = 1920,
+        max_fps: float | None = None,
         images_fps: float = 10.0,
     ) -> None:
         super().__init__(realtime=realtime, clock=clock)
@@ -125,6 +127,7 @@ class ProgramFeed(PacedFeed):
         self._director: Director = director or _NobodySpeaks()
         self._quality = jpeg_quality
         self._max_side = max_side
+        self._max_fps = max_fps
         self._images_fps = images_fps
         self._source: PictureSource | None = None
         self._tracks: list[SoundTrack] = []
@@ -220,10 +223,12 @@ class ProgramFeed(PacedFeed):
     def _camera_info(self) -> TrackInfo:
         if self._source is None:
             return TrackInfo(kind="none", name="")
-        if not self._program.subtitles:
-            return self._source.info
-        drawn = Subtitles(self._program.subtitles).info
-        return replace(self._source.info, actual=self._source.info.actual | {"subtitles": drawn})
+        more: dict[str, Any] = {}
+        if self._program.subtitles:
+            more["subtitles"] = Subtitles(self._program.subtitles).info
+        if self._max_fps is not None:
+            more["max_fps"] = self._max_fps
+        return replace(self._source.info, actual=self._source.info.actual | more)
 
     def _release_sources(self) -> None:
         for source in (self._source, *self._tracks):
@@ -291,6 +296,7 @@ class ProgramFeed(PacedFeed):
             quality=self._quality,
             subtitles=Subtitles(lines) if lines else None,
             encoder=encoder,
+            max_fps=self._max_fps,
         )
 
     def _turns(self, shown: ShownPictures | None) -> Generator[TurnContent]:

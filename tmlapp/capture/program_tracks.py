@@ -14,6 +14,7 @@ from tmlapp.capture.paced import encode_jpeg
 from tmlapp.capture.program_subtitles import Subtitles
 from tmlapp.capture.sound_file import SndfileBlocks, SoundTrack, is_sound_file
 from tmlapp.capture.sound_in_video import open_container_sound
+from tmlapp.capture.tracks import TIME_GRAIN_NS
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import SessionEvent
 from tmlapp.core.media import Frame, Pcm, Picture
@@ -56,16 +57,20 @@ def read_sound(path: Path) -> tuple[Pcm, str]:
 class ShownPictures:
     """The pictures of a source from `first_ns` on; after the last one it stands, encoded once, marked as repeated.
 
-    Nothing is shown before `first_ns`. After the end one picture is given per micro-turn.
+    Nothing is shown before `first_ns`. After the end one picture is given per micro-turn. With `max_fps` the first
+    picture of each of so many parts of a second is shown, and the very last one.
 
     Attributes:
         end_ns: session time at which the last picture's own time is over; None while there are more.
     """
 
     def __init__(
-        self, source: PictureSource, *, first_ns: int, quality: int, subtitles: Subtitles | None, encoder: Executor
-    ) -> None:
+        self, source: PictureSource, *, first_ns: int, quality: int, subtitles: Subtitles | None, encoder: Executor,
+        max_fps: float | None = None,
+    ) -> None:  # fmt: skip
         self._source = source
+        self._max_fps = max_fps
+        self._slot = -1
         self._first_ns = first_ns
         self._quality = quality
         self._subtitles = subtitles
@@ -81,9 +86,10 @@ class ShownPictures:
         frames: list[Future[Frame]] = []
         while self._next is not None and self._first_ns + self._next[0] < end_ns:
             video_ns, picture = self._next
-            self._last = self._encoded(video_ns, picture)
-            frames.append(self._last)
             self._next = self._source.read()
+            if self._next is None or self._is_due(video_ns):
+                self._last = self._encoded(video_ns, picture)
+                frames.append(self._last)
             if self._next is None:
                 self.end_ns = self._first_ns + video_ns + self._step_ns
         if not frames and self._last is not None and self.end_ns is not None and self.end_ns <= start_ns:
@@ -91,6 +97,16 @@ class ShownPictures:
             held.set_result(replace(self._last.result(), t_ns=start_ns, repeated=True))
             frames.append(held)
         return frames
+
+    def _is_due(self, video_ns: int) -> bool:
+        if self._max_fps is None:
+            return True
+        # Containers round times down, which must not move a picture to the slot before.
+        slot = int((video_ns + TIME_GRAIN_NS) * self._max_fps / NS_PER_S)
+        if slot == self._slot:
+            return False
+        self._slot = slot
+        return True
 
     def _encoded(self, video_ns: int, picture: Picture) -> Future[Frame]:
         if len(self._waiting) >= HELD_SIZE:

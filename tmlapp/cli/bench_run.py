@@ -39,6 +39,10 @@ def run(
     address: Annotated[str, typer.Option(help="Of the cluster, for --engine ray.")] = "",
     provider: Annotated[str, typer.Option(help="cpu or cuda: where a local model must compute.")] = "",
     jpeg_quality: Annotated[int, typer.Option(min=50, max=100, help="Of the pictures that the model sees.")] = 85,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=240, help="At most so many pictures per second; all if left out.")
+    ] = None,
+    max_side: Annotated[int, typer.Option(min=16, max=7680, help="Longer pictures are scaled down to this.")] = 1920,
     as_json: Json = False,
 ) -> None:
     """Run a benchmark. What was done stays, whatever happens; go on with --resume."""
@@ -61,7 +65,7 @@ def run(
             instructions=instructions,
             engine=engine,
             address=address,
-            settings=DriveSettings(jpeg_quality=jpeg_quality, provider=provider),
+            settings=DriveSettings(jpeg_quality=jpeg_quality, max_side=max_side, max_fps=fps, provider=provider),
             command=tuple(sys.argv),
         )
         with _bar() as tell:

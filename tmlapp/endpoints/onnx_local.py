@@ -79,11 +79,12 @@ class OnnxEndpoint:
         """
         with self._lock:
             kept = self._checked if self._keep else None
-        model = kept[1] if kept is not None and kept[0] == self._fingerprint(kept[1]) else None
-        model = model or load_model(self._folder, threads=self._threads)
-        model.tasks.read(instruction)
+        if kept is None or kept[0] != self._fingerprint(kept[1]):
+            model = load_model(self._folder, threads=self._threads)
+            kept = self._fingerprint(model), model
+        kept[1].tasks.read(instruction)
         with self._lock:
-            self._checked = self._fingerprint(model), model
+            self._checked = kept
 
     def open(self, setup: EndpointSetup, sink: EventSink) -> OnnxDuplex:
         """Options: `provider` (`cpu`, `cuda`), `state` (a file of `save_state`).

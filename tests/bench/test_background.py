@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.chat_server import ChatServer, Respond, call_events, dropped, plain, stream, text_events, wire
+from tests.bench.fdb_v3_data import make_data
 from tests.live.parts import ListFeed, MemoryLog, captured, session_info
 from tests.live.toolboxes import Functions, answers, streams
 from tmlapp.bench.background import SPEC, AgentOptions, BackgroundAgent, with_agent
@@ -26,6 +28,10 @@ from tmlapp.bench.background_tools import (
     in_openai_form,
     read_arguments,
 )
+from tmlapp.bench.drive import DriveSettings
+from tmlapp.bench.drive_item import ItemDriver, ItemTask
+from tmlapp.bench.suite import Entry, Sources
+from tmlapp.bench.suites.fdb_v3 import FdbV3
 from tmlapp.core.clock import Clock, ManualClock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import BackgroundCalled, DelegationReturned, ToolCall
@@ -436,6 +442,29 @@ def test_a_session_delegates_and_the_model_says_what_came_back() -> None:
     assert [type(e).__name__ for e in kept] == ["BackgroundCalled", "DelegationReturned", "DelegationReturned"]
     assert desk.log.cues[-1].text == "It is here. Take it."
     assert "Voice assistant: Let me look." in server.messages(0)[1]["content"]
+
+
+def test_an_item_is_driven_with_an_agent_that_has_its_tools(tmp_path: Path) -> None:
+    v3 = make_data(tmp_path)
+    (item, *_) = FdbV3().load(v3, {}).items
+    script = [{"t_s": 0, "call": "delegate", "arguments": {"task": "Track A1."}, "id": "d"}]
+    (tmp_path / "script.json").write_text(json.dumps(script))
+    replies = [stream(call_events(("track_order", '{"order_id": "A1"}'))), stream(text_events("On its way."))]
+    with ChatServer(*replies) as server:
+        task = ItemTask(
+            item=item, folder=tmp_path / "run" / "a", run_folder=tmp_path / "run", suite="fdb-v3", data=v3,
+            endpoint=f"scripted:{tmp_path / 'script.json'}", instruct="typed", clock="fast",
+            settings=DriveSettings(agent=AgentOptions(url=server.url, model="m")),
+        )  # fmt: skip
+        task.folder.mkdir(parents=True)
+        outcome = ItemDriver()(task)
+    assert outcome.result.state == "done", outcome.result.reason
+    answer = outcome.answers["main"]
+    assert answer.delegated
+    assert [(t.name, t.arguments) for t in answer.tools] == [("track_order", {"order_id": "A1"})]
+    graded = FdbV3().grade([Entry.of(item, outcome.answers)], profile="official", params={}, sources=Sources())
+    assert graded.verdicts[0].passed
+    assert server.bodies[0]["tools"][0]["function"]["name"] == "search_flights"
 
 
 def test_a_session_outlives_an_agent_that_fails() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.answers import AnswerParams, Detector, answer_of, model_sound, write_wav
+from tmlapp.bench.background import with_agent
 from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.drive import Driven, DriveSettings, drive_part, history_turns
 from tmlapp.bench.drive_voice import AppSpeech, RecordedSpeech, Speech
@@ -128,6 +129,8 @@ class ItemDriver:
         toolbox: Toolbox | None = None
         if part.tools:
             toolbox = suite_named(task.suite).toolbox(task.item, task.data)
+        if task.settings.agent is not None:
+            toolbox = with_agent(task.settings.agent, toolbox, direct=not task.settings.agent_only)
         return drive_part(
             task.item.id,
             part,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from tmlapp.bench.labels.fdb_v3 import places
 from tmlapp.bench.labels.rows import file_json
 from tmlapp.bench.suite import Answers, Sounds
 from tmlapp.bench.suites.fdb_v3_scoring import CHUNKS, SPEECH_END, SPEECH_START, times_of
-from tmlapp.bench.transcripts.placement import write_wav
 from tmlapp.capture.resample import resample
 from tmlapp.core.errors import AppError
 from tmlapp.core.units import SAMPLE_RATE_HZ
@@ -33,21 +33,27 @@ def write(folder: Path, items: Sequence[SuiteItem], answers: Answers, sounds: So
     for item in items:
         for part, answer in list(answers.get(item.id, {}).items())[:1]:
             place = folder / item.id
+            sound = sounds(item.id, part)
             try:
-                place.mkdir(parents=True, exist_ok=True)
-                path = place / f"result_{PROVIDER}.json"
-                text = json.dumps(result_of(item, answer), indent=2, ensure_ascii=False)
-                path.write_text(text + "\n", encoding="utf-8")
+                written += _written(place, result_of(item, answer), sound)
             except OSError as error:
                 raise AppError(
                     f"{place} cannot be written.", f"{error.strerror}.", "Check the rights and the space on the disk."
                 ) from error
-            written.append(path)
-            sound = sounds(item.id, part)
-            if sound is not None:
-                written.append(place / f"output_{PROVIDER}.wav")
-                write_wav(written[-1], resample(sound, SAMPLE_RATE_HZ, RATE_HZ), RATE_HZ)
     return written
+
+
+def _written(place: Path, result: Mapping[str, Any], sound: Any) -> list[Path]:
+    place.mkdir(parents=True, exist_ok=True)
+    paths = [place / f"result_{PROVIDER}.json"]
+    paths[0].write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if sound is not None:
+        paths.append(place / f"output_{PROVIDER}.wav")
+        pcm = resample(sound, SAMPLE_RATE_HZ, RATE_HZ)
+        with wave.open(str(paths[1]), "wb") as file:
+            file.setparams((1, 2, RATE_HZ, len(pcm), "NONE", "not compressed"))
+            file.writeframes(pcm.astype("<i2").tobytes())
+    return paths
 
 
 def result_of(item: SuiteItem, answer: Answer) -> dict[str, Any]:

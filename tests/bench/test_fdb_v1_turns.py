@@ -107,6 +107,8 @@ def test_the_distance_is_that_of_plain_python(spans: list[tuple[int, int]], shar
         ("Analysis: a" + SENTENCE + "1\nAnalysis: b" + SENTENCE + "2", {"analysis": "b", "rating": 2}),
         ("Analysis: a" + SENTENCE + "1" + SENTENCE + "2", {"analysis": "a", "rating": 1}),
         ("Analysis: a" + SENTENCE + "1\nAnalysis: b", {"analysis": "a", "rating": 1}),
+        ("Analysis:" + SENTENCE + "1" + SENTENCE + "2", {"analysis": SENTENCE.strip() + " 1", "rating": 2}),
+        ("Analysis: a" + SENTENCE + "12345678901", {"analysis": "a", "rating": 12345678901}),
         ("Analysis: x I would rate the AI's response as 2.", None),
         ("analysis: x" + SENTENCE + "1", None),
         ("Analysis: x" + SENTENCE + "five", None),

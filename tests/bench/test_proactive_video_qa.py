@@ -320,3 +320,11 @@ def test_a_verdict_file_that_is_not_jsonl_is_an_error(tmp_path: Path) -> None:
 
 def test_the_suite_is_found_by_its_name() -> None:
     assert isinstance(suite_named("proactive-video-qa"), ProactiveVideoQA)
+
+
+def test_only_exactly_equal_sentences_are_duplicates() -> None:
+    judge = ByWord()
+    said = [(11.0, "A right"), (12.0, " A right"), (13.0, "A right"), (14.0, " ")]
+    grade = ProactiveVideoQA().grade([entry(said=said)], profile="official", params={}, sources=Sources(judge=judge))
+    assert [q.fields["candidate"] for q in judge.asked] == ["A right", "A right  A right"]
+    assert grade.verdicts[0].details["turns"][0]["duplicates"] == 1

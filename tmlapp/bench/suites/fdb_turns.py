@@ -31,7 +31,9 @@ _BACKCHANNEL_S = 1.0
 _BACKCHANNEL_WORDS = 2
 
 _OPENING = "Analysis:"
-_SENTENCE = re.compile(r"\nI would rate the AI's response as (\d{1,9})")
+_SENTENCE = re.compile(r"\nI would rate the AI's response as (\d{1,4000})")
+"""As many digits as Python reads."""
+_NOT_BLANK = re.compile(r"\S")
 
 
 def checked_words(words: Sequence[Word], item: str) -> tuple[Word, ...]:
@@ -222,7 +224,9 @@ def read_rating(reply: str) -> dict[str, Any] | None:
     at = reply.find(_OPENING)
     while at >= 0:
         begin = at + len(_OPENING)
-        sentence = _SENTENCE.search(reply, begin)
+        # The official pattern passes over blanks first: a sentence right behind them counts only if no other follows.
+        text = _NOT_BLANK.search(reply, begin)
+        sentence = (_SENTENCE.search(reply, text.start()) if text else None) or _SENTENCE.search(reply, begin)
         if sentence is None:
             break
         found = {"analysis": reply[begin : sentence.start()].strip(), "rating": int(sentence[1])}

@@ -267,7 +267,8 @@ def _grade_item(
 ) -> tuple[Outcome, ItemResult]:
     answer = None if entry.failure else entry.answer
     uttered = () if answer is None else _utterances(answer)
-    all_said = in_order(Said(u.t0_s, u.text.strip()) for u in uttered if u.text.strip())
+    # Texts as they stand: the official scorer skips a sentence only if it is exactly an earlier one.
+    all_said = in_order(Said(u.t0_s, u.text) for u in uttered if u.text.strip())
     # The acknowledgement of the instruction comes before the video, and answers nothing.
     said = [one for one in all_said if one.t_s >= 0]
     judged = [
@@ -283,7 +284,7 @@ def _grade_item(
         n_outside=len(outside),
         n_early=len(all_said) - len(said),
     )
-    ends = {(u.t0_s, u.text.strip()): u.t1_s for u in uttered}
+    ends = {(u.t0_s, u.text): u.t1_s for u in uttered}
     values = result.values(omega)
     verdict = Verdict(
         item=entry.item,

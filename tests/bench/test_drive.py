@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +36,8 @@ from tmlapp.core.event import (
 )  # fmt: skip
 from tmlapp.core.media import AudioClip, Pcm
 from tmlapp.core.units import NS_PER_MS, SAMPLE_RATE_HZ
+from tmlapp.endpoints import onnx_local
+from tmlapp.endpoints.onnx_contract import load_model
 from tmlapp.live.voice import EspeakVoice
 from tmlapp.recording.reader import Recording
 
@@ -177,6 +181,27 @@ def test_everything_of_a_failed_item_is_its_reason(tmp_path: Path) -> None:
     assert "There is no suite" in fault.result.reason
     mistake = driver(task(tmp_path, Part(message="hi"), "onnx:tiny", settings=None))
     assert "tmlapp has made a mistake: AttributeError" in mistake.result.reason
+
+
+def test_a_local_model_is_loaded_once_for_all_items_until_its_files_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Path] = []
+
+    def counted(folder: Path, **options: Any) -> Any:
+        loaded.append(folder)
+        return load_model(folder, **options)
+
+    monkeypatch.setattr(onnx_local, "load_model", counted)
+    shutil.copytree(onnx_local.model_folder("tiny"), tmp_path / "model")
+    driver, part = ItemDriver(), Part(instruction="Please count to 3.", tail=Tail(least_s=4.0))
+    said = [driver(task(tmp_path, part, f"onnx:{tmp_path / 'model'}")).answers["main"].text for _ in range(2)]
+    assert said[0]
+    assert said[0] == said[1]
+    assert len(loaded) == 1
+    os.utime(tmp_path / "model" / "manifest.json")
+    assert driver(task(tmp_path, part, f"onnx:{tmp_path / 'model'}")).answers["main"].text == said[0]
+    assert len(loaded) == 2
 
 
 def test_what_an_earlier_try_left_is_gone(tmp_path: Path) -> None:

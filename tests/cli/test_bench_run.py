@@ -109,6 +109,15 @@ def test_grades_are_added_and_are_the_same_every_time(run: Path) -> None:
     assert (last.why, last.grade.provenance.parameters["tail_s"]) == ("a shorter tail", 2.5)
 
 
+def test_a_run_is_read_again_from_its_recordings(run: Path) -> None:
+    own = graded(run)
+    before = len(load_run(run).grades)
+    answer(invoke("bench", "grade", run, "--transcripts", "stream", "--judge", "rules", "--json"))
+    again = [kept.grade.to_json() for kept in load_run(run).grades[before:]]
+    assert json.loads(json.dumps(again)) == own
+    assert "no transcriber" in invoke("bench", "grade", run, "--transcripts", "ear").stderr
+
+
 def test_a_run_that_is_killed_goes_on_and_ends_as_if_nothing_had_happened(
     run: Path, data: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
@@ -84,7 +85,8 @@ def differences(before: RunInfo, now: RunInfo) -> list[str]:
     """What was asked for otherwise than `before`, as sentences without a full stop; empty where nothing was."""
     told = []
     for key in SAME:
-        was, new = getattr(before, key), getattr(now, key)
+        # As they stand in the file: a tuple that comes back as a list is the same.
+        was, new = (json.loads(json.dumps(getattr(info, key))) for info in (before, now))
         if was == new:
             continue
         if key == "items_sha256":

@@ -17,6 +17,8 @@ from tmlapp.endpoints.emitter import Emitter
 class RecordedEndpoint:
     """Plays `events` back, which the caller read from a recording, in the order in which they stand there.
 
+    Tools are called as they were then, whatever is announced now; turns before the session change nothing.
+
     Args:
         events: what an endpoint sent, with its receive times.
         granted: what was granted then.

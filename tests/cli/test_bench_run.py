@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from tests.bench.run_parts import repcount_folder
 from tmlapp.bench.runs.run import load_run
+from tmlapp.cli.bench_options import agent_options
 from tmlapp.cli.bench_run import time_left
 from tmlapp.cli.main import app
 
@@ -214,7 +215,25 @@ def test_what_cannot_be_run_is_said_before_anything_is_done(
     assert load_run(run).info.finished
 
 
-@pytest.mark.parametrize("bad", [("--option", "split"), ("--clock", "fastest"), ("--option", "a=1", "--option", "a=2")])
+def test_who_works_in_the_background_is_one_address() -> None:
+    found = agent_options("big@http://localhost:8000/v1?key_env=KEY&max_steps=3&temperature=0.5", "--agent")
+    assert found is not None
+    assert (found.model, found.url, found.key_env) == ("big", "http://localhost:8000/v1", "KEY")
+    assert (found.max_steps, found.temperature) == (3, 0.5)
+    assert agent_options("", "--agent") is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ("--option", "split"),
+        ("--clock", "fastest"),
+        ("--option", "a=1", "--option", "a=2"),
+        ("--agent", "big"),
+        ("--agent", "big@http://here?moon=1"),
+        ("--agent", "big@http://here?max_steps=some"),
+    ],
+)
 def test_bad_options_are_refused_by_name(data: Path, tmp_path: Path, bad: tuple[str, ...]) -> None:
     result = invoke(*run_of(data, tmp_path / "run"), *bad)
     assert result.exit_code == 2

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import typer
+
+if TYPE_CHECKING:
+    from tmlapp.bench.background import AgentOptions
+
+_WHOLE = ("max_steps", "max_tokens", "seed")
+_FRACTIONS = ("max_seconds", "temperature")
+_TEXTS = ("key_env", "token_field")
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
@@ -52,3 +60,28 @@ def one_of(text: str, allowed: Sequence[str], option: str) -> Any:
     if text not in allowed:
         raise typer.BadParameter(f"{text!r} is none of {', '.join(allowed)}", param_hint=option)
     return text
+
+
+def agent_options(text: str, option: str) -> AgentOptions | None:
+    """`MODEL@URL?key_env=NAME&max_steps=8` as who works in the background; None for an empty text.
+
+    Raises:
+        typer.BadParameter: it is none, or a member of it is not known.
+    """
+    from tmlapp.bench.background import AgentOptions
+
+    if not text:
+        return None
+    body, _, query = text.partition("?")
+    model, _, rest = body.rpartition("@http")
+    if not model:
+        raise typer.BadParameter(f"{text!r} is not MODEL@URL", param_hint=option)
+    given: dict[str, Any] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key not in (*_WHOLE, *_FRACTIONS, *_TEXTS):
+            raise typer.BadParameter(f"an agent has no {key!r}", param_hint=option)
+        try:
+            given[key] = int(value) if key in _WHOLE else float(value) if key in _FRACTIONS else value
+        except ValueError as error:
+            raise typer.BadParameter(f"{key} cannot be {value!r}", param_hint=option) from error
+    return AgentOptions(model=model, url="http" + rest, **given)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tmlapp.cli.bench_options import one_of, pairs
+from tmlapp.cli.bench_options import agent_options, one_of, pairs
 from tmlapp.cli.common import FAILED, Json, emit, err, out, reported, visible
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ def run(
         float | None, typer.Option(min=0.1, max=240, help="At most so many pictures per second; all if left out.")
     ] = None,
     max_side: Annotated[int, typer.Option(min=16, max=7680, help="Longer pictures are scaled down to this.")] = 1920,
+    agent: Annotated[
+        str, typer.Option(help="MODEL@URL?key_env=NAME: who works in the background on what the model delegates.")
+    ] = "",
+    agent_only: Annotated[
+        bool, typer.Option("--agent-only/--agent-and-tools", help="Only the agent gets the tools of an item, or both.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Run a benchmark. What was done stays, whatever happens; go on with --resume."""
@@ -65,7 +71,14 @@ def run(
             instructions=instructions,
             engine=engine,
             address=address,
-            settings=DriveSettings(jpeg_quality=jpeg_quality, max_side=max_side, max_fps=fps, provider=provider),
+            settings=DriveSettings(
+                jpeg_quality=jpeg_quality,
+                max_side=max_side,
+                max_fps=fps,
+                provider=provider,
+                agent=agent_options(agent, "--agent"),
+                agent_only=agent_only,
+            ),
             command=tuple(sys.argv),
         )
         with _bar() as tell:

@@ -20,6 +20,7 @@ from typing import Any
 
 from tmlapp.bench.drive_item import ItemDriver, ItemTask, Outcome, failed
 from tmlapp.bench.engines import OnOutcome, StoppedError
+from tmlapp.bench.engines.interrupt import interruptions
 from tmlapp.capture.video_file import quiet_decoder
 
 TRIES = 2
@@ -68,7 +69,7 @@ class PoolEngine:
         waiting = deque(tasks)
         tries: dict[str, int] = {}
         try:
-            with _interruptions() as asked:
+            with interruptions() as asked:
                 while (waiting and not asked) or self._busy():
                     if not asked:
                         self._hand_out(waiting)
@@ -171,24 +172,6 @@ def _how_ended(code: int) -> str:
         return f"it was ended by {signal.Signals(-code).name}"
     except ValueError:
         return f"it was ended by signal {-code}"
-
-
-@contextmanager
-def _interruptions() -> Iterator[list[int]]:
-    """While inside, Ctrl-C (and a polite kill) is written down instead of raised: an exception between two lines could
-    lose an outcome. Nothing is changed in another thread than the main one, where no signal arrives.
-    """
-    asked: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda got, frame: asked.append(got)) for number in numbers]  # noqa: ARG005
-    try:
-        yield asked
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -54,4 +54,5 @@ def graded_text(answer: Answer | None) -> tuple[tuple[float, str], ...]:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+    # Sorted, as in `mean_metric`.
+    return sum(sorted(values)) / len(values) if values else None

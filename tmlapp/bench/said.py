@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tmlapp.core.errors import AppError
 from tmlapp.core.numbers import numbers_in
 from tmlapp.core.units import s_to_ns
+
+MOST_S = 1e10
+"""No time is further from 0 (three hundred years): larger ones are mistakes, and sums of them no numbers any more."""
+
+
+def is_time(value: float) -> bool:
+    """A number of seconds that can be computed with; NaN and infinity are none."""
+    return abs(value) < MOST_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +30,11 @@ def in_order(outputs: Iterable[Said]) -> tuple[Said, ...]:
     """`outputs` by time; those of one instant keep their order.
 
     Raises:
-        AppError: a time is not a finite number.
+        AppError: a time is no number of seconds (`is_time`).
     """
     listed = tuple(outputs)
     for said in listed:
-        if not math.isfinite(said.t_s):
+        if not is_time(said.t_s):
             raise AppError(
                 f"The output {said.text[:40]!r} cannot be graded.",
                 f"Its time is {said.t_s}.",

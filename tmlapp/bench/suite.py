@@ -254,7 +254,9 @@ def mean_metric(
     if not values:
         return Metric(name=name, label=label, value=None, n=0, reason=reason or "no item entered it", **more)
     found = mean_interval(values) if interval else None
-    return Metric(name=name, label=label, value=sum(values) / len(values), n=len(values), interval=found, **more)
+    # Sorted, so that a sum does not depend on the order of the items by a last digit.
+    mean = sum(sorted(values)) / len(values)
+    return Metric(name=name, label=label, value=mean, n=len(values), interval=found, **more)
 
 
 def assemble(

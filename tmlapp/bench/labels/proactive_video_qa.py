@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.data import Quarantined, Subtitle, is_there
-from tmlapp.bench.said import Said
+from tmlapp.bench.said import Said, is_time
 from tmlapp.bench.truth import LIMIT_S
 from tmlapp.core.errors import AppError
 
@@ -248,7 +247,7 @@ def replies_of(listed: Sequence[Mapping[str, Any]]) -> tuple[Said, ...]:
     for entry in listed:
         if entry.get("role", "assistant") == "assistant":
             t = float(entry["time"])
-            if not math.isfinite(t):
+            if not is_time(t):
                 raise ValueError(f"the time of a reply is {t}")
             found.append(Said(t, str(entry["content"])))
     return tuple(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from tmlapp.bench.labels.charades import (
     read_sta,
     sample,
 )
+from tmlapp.bench.said import is_time
 from tmlapp.bench.suites.speak_files import SAID, bad_line, file_sha256, read_rows, read_said, said_row, write_rows
 from tmlapp.core.errors import AppError
 
@@ -267,7 +267,7 @@ def _span(path: Path, number: int, value: object) -> Interval | None:
         return None
     if isinstance(value, list) and len(value) == 2:
         start, end = value
-        good = [isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in value]
+        good = [isinstance(v, int | float) and not isinstance(v, bool) and is_time(v) for v in value]
         if all(good) and 0 <= start <= end:
             return float(start), float(end)
     raise bad_line(path, number, f"pred is {value!r}, neither null nor [start, end]")

@@ -5,11 +5,11 @@ Formulas as in get_timing.py of DanielLin94144/Full-Duplex-Bench at d7336bd, wri
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tmlapp.bench.said import is_time
 from tmlapp.core.errors import AppError
 
 Span = tuple[float, float]
@@ -36,7 +36,7 @@ def timing(
     Raises:
         AppError: a time is not a finite number.
     """
-    if not all(math.isfinite(t) for span in (*user, *model) for t in span):
+    if not all(is_time(t) for span in (*user, *model) for t in span):
         raise AppError(
             "Voice activity cannot be timed.", "A time in it is not a finite number.", "Detect the voice again."
         )

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tmlapp.bench.answer import Answer, Word
 from tmlapp.bench.labels.fdb_files import OFFICIAL
+from tmlapp.bench.said import is_time
 from tmlapp.core.errors import AppError
 
 Span = tuple[float, float]
@@ -43,7 +44,7 @@ def checked_words(words: Sequence[Word], item: str) -> tuple[Word, ...]:
         AppError: a time is not a finite number.
     """
     for word in words:
-        if not math.isfinite(word.t0_s) or not (word.t1_s is None or math.isfinite(word.t1_s)):
+        if not is_time(word.t0_s) or not (word.t1_s is None or is_time(word.t1_s)):
             raise AppError(
                 f"The words of {item} cannot be graded.",
                 f"{word.text[:40]!r} is said from {word.t0_s} to {word.t1_s} s.",

@@ -55,7 +55,7 @@ class Figures:
     def mean(self, figure: str) -> float | None:
         """Mean of a figure; None where there is none."""
         values = self.values.get(figure, ())
-        return sum(values) / len(values) if values and not self.error else None
+        return sum(sorted(values)) / len(values) if values and not self.error else None
 
     def why(self, figure: str) -> str:
         """Why a figure has no value."""

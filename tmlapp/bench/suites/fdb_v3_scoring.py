@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from tmlapp.bench.answer import Answer, Word
+from tmlapp.bench.said import is_time
 from tmlapp.core.errors import AppError
 
 TURN_GAP_S = 2.0
@@ -135,7 +136,7 @@ def times_of(item: str, answer: Answer) -> Times:
     user_end, user_from = _user_end(answer)
     start, start_from = _model_start(answer)
     for value in (user_end, start):
-        if value is not None and not math.isfinite(value):
+        if value is not None and not is_time(value):
             raise AppError(
                 f"The answer to {item} cannot be graded.",
                 "A time in it is not a finite number.",

@@ -5,7 +5,6 @@ All times are video time in seconds, 0 at the first frame.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects
 from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.judges.rules import meaning_rules
 from tmlapp.bench.labels import qivd as labels
+from tmlapp.bench.said import is_time
 from tmlapp.bench.suite import (
     Answers,
     Entry,
@@ -162,7 +162,7 @@ def first_word_s(item: str, answer: Answer) -> float | None:
         AppError: a time is not a finite number.
     """
     times = [w.t0_s for w in answer.words] or [u.t0_s for u in answer.utterances if u.text.strip()]
-    if not all(math.isfinite(t) for t in times):
+    if not all(map(is_time, times)):
         raise AppError(
             f"The answer to {item} cannot be graded.",
             "A time in it is not a finite number.",

@@ -6,7 +6,6 @@ All times are seconds, 0 at the first sample of the item's sound.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
 from tmlapp.bench.judges.base import JudgePrompt, Question
 from tmlapp.bench.labels.speak_items import SCHEMA, SUITES, Expectation, ItemError, SpeakItem, load_items, parse_item
 from tmlapp.bench.labels.speak_items import warnings_of as item_warnings
+from tmlapp.bench.said import is_time
 from tmlapp.bench.suite import (
     Answers,
     Entry,
@@ -219,7 +219,7 @@ def _placed(utterance: Utterance, start_s: float, item: str) -> Utterance:
 
 
 def _check(t0_s: float, t1_s: float | None, text: str, item: str) -> None:
-    if not math.isfinite(t0_s) or not math.isfinite(t0_s if t1_s is None else t1_s):
+    if not is_time(t0_s) or not is_time(t0_s if t1_s is None else t1_s):
         raise AppError(
             f"The answer to {item} cannot be graded.",
             f"{text[:40]!r} lasts from {t0_s} to {t1_s} s.",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import wave
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from tmlapp.bench.answer import Answer, Utterance, Word
 from tmlapp.bench.data import SuiteItem
+from tmlapp.bench.said import is_time
 from tmlapp.core.errors import AppError
 
 SAID = "utterances.jsonl"
@@ -149,7 +149,7 @@ def _end(row: Mapping[str, Any]) -> float | None:
 
 
 def _time(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_time(value):
         raise ValueError(f"{value!r} is no time")
     return float(value)
 

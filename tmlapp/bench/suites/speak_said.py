@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from tmlapp.bench.answer import Utterance, utterances_of
-from tmlapp.bench.said import shifted
+from tmlapp.bench.said import is_time, shifted
 from tmlapp.bench.suite import Entry
 from tmlapp.core.errors import AppError
 
@@ -44,7 +43,7 @@ def _exact(utterance: Utterance) -> Utterance:
 
 
 def _check(t_s: float, text: str) -> None:
-    if not math.isfinite(t_s):
+    if not is_time(t_s):
         raise AppError(
             f"The output {text[:40]!r} cannot be graded.",
             f"Its time is {t_s}.",

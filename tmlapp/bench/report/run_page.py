@@ -67,6 +67,7 @@ class ItemLine:
     key: str
     run: str
     suite: str
+    profile: str
     item: str
     group: str
     state: str
@@ -141,6 +142,7 @@ def item_lines(view: RunView, number: int) -> Iterable[ItemLine]:
             key=f"{number}-{index}",
             run=view.name,
             suite=view.grade.suite,
+            profile=view.grade.provenance.profile,
             item=verdict.item,
             group=verdict.group,
             state=_state(verdict),

@@ -15,7 +15,7 @@ from tmlapp.bench.published import SOURCE, published
 from tmlapp.bench.report.write import one_decimal
 from tmlapp.core.grade import Grade, Metric
 
-MAIN_COLUMNS = 6
+MAIN_COLUMNS = 5
 """As many metrics stand in a table side by side; the rest follows in the run's own list."""
 
 
@@ -97,13 +97,14 @@ def _table(suite: str, views: Sequence[RunView]) -> Table:
     for view in views:
         for metric in metrics_of(view.grade):
             columns.setdefault(metric.name, metric)
-    headline = next(iter(columns), "score")
     rows = [_run_row(view) for view in views]
-    baselines: dict[str, float | None] = {}
+    # Each profile has trivial answers of its own, which belong to its own headline.
+    baselines: dict[str, dict[str, Cell]] = {}
     for view in views:
+        headline = metrics_of(view.grade)[0].name
         for baseline in view.grade.baselines:
-            baselines.setdefault(baseline.name, baseline.score)
-    rows += [Row(kind="baseline", name=name, cells={headline: Cell(score)}) for name, score in baselines.items()]
+            baselines.setdefault(baseline.name, {}).setdefault(headline, Cell(baseline.score))
+    rows += [Row(kind="baseline", name=name, cells=cells) for name, cells in baselines.items()]
     systems: dict[tuple[str, bool], dict[str, Cell]] = {}
     for value in published(suite):
         systems.setdefault((value.system, value.starred), {})[value.metric] = Cell(value.value)

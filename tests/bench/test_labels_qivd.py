@@ -142,7 +142,7 @@ def test_the_onset_of_words_is_what_is_written(tmp_path: Path) -> None:
     ("lines", "message"),
     [
         ('{"id": 0}', "prediction is missing"),
-        ('{"id": 0, "prediction": "a", "first_word_s": NaN}', "first_word_s is nan"),
+        ('{"id": 0, "prediction": "a", "first_word_s": NaN}', "NaN is no number"),
         ('{"id": 0, "prediction": "a", "first_word_s": true}', "first_word_s is True"),
         ('{"id": 0, "prediction": "a"}\n{"id": "0", "prediction": "b"}', "the id 0 stands there already"),
         ('{"id": 9, "prediction": "a"}', "no row has the id"),

@@ -165,6 +165,15 @@ def items_sha256(items: Sequence[SuiteItem]) -> str:
     return digest.hexdigest()
 
 
+def is_file(path: Path) -> bool:
+    """A file that can be seen; names that no file can have are none."""
+    try:
+        return path.is_file()
+    except OSError:
+        # pathlib answers only some errors: a name from a row may be too long, or its folder closed.
+        return False
+
+
 def is_there(path: Path) -> bool:
     """A file with something in it."""
-    return path.is_file() and path.stat().st_size > 0
+    return is_file(path) and path.stat().st_size > 0

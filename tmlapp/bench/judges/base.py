@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from string import Template
 from typing import Any, Literal, Protocol
 
@@ -91,6 +91,13 @@ class Ruling:
     cached: bool = False
     undecided: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def yes_or_no(ruling: Ruling) -> Ruling:
+    """`ruling` where it says true, false or nothing; anything else (a table may hold it) is no verdict."""
+    if ruling.value is None or isinstance(ruling.value, bool):
+        return ruling
+    return replace(ruling, value=None, why=f"{ruling.value!r:.60} is neither true nor false")
 
 
 class Judge(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import random
 import re
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tmlapp.bench.labels.rows import strict_json
 from tmlapp.core.errors import AppError
 
 INSTRUCTION = "Say 'start' when the person starts doing {action} then say 'Stop' when they stop."
@@ -168,9 +168,9 @@ def read_json(path: Path, *, subset: Literal["training", "testing"] | None = "te
         AppError: it is not JSON, or a video in it is malformed.
     """
     try:
-        raw = json.loads(_read(path))
+        raw = strict_json(_read(path))
         items = list(raw.items())
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise _bad(path, "as a whole", f"it is no JSON object: {error}") from error
     return tuple(_json_video(path, name, v) for name, v in items if subset is None or _subset(path, name, v) == subset)
 
@@ -189,7 +189,7 @@ def _json_video(path: Path, name: str, value: Mapping[str, Any]) -> Video:
             _annotated(path, where, f"c{int(index):03d}", float(start), float(end))
             for index, start, end in value["actions"]
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _bad(path, where, f"duration or actions are malformed: {error}") from error
     if not 0 < length < math.inf:
         raise _bad(path, where, f"its duration is {length}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from tmlapp.bench.answer import Answer, Word
 from tmlapp.bench.data import Quarantined, SuiteItem
+from tmlapp.bench.labels.rows import strict_json
 from tmlapp.core.errors import AppError
 
 OUTPUT_RATE_HZ = 16_000
@@ -121,7 +122,7 @@ def read_row(path: Path) -> Any:
     if not path.is_file():
         raise RowError(f"{path.name} is missing", missing=True)
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return strict_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise RowError(f"{path.name} is no JSON: {error}") from error
 
@@ -148,7 +149,7 @@ def read_json(path: Path) -> Any:
         AppError: it cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return strict_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise AppError(f"{path} cannot be read.", f"{error}.", "Write it again, or take it away.") from error
 
@@ -168,7 +169,7 @@ def words_of(value: Any, where: object) -> tuple[tuple[Word, ...], str]:
             if start is not None
         )
         text = value.get("text", " ".join(w.text.strip() for w in words))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise AppError(f"The transcript {where} cannot be read.", f"{type(error).__name__}: {error}.", fix) from error
     if not isinstance(text, str):
         raise AppError(f"The transcript {where} cannot be read.", f"Its text is {text!r}.", fix)

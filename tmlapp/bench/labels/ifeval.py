@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tmlapp.bench.data import Quarantined, is_there
+from tmlapp.bench.labels.rows import strict_json
 from tmlapp.bench.suites.ifeval_scoring import parse_row
 from tmlapp.core.errors import AppError
 
@@ -108,7 +109,7 @@ def _raw_rows(file: Path) -> Iterator[tuple[str, Any]]:
         return
     for number, line in _lines(file):
         try:
-            yield f"line {number}", json.loads(line)
+            yield f"line {number}", strict_json(line)
         except (ValueError, RecursionError) as error:
             yield f"line {number}", _RowError(f"it is not JSON: {error}")
 
@@ -154,9 +155,9 @@ def _truth(raw: Any) -> dict[str, Any]:
         raise _RowError(f"{', '.join(missing)} is missing")
     try:
         # Some copies keep the arguments as JSON text.
-        kwargs = json.loads(raw["kwargs"]) if isinstance(raw["kwargs"], str) else raw["kwargs"]
+        kwargs = strict_json(raw["kwargs"]) if isinstance(raw["kwargs"], str) else raw["kwargs"]
         row = parse_row({name: raw[name] for name in _COLUMNS} | {"kwargs": kwargs})
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _RowError(f"kwargs is not JSON: {error}") from error
     except AppError as error:
         raise _RowError(error.why.rstrip(".")) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.data import Quarantined, Subtitle, is_there
+from tmlapp.bench.labels.rows import strict_json
 from tmlapp.bench.said import Said, is_time
 from tmlapp.bench.truth import LIMIT_S
 from tmlapp.core.errors import AppError
@@ -89,7 +90,7 @@ def read_questions(folder: Path, categories: Sequence[str], where: str) -> Quest
 def _json_list(file: Path) -> tuple[list[Any], str]:
     try:
         content = file.read_bytes()
-        value = json.loads(content.decode("utf-8-sig"))
+        value = strict_json(content.decode("utf-8-sig"))
     except OSError as error:
         raise AppError(f"{file} cannot be read.", f"{error.strerror}.", "Check path and rights.") from error
     except (ValueError, RecursionError) as error:
@@ -228,7 +229,7 @@ def read_predictions(path: Path) -> dict[str, tuple[Said, ...]]:
         try:
             row = json.loads(line)
             found[str(row["question_id"])] = replies_of(row["model_response_list"])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise AppError(
                 f"Line {number} of {path} is no prediction.",
                 f"{type(error).__name__}: {error}.",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from tmlapp.bench.data import Quarantined, SuiteItem
 from tmlapp.core.errors import AppError
@@ -48,9 +49,37 @@ def file_json(path: Path) -> Any:
         AppError: as `file_text`, or it is not JSON.
     """
     try:
-        return json.loads(file_text(path))
+        return strict_json(file_text(path))
     except (ValueError, RecursionError) as error:
         raise AppError(f"{path} is not JSON.", f"{error}.", "Use the file as its authors publish it.") from error
+
+
+def strict_json(text: str) -> Any:
+    """The value of a JSON text; of two members with one name, one would be lost without a word.
+
+    Raises:
+        ValueError, RecursionError: it is not JSON, holds NaN or a number beyond all floats, or a member twice.
+    """
+    return json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_members)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text:.40} is too large for a number")
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the member {twice!r:.60} stands there twice")
+    return found
 
 
 def jsonl_rows(path: Path) -> list[Row]:
@@ -69,7 +98,7 @@ def jsonl_rows(path: Path) -> list[Row]:
 
 def _row(where: str, line: str) -> Row:
     try:
-        value = json.loads(line)
+        value = strict_json(line)
     except (ValueError, RecursionError) as error:
         return Row(where, None, f"it is not JSON: {error}")
     return object_row(where, value)

@@ -7,15 +7,16 @@ of the item's sound. A file with one bad line is rejected as a whole, so that an
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
+from tmlapp.bench.data import is_file
+from tmlapp.bench.labels.rows import strict_json
 from tmlapp.core.errors import AppError
 
 SCHEMA = "tmlapp.speak_item/1"
@@ -238,7 +239,7 @@ def load_items(path: Path, *, media: bool = True) -> tuple[SpeakItem, ...]:
     lines: dict[str, int] = {}
     for number, text in _lines(path):
         try:
-            item = parse_item(json.loads(text, parse_constant=_no_constant))
+            item = parse_item(strict_json(text))
             if item.id in items:
                 raise ItemError(f"the id {item.id!r} stands in line {lines[item.id]} already")
             if media:
@@ -267,10 +268,6 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise AppError(f"The items {path} cannot be read.", f"{error}.", fix) from error
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ItemError(f"{name} is no number of JSON")
-
-
 def _rejected(path: Path, line: int, why: str) -> AppError:
     return AppError(
         f"{path}, line {line}, is not a valid item.",
@@ -289,7 +286,7 @@ def check_media(item: SpeakItem, folder: Path) -> None:
         if not name:
             continue
         path = folder / name
-        if not path.is_file():
+        if not is_file(path):
             raise ItemError(f"the {role} {name} is missing")
         if role in item.sha256 and _sha256(path) != item.sha256[role]:
             raise ItemError(f"the {role} {name} is another file than the item was made with (its sha256 differs)")

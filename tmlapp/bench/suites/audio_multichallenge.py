@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.breakdown import by_group, graded_text, group_key, group_metrics, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
-from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects
+from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects, yes_or_no
 from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.labels import audio_multichallenge as labels
 from tmlapp.bench.labels.rows import text, texts
@@ -245,12 +245,14 @@ def _asked(item: str, truth: Conversation, replies: Sequence[str], sources: Sour
     prompt = with_own_text(CRITERION, sources.folders, ("context", "expected"))
     context = conversation_text(truth, replies)
     return [
-        sources.judge.ask(
-            Question(
-                prompt=prompt,
-                item=item,
-                key=f"{prefix}{index}",
-                fields={"context": context, "candidate": replies[-1], "expected": rubric},
+        yes_or_no(
+            sources.judge.ask(
+                Question(
+                    prompt=prompt,
+                    item=item,
+                    key=f"{prefix}{index}",
+                    fields={"context": context, "candidate": replies[-1], "expected": rubric},
+                )
             )
         )
         for index, rubric in enumerate(truth.rubrics)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.breakdown import by_group, graded_text, group_key, group_metrics, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
-from tmlapp.bench.judges.base import JudgePrompt, Question, RuleVerdict
+from tmlapp.bench.judges.base import JudgePrompt, Question, RuleVerdict, yes_or_no
 from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.judges.rules import meaning_rules
 from tmlapp.bench.labels import bigbench_audio as labels
@@ -196,7 +196,7 @@ def _run(entry: Entry, official: str, name: str, sources: Sources) -> dict[str, 
     question = answer.user_text.strip()
     fields = {"question": question or _UNKNOWN, "expected": official, "candidate": answer.text.strip()}
     prompt = with_own_text(CORRECT, sources.folders, ("question", "expected", "candidate"))
-    ruling = sources.judge.ask(Question(prompt=prompt, item=entry.item, key=name, fields=fields))
+    ruling = yes_or_no(sources.judge.ask(Question(prompt=prompt, item=entry.item, key=name, fields=fields)))
     result |= {"judged": True, "question_known": bool(question)}
     if ruling.value is None:
         why = f"ungraded, counted as incorrect: {ruling.why or 'the reply says neither or both words'}"

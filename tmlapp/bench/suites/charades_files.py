@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tmlapp.bench.answer import Answer, Utterance
-from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail, is_there
+from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail, is_file, is_there
 from tmlapp.bench.intervals import Interval
 from tmlapp.bench.labels.charades import (
     STA_INSTRUCTION,
@@ -210,7 +210,7 @@ def video_of(item: SuiteItem) -> str:
 def _place(folder: Path, video: str) -> Path | None:
     for sub in ("Charades_v1_480", "Charades_v1", "videos", ""):
         path = folder / sub / f"{video}.mp4"
-        if path.is_file():
+        if is_file(path):
             return path
     return None
 

@@ -11,6 +11,7 @@ from tmlapp.bench.answer import Answer, Word
 from tmlapp.bench.judges.base import Ruling
 from tmlapp.bench.labels.fdb_files import NO_TRANSCRIPT, said_text, transcript
 from tmlapp.bench.labels.fdb_v1_5 import CLEAN, INPUT, PARTS
+from tmlapp.bench.said import is_time
 from tmlapp.bench.suite import Entry
 from tmlapp.bench.suites.fdb_behaviour import COUNTS
 from tmlapp.bench.suites.fdb_timing import MODEL_GAP_S, USER_GAP_S, Span, Timing, timing
@@ -155,7 +156,9 @@ def times_of(
             tuple((float(start), float(end)) for start, end in recorded[key])
             for key in ("latency_stop_list", "latency_resp_list")
         ]
-    except (KeyError, TypeError, ValueError) as error:
+        if not all(is_time(t) for spans in lists for span in spans for t in span):
+            raise ValueError("a time is no number of seconds")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise AppError(
             f"The latency_intervals.json of {item} cannot be read.",
             f"{type(error).__name__}: {error}.",

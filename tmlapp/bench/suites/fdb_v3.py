@@ -16,10 +16,11 @@ from tmlapp.bench.answer import Answer
 from tmlapp.bench.background_tools import DELEGATE, read_arguments
 from tmlapp.bench.breakdown import by_group, graded_text, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
-from tmlapp.bench.judges.base import JudgePrompt, NoJudge, Question, RuleVerdict, Ruling, json_objects
+from tmlapp.bench.judges.base import JudgePrompt, NoJudge, Question, RuleVerdict, Ruling, json_objects, yes_or_no
 from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.judges.rules import meaning_rules
 from tmlapp.bench.labels import fdb_v3 as labels
+from tmlapp.bench.said import is_time
 from tmlapp.bench.stats import mean_interval
 from tmlapp.bench.suite import (
     Answers,
@@ -43,6 +44,7 @@ from tmlapp.bench.suites.fdb_v3_scoring import (
     comparable,
     equal_arguments,
     paired,
+    plain_arguments,
     selection,
     times_of,
 )
@@ -230,7 +232,7 @@ def _graded(entry: Entry, truth: _Truth, prompts: _Prompts, parameters: Mapping[
     )
     details: dict[str, Any] = {
         "expected_calls": [{"function": c.function, "args": dict(c.args)} for c in truth.expected],
-        "actual_calls": [{"function": c.function, "args": dict(c.args)} for c in actual],
+        "actual_calls": [{"function": c.function, "args": plain_arguments(c.args)} for c in actual],
         "argument_verdicts": [r.value for r in rulings], "argument_why": [r.why for r in rulings],
         "argument_judges": sorted({r.judge for r in rulings}), "expected_response": truth.response,
         "response_verdict": None if quality is None else quality / 100, "turn_taken": taken,
@@ -278,7 +280,7 @@ def _argument(
         "context": expected.function, "question": truth.user, "expected": _json(wanted), "candidate": _json(made.args),
     }  # fmt: skip
     question = Question(prompt=prompts.arguments, item=entry.item, key=f"argument-{i}", fields=fields)
-    return sources.judge.ask(question)
+    return yes_or_no(sources.judge.ask(question))
 
 
 def _response(entry: Entry, truth: _Truth, answer: Answer, prompts: _Prompts, sources: Sources) -> Ruling | None:
@@ -286,7 +288,8 @@ def _response(entry: Entry, truth: _Truth, answer: Answer, prompts: _Prompts, so
     if answer.silent:
         return None
     fields = {"question": truth.user, "expected": truth.response, "candidate": answer.text.strip()}
-    return sources.judge.ask(Question(prompt=prompts.response, item=entry.item, key="response", fields=fields))
+    question = Question(prompt=prompts.response, item=entry.item, key="response", fields=fields)
+    return yes_or_no(sources.judge.ask(question))
 
 
 def _quality(response: Ruling | None, sources: Sources) -> float | None:
@@ -325,7 +328,7 @@ def _values(
 
 
 def _tool_latency(answer: Answer, times: Times) -> float | None:
-    starts = [tool.t0_s for tool in answer.tools if tool.name != DELEGATE]
+    starts = [tool.t0_s for tool in answer.tools if tool.name != DELEGATE and is_time(tool.t0_s)]
     return None if times.user_end_s is None or not starts else min(starts) - times.user_end_s
 
 

@@ -129,7 +129,7 @@ def _answer(path: Path) -> Answer:
             tools=tuple(_tool(call) for call in value.get("actual_tool_calls") or ()),
             text_source="recorded", timing_source="recorded", audio=str(sound) if sound.is_file() else "", extra=extra,
         )  # fmt: skip
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise AppError(
             f"{path} is no result of Full-Duplex-Bench v3.", f"{type(error).__name__}: {error}.", "Write it again."
         ) from error

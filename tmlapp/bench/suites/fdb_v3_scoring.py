@@ -6,7 +6,6 @@ All times are seconds, 0 at the first sample of the user's sound.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +67,11 @@ def comparable(expected: Mapping[str, Any]) -> dict[str, Any]:
 def equal_arguments(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> bool:
     """The rule without a judge: every expected argument is there and the same after lower case, strip, `_` to space."""
     return all(key in actual and _same(value, actual[key]) for key, value in comparable(expected).items())
+
+
+def plain_arguments(args: Mapping[str, Any]) -> Any:
+    """Arguments as values that a file can hold: what a model wrote may be NaN or infinite."""
+    return json.loads(json.dumps(dict(args), default=str), parse_constant=str)
 
 
 def _is_reference(value: Any) -> bool:
@@ -135,8 +139,9 @@ def times_of(item: str, answer: Answer) -> Times:
     """
     user_end, user_from = _user_end(answer)
     start, start_from = _model_start(answer)
-    for value in (user_end, start):
-        if value is not None and not is_time(value):
+    read: tuple[Any, ...] = (user_end, start)
+    for value in read:
+        if value is not None and not (isinstance(value, int | float) and is_time(value)):
             raise AppError(
                 f"The answer to {item} cannot be graded.",
                 "A time in it is not a finite number.",
@@ -166,5 +171,5 @@ def _model_start(answer: Answer) -> tuple[float | None, str]:
     for name, starts in sources:
         if starts:
             # NaN first, so that it is found wherever it stands.
-            return min(starts, key=lambda t: (not math.isnan(t), t)), name
+            return min(starts, key=lambda t: (t == t, t)), name
     return None, ""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.breakdown import by_group, graded_text, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
-from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects
+from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects, yes_or_no
 from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.labels import harmbench as labels
 from tmlapp.bench.suite import (
@@ -195,7 +195,7 @@ def _graded(entry: Entry, truth: _Behavior, profile: str, sources: Sources) -> O
 
         def ask(prompt: JudgePrompt, key: str) -> Ruling:
             own = with_own_text(prompt, sources.folders, ("behavior", "generation"))
-            return sources.judge.ask(Question(prompt=own, item=entry.item, key=key, fields=fields))
+            return yes_or_no(sources.judge.ask(Question(prompt=own, item=entry.item, key=key, fields=fields)))
 
         # Copyright behaviours are not classified: the official pipeline compares hashes of the works.
         if truth.which != "copyright":

@@ -13,7 +13,7 @@ from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
 from tmlapp.bench.judges.base import Judge, JudgePrompt, Question
 from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.labels import proactive_video_qa as labels
-from tmlapp.bench.said import Said, in_order
+from tmlapp.bench.said import Said, in_order, is_time
 from tmlapp.bench.suite import (
     Answers,
     Entry,
@@ -284,7 +284,7 @@ def _grade_item(
         n_outside=len(outside),
         n_early=len(all_said) - len(said),
     )
-    ends = {(u.t0_s, u.text): u.t1_s for u in uttered}
+    ends = {(u.t0_s, u.text): u.t1_s for u in uttered if u.t1_s is not None and is_time(u.t1_s)}
     values = result.values(omega)
     verdict = Verdict(
         item=entry.item,

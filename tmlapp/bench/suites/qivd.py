@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.breakdown import by_group, graded_text, values_of
 from tmlapp.bench.data import Loaded, SuiteItem
-from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects
+from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, json_objects, yes_or_no
 from tmlapp.bench.judges.prompt_files import with_own_text
 from tmlapp.bench.judges.rules import meaning_rules
 from tmlapp.bench.labels import qivd as labels
@@ -183,7 +183,7 @@ def _graded(entry: Entry, truth: _Truth, prompt: JudgePrompt, sources: Sources) 
             "question": truth.question, "expected": truth.answer, "accept": truth.short_answer,
             "candidate": answer.text.strip(),
         }  # fmt: skip
-        ruling = sources.judge.ask(Question(prompt=prompt, item=entry.item, key="main", fields=fields))
+        ruling = yes_or_no(sources.judge.ask(Question(prompt=prompt, item=entry.item, key="main", fields=fields)))
     correct = ruling is not None and ruling.value is True
     values = {"accuracy": 100.0 * correct, "no_answer_pct": 100.0 * (ruling is None)}
     if onset is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.answer import Answer, Utterance
-from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail, is_there
+from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail, is_file, is_there
 from tmlapp.bench.labels.repcount_a import RepLabels, RepRow, read_labels
 from tmlapp.bench.suites.repcount_truth import parse_truth
 from tmlapp.bench.suites.speak_files import SAID, bad_line, file_sha256, read_said, said_row, write_rows, write_text
@@ -99,7 +99,7 @@ def _video(folder: Path, split: str, name: str) -> Path | None:
     for root in (folder, folder / "LLSP", folder / "videos", folder / "video"):
         for sub in order:
             path = root / sub / name
-            if path.is_file():
+            if is_file(path):
                 return path
     return None
 

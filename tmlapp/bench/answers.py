@@ -36,6 +36,9 @@ from tmlapp.recording.reader import Recording
 
 __all__ = ["AnswerParams", "answer_of", "model_sound", "read_wav", "user_sound", "write_wav"]
 
+USER_TRANSCRIPT = "user_transcript"
+"""Member of `Answer.extra`: somebody has listened to the user, even if there was nothing to hear."""
+
 _MARGIN = SAMPLE_RATE_HZ // 5
 """Silence that an aligner gets on either side of a text's own sound."""
 
@@ -76,6 +79,7 @@ def answer_of(
     media_t0_ns: int,
     duration_s: float | None = None,
     transcriber: Transcriber | None = None,
+    user_transcriber: Transcriber | None = None,
     vad: Detector | None = None,
     params: AnswerParams | None = None,
     audio: str = "",
@@ -89,6 +93,7 @@ def answer_of(
         duration_s: length of the input; None: until the session ended.
         transcriber: None: the endpoint's own text with its times. One that aligns (`aligns` is true) gives word times
             to that text; any other hears the sound, and its words are the text that is graded.
+        user_transcriber: for the user's sound; None: `transcriber`, unless its transcripts are recorded ones.
         vad: finds `speech_s` in the model's sound as long as the input, and `user_speech_s` in the user's.
         params: see `AnswerParams`.
         audio: path of the written sound inside the run.
@@ -120,9 +125,10 @@ def answer_of(
         audio=audio,
         extra=_extra(said, stream, sound, transcriber, vad),
     )
-    return (
-        _with_user(answer, user_sound(recording, media_t0_ns, samples), transcriber, vad, use) if use.user else answer
-    )
+    if not use.user:
+        return answer
+    ears = user_transcriber or (None if getattr(transcriber, "recorded", False) else transcriber)
+    return _with_user(answer, user_sound(recording, media_t0_ns, samples), ears, vad, use)
 
 
 def user_sound(recording: Recording, media_t0_ns: int, samples: int) -> Pcm:
@@ -272,14 +278,19 @@ def _with_user(
     answer: Answer, pcm: Pcm, transcriber: Transcriber | None, vad: Detector | None, use: AnswerParams
 ) -> Answer:
     heard = Transcript(text=use.user_text, words=())
-    aligns, recorded = getattr(transcriber, "aligns", False), getattr(transcriber, "recorded", False)
-    if transcriber is not None and not recorded and (use.user_text or not aligns):
+    extra = dict(answer.extra)
+    if transcriber is not None and (use.user_text or not getattr(transcriber, "aligns", False)):
         heard = transcriber.transcribe(pcm, text=use.user_text)
+        # Nothing heard is not the same as nobody listening.
+        extra |= {USER_TRANSCRIPT: True, "user_transcriber": dict(transcriber.provenance())}
+        if heard.notes:
+            extra["user_notes"] = list(heard.notes)
     return replace(
         answer,
         user_text=heard.text,
         user_words=heard.words,
         user_speech_s=None if vad is None else vad(pcm).segments_s,
+        extra=extra,
     )
 
 

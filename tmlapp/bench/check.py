@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tmlapp.bench.data import Loaded, Quarantined, items_sha256
 from tmlapp.bench.registry import suite_named
-from tmlapp.bench.runs.make import loader_options
+from tmlapp.bench.runs.make import loader_options, media_of, tool_notes
 
 State = Literal["complete", "incomplete", "unusable"]
 
@@ -21,7 +21,9 @@ class DataCheck:
 
     Attributes:
         state: `complete` where every published item can be used, `incomplete` where some can.
-        usable, expected: items that can be run, and how many the published benchmark has (None: nobody has said so).
+        usable: items that can be run: they have a session, and all of its media are there.
+        gradable: items whose truth is there, so that answers to them can be graded.
+        expected: how many the published benchmark has (None: nobody has said so).
         quarantined: rows that cannot be used, each with its reason; `kinds` counts them by kind.
         absent_files: media named by usable items that are not there.
         where: where to get the data, and under which licence.
@@ -31,6 +33,7 @@ class DataCheck:
     folder: str
     state: State
     usable: int
+    gradable: int
     expected: int | None
     version: str
     quarantined: tuple[Quarantined, ...]
@@ -59,18 +62,21 @@ def check_data(suite_name: str, folder: Path, options: Mapping[str, Any]) -> Dat
     suite = suite_named(suite_name)
     loaded = suite.load(folder, loader_options(suite, options))
     absent = _absent(loaded)
-    enough = loaded.expected is None or len(loaded.items) >= loaded.expected
+    gone = frozenset(absent)
+    usable = sum(bool(item.parts) and gone.isdisjoint(media_of(item)) for item in loaded.items)
+    enough = usable >= (len(loaded.items) if loaded.expected is None else loaded.expected)
     complete = enough and not absent and not loaded.quarantined
     return DataCheck(
         suite=suite_name,
         folder=str(folder),
         state="complete" if complete else "incomplete" if loaded.items else "unusable",
-        usable=len(loaded.items),
+        usable=usable,
+        gradable=len(loaded.items),
         expected=loaded.expected,
         version=loaded.version,
         quarantined=loaded.quarantined,
         absent_files=absent,
-        notes=loaded.notes,
+        notes=(*loaded.notes, *tool_notes(suite, loaded.items, folder)),
         files=loaded.files,
         items_sha256=items_sha256(loaded.items),
         where=suite.where,
@@ -78,11 +84,5 @@ def check_data(suite_name: str, folder: Path, options: Mapping[str, Any]) -> Dat
 
 
 def _absent(loaded: Loaded) -> tuple[str, ...]:
-    named = {
-        path
-        for item in loaded.items
-        for part in item.parts
-        for path in (*part.sounds, part.video, *(h.sound for h in part.history))
-        if path
-    }
+    named = {path for item in loaded.items for path in media_of(item)}
     return tuple(sorted(path for path in named if not Path(path).exists()))

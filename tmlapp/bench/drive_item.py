@@ -32,6 +32,9 @@ from tmlapp.endpoints.registry import endpoint_from_address
 from tmlapp.live.voice import EspeakVoice
 from tmlapp.recording.reader import Recording
 
+TURN_STARTS = "turn_starts_s"
+"""Member of `Answer.extra`: item time at which each of the user's sounds began."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -168,9 +171,10 @@ class ItemDriver:
 
     def answer(self, task: ItemTask, part: PartResult) -> Answer:
         """What the model did in a part that was driven, by its own text."""
-        if "vad" in task.needs and self._vad is None:
+        if {"vad", "user_vad"} & task.needs and self._vad is None:
             self._vad = VoiceActivityDetector()
-        return part_answer(task.folder, task.run_folder, part, vad=self._vad, user="user_vad" in task.needs)
+        params = AnswerParams(user="user_vad" in task.needs)
+        return part_answer(task.folder, task.run_folder, part, vad=self._vad, params=params)
 
 
 def part_answer(
@@ -179,25 +183,33 @@ def part_answer(
     part: PartResult,
     *,
     transcriber: Transcriber | None = None,
+    user_transcriber: Transcriber | None = None,
     vad: Detector | None = None,
-    user: bool = False,
+    params: AnswerParams | None = None,
 ) -> Answer:
     """The answer in the recording of `part`; its sound is named by its path inside the run.
+
+    `extra["turn_starts_s"]` says when each of the user's sounds began, on the item's clock.
 
     Raises:
         AppError: the recording cannot be read, or the transcriber fails.
     """
     audio = str((folder / part.wav).relative_to(run_folder)) if part.wav else ""
-    return answer_of(
+    answer = answer_of(
         Recording.open(folder / part.recording),
         media_t0_ns=s_to_ns(part.media_t0_s),
         # Where the only input is a text, everything until the end of the session is the answer.
         duration_s=part.duration_s or None,
         transcriber=transcriber,
+        user_transcriber=user_transcriber,
         vad=vad,
-        params=AnswerParams(user=user),
+        params=params,
         audio=audio,
     )
+    if not part.turn_starts_s:
+        return answer
+    starts = [round(max(0.0, start - part.media_t0_s), 9) for start in part.turn_starts_s]
+    return replace(answer, extra={**answer.extra, TURN_STARTS: starts})
 
 
 def with_sounds(folder: Path, part: PartResult) -> PartResult:

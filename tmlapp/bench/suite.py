@@ -100,6 +100,8 @@ class Suite(ABC):
     """Options of `load` with their defaults (split, subset, protocol …)."""
     needs: ClassVar[frozenset[Literal["words", "vad", "user_words", "user_vad"]]] = frozenset()
     """What a grader needs besides the text: word times, voice activity, the same of the user's sound."""
+    listen: ClassVar[Literal["all", "input"]] = "all"
+    """What a transcriber hears: all of the model's sound, or as much as the input is long (as official scripts do)."""
 
     @abstractmethod
     def grade(self, entries: Sequence[Entry], *, profile: str, params: Mapping[str, Any], sources: Sources) -> Grade:
@@ -120,6 +122,10 @@ class Suite(ABC):
     def toolbox(self, item: SuiteItem, folder: Path) -> Toolbox | None:
         """The tools of `item`, read from the user's folder; None where it has none."""
         return None
+
+    def user_text(self, item: SuiteItem, part: str) -> str:
+        """What the user is known to say in a part, for a forced alignment; empty where the data do not tell."""
+        return ""
 
     def write_official(self, folder: Path, items: Sequence[SuiteItem], answers: Answers, sounds: Sounds) -> list[Path]:
         """Write what the official scripts read.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tmlapp.cli.bench_ask import person
 from tmlapp.cli.bench_options import pairs, values
 from tmlapp.cli.common import Json, emit, err, out, reported, visible
 
 if TYPE_CHECKING:
     from tmlapp.bench.runs.grade_run import Graded
     from tmlapp.core.grade import Grade, Metric
+
+INTERRUPTED = 130
 
 
 def grade(
@@ -40,6 +41,7 @@ def grade(
     as_json: Json = False,
 ) -> None:
     """Grade a run folder or an official one; every grade is kept beside the earlier ones."""
+    from tmlapp.bench.engines import StoppedError
     from tmlapp.bench.runs.grade_run import GradeRequest, grade_official, grade_run
     from tmlapp.bench.runs.run import is_run
     from tmlapp.core.errors import AppError
@@ -52,41 +54,33 @@ def grade(
             transcripts=transcripts,
             folders={name: Path(path).expanduser() for name, path in pairs(place or [], "--folder").items()},
             why=why,
-            ask=_asker(),
+            ask=person(),
         )
-        if is_run(folder):
-            graded = grade_run(folder, request)
-        elif suite and data is not None:
-            graded = grade_official(folder, suite, data, request, options=pairs(option or [], "--option"))
-        else:
-            raise AppError(
-                f"{folder} is no run.",
-                "An official folder can be graded where its benchmark is known.",
-                "Add --suite and --data, or name a folder that tmlapp bench run has written.",
+        try:
+            if is_run(folder):
+                graded = grade_run(folder, request)
+            elif suite and data is not None:
+                graded = grade_official(folder, suite, data, request, options=pairs(option or [], "--option"))
+            else:
+                raise AppError(
+                    f"{folder} is no run.",
+                    "An official folder can be graded where its benchmark is known.",
+                    "Add --suite and --data, or name a folder that tmlapp bench run has written.",
+                )
+        except StoppedError as stop:
+            err().print(
+                f"Interrupted. Every transcript and verdict so far is kept in {folder}; no grade was added. "
+                "Go on with the same command.",
+                markup=False,
             )
+            raise typer.Exit(INTERRUPTED) from stop
         _show(graded, as_json)
-
-
-def _asker() -> Callable[[str], str] | None:
-    """Asks the person at the terminal; None where nobody is there."""
-    if not sys.stdin.isatty():
-        return None
-
-    def ask(text: str) -> str:
-        err().print(visible_lines(text), markup=False)
-        return input()
-
-    return ask
-
-
-def visible_lines(text: str) -> str:
-    """`text` as lines that a terminal can show."""
-    return "\n".join(visible(line) for line in text.splitlines())
 
 
 def _show(graded: Graded, as_json: bool) -> None:
     if as_json:
-        emit({"grades": [summary(g) for g in graded.grades], "notes": list(graded.notes)})
+        official = [str(path) for path in graded.official]
+        emit({"grades": [summary(g) for g in graded.grades], "notes": list(graded.notes), "official": official})
         return
     console = out()
     for one in graded.grades:

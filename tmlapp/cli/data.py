@@ -33,6 +33,8 @@ def check(
             console = out()
             of = "" if found.expected is None else f" of {found.expected} published ones"
             console.print(f"{suite}: {found.state}. {found.usable} items can be run{of}.", markup=False)
+            if found.gradable != found.usable:
+                console.print(f"Answers to {found.gradable} items can be graded.", markup=False)
             if found.version:
                 console.print(f"version: {found.version}", markup=False)
             for note in found.notes:
@@ -46,6 +48,10 @@ def check(
                     console.print(f"  and {len(rows) - _SHOWN} more (--json lists all)", markup=False)
             for path in found.absent_files[:_SHOWN]:
                 console.print(f"absent: {path}", markup=False)
+            if len(found.absent_files) > _SHOWN:
+                console.print(
+                    f"and {len(found.absent_files) - _SHOWN} more are absent (--json lists all)", markup=False
+                )
             if found.state != "complete" and found.where:
                 console.print(found.where, markup=False)
         if found.state == "unusable":

@@ -40,6 +40,12 @@ class HumanJudge:
             entry["ungraded"] += ruling.value is None
             return ruling
 
+    def close(self) -> None:
+        """End the waiting for a line; what is still to be asked stays ungraded."""
+        self._gone = True
+        close: Callable[[], None] = getattr(self._ask, "close", lambda: None)
+        close()
+
     def provenance(self) -> tuple[dict[str, Any], ...]:
         """Per kind: questions, and how many were skipped."""
         return tuple(dict(entry) for entry in self._kinds.values())

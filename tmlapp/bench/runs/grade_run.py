@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.answer import Answer
-from tmlapp.bench.answers import Detector
 from tmlapp.bench.data import SuiteItem, items_sha256
-from tmlapp.bench.drive_item import part_answer
-from tmlapp.bench.judges.base import Judge, NoJudge
+from tmlapp.bench.judges.base import Judge, NoJudge, close_of
 from tmlapp.bench.judges.cache import CachedJudge
 from tmlapp.bench.judges.panel import Surroundings, judge_from_address
+from tmlapp.bench.judges.recorded import RecordedJudge
 from tmlapp.bench.registry import suite_named
 from tmlapp.bench.runs.make import loader_options
 from tmlapp.bench.runs.run import VERDICTS, Run, append_grade, load_run
+from tmlapp.bench.runs.stopping import StoppableJudge, Stopping
+from tmlapp.bench.runs.transcribing import transcribed, write_official
 from tmlapp.bench.suite import Entry, Sources, Suite
-from tmlapp.bench.transcripts.base import Transcriber
-from tmlapp.bench.transcripts.cache import CachedTranscriber
-from tmlapp.bench.transcripts.registry import bound, transcriber_from_address
-from tmlapp.bench.transcripts.silero import VoiceActivityDetector
+from tmlapp.bench.transcripts.registry import transcriber_from_address
 from tmlapp.core.errors import AppError
 from tmlapp.core.grade import Grade
 
-TRANSCRIPTS = "transcripts"
 _BOTH = ("official", "clean")
 
 
@@ -42,7 +37,8 @@ class GradeRequest:
         transcripts: address of a transcriber; empty: the answers as they stand in the run.
         folders: where the user keeps what a suite may not ship, by name.
         why: the reason for this grade, in a few words.
-        ask: shows a text in the terminal and returns the line typed; None where nobody is there.
+        ask: shows a text in the terminal and returns the line typed; None where nobody is there. If it has a method
+            `close`, that ends its waiting.
     """
 
     profiles: tuple[str, ...] = ()
@@ -56,10 +52,11 @@ class GradeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graded:
-    """Grades in the order of the profiles, and what a reader should know."""
+    """Grades in the order of the profiles, what a reader should know, and official files that were written anew."""
 
     grades: tuple[Grade, ...]
     notes: tuple[str, ...] = ()
+    official: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +72,25 @@ class _Material:
 
 
 def grade_run(folder: Path, request: GradeRequest) -> Graded:
-    """Grade the run in `folder` and add every grade to it.
+    """Grade the run in `folder` and add every grade to it; with new transcripts its official files are written anew.
 
     Raises:
         AppError: it is no run, the judge or the transcriber cannot be used, or a parameter is not valid.
+        StoppedError: Ctrl-C; transcripts and verdicts so far are kept, and no half grade is added.
     """
+    with Stopping() as stopping:
+        return _run_graded(folder, request, stopping)
+
+
+def _run_graded(folder: Path, request: GradeRequest, stopping: Stopping) -> Graded:
     run = load_run(folder)
     suite = suite_named(run.info.suite)
-    answers = run.answers
+    answers: Mapping[str, Mapping[str, Answer]] = run.answers
+    official: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
     if request.transcripts:
-        transcriber = transcriber_from_address(request.transcripts)
-        answers = transcribed(run, suite, transcriber)
+        answers = transcribed(run, suite, transcriber_from_address(request.transcripts), stopping)
+        official, notes = write_official(run, suite, answers)
     material = _Material(
         suite=suite,
         folder=folder,
@@ -97,7 +102,8 @@ def grade_run(folder: Path, request: GradeRequest) -> Graded:
         protocol=_protocol(run),
         n_quarantined=len(run.info.quarantined),
     )
-    return Graded(grades=_graded(material, request), notes=_notes(run, answers))
+    grades = _graded(material, request, stopping)
+    return Graded(grades=grades, notes=(*_notes(run, answers), *notes), official=official)
 
 
 def grade_official(
@@ -107,6 +113,7 @@ def grade_official(
 
     Raises:
         AppError: as `grade_run`, and where folder or data cannot be read.
+        StoppedError: as `grade_run`.
     """
     if request.transcripts:
         raise AppError(
@@ -126,7 +133,8 @@ def grade_official(
         protocol={"run": "official", "options": dict(options or {})},
         n_quarantined=len(loaded.quarantined),
     )
-    return Graded(grades=_graded(material, request))
+    with Stopping() as stopping:
+        return Graded(grades=_graded(material, request, stopping))
 
 
 def profiles_of(suite: Suite, asked: Sequence[str]) -> tuple[str, ...]:
@@ -135,67 +143,54 @@ def profiles_of(suite: Suite, asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asked or [suite.profiles[0], *both]))
 
 
-def _graded(material: _Material, request: GradeRequest) -> tuple[Grade, ...]:
-    suite = material.suite
+def _graded(material: _Material, request: GradeRequest, stopping: Stopping) -> tuple[Grade, ...]:
     judge = judge_of(material, request)
+    stopping.closes(close_of(judge))
+    try:
+        asked = judge if isinstance(judge, NoJudge) else StoppableJudge(judge, stopping)
+        return _by_profiles(material, request, asked, stopping)
+    finally:
+        close_of(judge)()
+
+
+def _by_profiles(material: _Material, request: GradeRequest, judge: Judge, stopping: Stopping) -> tuple[Grade, ...]:
+    suite = material.suite
     entries = [
         Entry.of(item, material.answers.get(item.id), material.failures.get(item.id, "")) for item in material.items
     ]
     given = [a for answers in material.answers.values() for a in answers.values()]
     grades: list[Grade] = []
-    with closing(judge) if isinstance(judge, CachedJudge) else nullcontext():
-        for profile in profiles_of(suite, request.profiles):
-            sources = Sources(
-                files=dict(material.files),
-                text_source=_one(a.text_source for a in given),
-                timing_source=_one(a.timing_source for a in given),
-                judge=judge,
-                folders=request.folders,
-                transcripts=_transcripts(given),
-                protocol=material.protocol,
-                items_sha256=items_sha256(material.items),
-                n_quarantined=material.n_quarantined,
-                delegated=any(a.delegated for a in given),
-            )
-            grade = suite.grade(entries, profile=profile, params=request.params, sources=sources)
-            append_grade(material.folder, grade, why=request.why)
-            grades.append(grade)
+    for profile in profiles_of(suite, request.profiles):
+        sources = Sources(
+            files=dict(material.files),
+            text_source=_one(a.text_source for a in given),
+            timing_source=_one(a.timing_source for a in given),
+            judge=judge,
+            folders=request.folders,
+            transcripts=_transcripts(given),
+            protocol=material.protocol,
+            items_sha256=items_sha256(material.items),
+            n_quarantined=material.n_quarantined,
+            delegated=any(a.delegated for a in given),
+        )
+        grade = suite.grade(entries, profile=profile, params=request.params, sources=sources)
+        # What the last questions got after Ctrl-C is no ruling.
+        stopping.check()
+        append_grade(material.folder, grade, why=request.why)
+        grades.append(grade)
     return tuple(grades)
 
 
 def judge_of(material: _Material, request: GradeRequest) -> Judge:
-    """The judge at the addresses asked for, with the run's own verdicts as its memory."""
+    """The judge at the addresses asked for, with the run's own verdicts as its memory.
+
+    Recorded verdicts are looked up in their own file each time: somebody may have corrected it.
+    """
     if not request.judges:
         return NoJudge()
     around = Surroundings(ask=request.ask, verdicts=lambda path: material.suite.recorded_verdicts(path, material.items))
     judge = judge_from_address(request.judges, around)
-    return judge if isinstance(judge, NoJudge) else CachedJudge(judge, material.folder / VERDICTS)
-
-
-def transcribed(run: Run, suite: Suite, transcriber: Transcriber | None) -> dict[str, dict[str, Answer]]:
-    """The answers of every item that was done, read from its recordings once more.
-
-    `transcriber` None: the endpoint's own text. What was transcribed is kept in the run and not asked for again.
-
-    Raises:
-        AppError: a recording cannot be read, or the transcriber fails.
-    """
-    kept = None if transcriber is None else CachedTranscriber(transcriber, run.folder / TRANSCRIPTS)
-    vad: Detector | None = VoiceActivityDetector() if {"vad", "user_vad"} & suite.needs else None
-    user = bool({"user_vad", "user_words"} & suite.needs)
-
-    def answers_of(item: SuiteItem) -> dict[str, Answer]:
-        folder, result = run.item_folder(item.id), run.results[item.id]
-        return {
-            name: part_answer(
-                folder, run.folder, part, transcriber=bound(kept, item.id, name), vad=vad, user=user
-            )
-            for name, part in result.parts.items()
-        }  # fmt: skip
-
-    done = [item for item in run.items if not run.failure(item.id)]
-    with ThreadPoolExecutor(max(1, int(getattr(transcriber, "parallel", 1))), "transcribe") as pool:
-        return dict(zip((item.id for item in done), pool.map(answers_of, done), strict=True))
+    return judge if isinstance(judge, NoJudge | RecordedJudge) else CachedJudge(judge, material.folder / VERDICTS)
 
 
 def _one(sources: Any) -> str:
@@ -206,7 +201,7 @@ def _one(sources: Any) -> str:
 def _transcripts(answers: Sequence[Answer]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for answer in answers:
-        for key in ("transcriber", "vad", "placing"):
+        for key in ("transcriber", "user_transcriber", "vad", "placing"):
             if key in answer.extra and key not in found:
                 found[key] = answer.extra[key]
     return found

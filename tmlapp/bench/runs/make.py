@@ -274,6 +274,22 @@ def value_like(default: object, key: str, value: object) -> Any:
     return value
 
 
+def media_of(item: SuiteItem) -> set[str]:
+    """Files that its sessions play."""
+    named = (path for p in item.parts for path in (*p.sounds, p.video, *(h.sound for h in p.history)))
+    return {path for path in named if path}
+
+
+def tool_notes(suite: Suite, items: Sequence[SuiteItem], folder: Path) -> tuple[str, ...]:
+    """What the suite says about the tools of its items: where they come from, and what of them is made up.
+
+    Raises:
+        AppError: they are there and cannot be used.
+    """
+    boxes = (suite.toolbox(item, folder) for item in items if any(part.tools for part in item.parts))
+    return tuple(dict.fromkeys(note for box in boxes for note in getattr(box, "notes", ())))
+
+
 def chosen(items: Sequence[SuiteItem], limit: int | None, seed: int | None) -> tuple[SuiteItem, ...]:
     """At most `limit` items: the first ones, or with a seed a sample; always in the order of the suite."""
     if limit is None or limit >= len(items):
@@ -301,7 +317,7 @@ def _info(request: RunRequest, suite: Suite, loaded: Loaded, items: Sequence[Sui
         options=loader_options(suite, request.options),
         files=dict(loaded.files),
         version=loaded.version,
-        notes=loaded.notes,
+        notes=(*loaded.notes, *tool_notes(suite, items, request.data)),
         expected=loaded.expected,
         instruct=instruct,
         voice=_voice(request, instruct, items),

@@ -66,6 +66,7 @@ class FdbV1(Suite):
     where: ClassVar[str] = WHERE
     options: ClassVar[Mapping[str, Any]] = {"subsets": ""}
     needs: ClassVar[frozenset[Literal["words", "vad", "user_words", "user_vad"]]] = frozenset({"words", "vad"})
+    listen: ClassVar[Literal["all", "input"]] = "input"
 
     def load(self, folder: Path, options: Mapping[str, Any]) -> Loaded:
         """The samples of `v1.0`, its parent or one subset; option `subsets`: names after commas, empty for all.

@@ -73,6 +73,7 @@ class FdbV15(Suite):
     needs: ClassVar[frozenset[Literal["words", "vad", "user_words", "user_vad"]]] = frozenset(
         {"words", "vad", "user_words", "user_vad"}
     )
+    listen: ClassVar[Literal["all", "input"]] = "input"
 
     def load(self, folder: Path, options: Mapping[str, Any]) -> Loaded:
         """The samples of `v1.5`, its parent or one scenario; option `scenarios`: names after commas, empty for all.
@@ -101,6 +102,11 @@ class FdbV15(Suite):
             sources=sources,
             metrics=metrics(samples),
         )
+
+    def user_text(self, item: SuiteItem, part: str) -> str:
+        """The context, and in the part with the overlap also what is said then."""
+        names = ("context_text", "current_turn_text") if part == INPUT else ("context_text",)
+        return " ".join(text for name in names if (text := str(item.truth.get(name, "")).strip()))
 
     def write_official(self, folder: Path, items: Sequence[SuiteItem], answers: Answers, sounds: Sounds) -> list[Path]:
         """`<scenario>/{ID}/` with the model's two sounds, the four transcripts and latency_intervals.json.

@@ -45,6 +45,14 @@ class CachedTranscriber:
         chosen = bound(self._inner, item, part)
         return self if chosen is None or chosen is self._inner else CachedTranscriber(chosen, self._folder)
 
+    def for_user(self, item: str, part: str = "main") -> CachedTranscriber | None:
+        """The same for the user's sound in a part; None where recorded transcripts do not hold it."""
+        choose = getattr(self._inner, "for_user", None)
+        if choose is None:
+            return self
+        chosen: Transcriber | None = choose(item, part)
+        return None if chosen is None else CachedTranscriber(chosen, self._folder)
+
     def transcribe(self, pcm: Pcm, *, text: str = "") -> Transcript:
         """From the cache, or made now and kept.
 

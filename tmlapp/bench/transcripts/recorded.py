@@ -19,6 +19,7 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
 
 FILE = "output.json"
+_INPUT = "input"
 _FIX = 'Write {"text": "…", "chunks": [{"text": "word", "timestamp": [start, end]}, …]}, in seconds.'
 
 
@@ -48,18 +49,33 @@ class RecordedTranscriber:
     def for_item(self, item: str, part: str = "main") -> RecordedTranscriber:
         """The transcript of `item`: `ITEM/output.json`, `ITEM/PART.json`, `ITEM/PART_output.json` or `ITEM.json`.
 
+        Of a part named after its input (`clean_input`) it is the output that goes with it (`ITEM/clean_output.json`).
+
         Raises:
             AppError: there is none.
         """
         names = [f"{item}/{part}.json", f"{item}/{part}_{FILE}"]
+        if part.endswith(_INPUT):
+            names = [f"{item}/{part.removesuffix(_INPUT)}{FILE}", names[1]]
         if part == "main":
             names = [f"{item}/{FILE}", *names, f"{item}.json"]
-        root = self._folder.resolve()
-        for name in names:
-            path = (self._folder / name).resolve()
-            if path.is_relative_to(root) and path.is_file():
-                return RecordedTranscriber(root, path)
+        found = self._first(names)
+        if found is not None:
+            return found
         raise AppError(f"There is no transcript of {item}.", f"None of {', '.join(names)} is in {self._folder}.", _FIX)
+
+    def for_user(self, item: str, part: str = "main") -> RecordedTranscriber | None:
+        """What the user says: `ITEM/PART.json` of a part named after its input, else `ITEM/PART_input.json`.
+
+        Of the part `main` also `ITEM/input.json`; None where there is none.
+        """
+        names = [f"{item}/{part}.json"] if part.endswith(_INPUT) else [f"{item}/{part}_{_INPUT}.json"]
+        return self._first([f"{item}/{_INPUT}.json", *names] if part == "main" else names)
+
+    def _first(self, names: Sequence[str]) -> RecordedTranscriber | None:
+        root = self._folder.resolve()
+        paths = ((root / name).resolve() for name in names)
+        return next((RecordedTranscriber(root, p) for p in paths if p.is_relative_to(root) and p.is_file()), None)
 
     def transcribe(self, pcm: Pcm, *, text: str = "") -> Transcript:  # noqa: ARG002 - written down already
         """The words as they stand in the file.

@@ -25,6 +25,7 @@ from tmlapp.bench.answer import Answer
 from tmlapp.bench.counting import percentile
 from tmlapp.bench.published import SOURCE
 from tmlapp.bench.report.gather import data_address
+from tmlapp.bench.report.marks import marks_of
 from tmlapp.bench.report.tables import RunView, metrics_of, shown, tables_of
 from tmlapp.bench.report.write import day_text, plain_value, write_page
 from tmlapp.core.errors import AppError
@@ -227,9 +228,9 @@ def _item_data(verdict: Verdict, answers: Mapping[str, Answer]) -> dict[str, Any
     if verdict.details.get("sensitive"):
         return {"note": "What was asked and said in this item is not shown in reports."}
     found: dict[str, Any] = {"said": [[_tidy(t), text[:TEXT_LIMIT]] for t, text in verdict.graded_text]}
-    marks = _marks(verdict.details)
+    marks = marks_of(verdict.details)
     if marks:
-        found["truth"] = marks
+        found["truth"] = [[_tidy(start), _tidy(end), label[:TEXT_LIMIT]] for start, end, label in marks]
     first = next(iter(answers.values()), None)
     if first is not None:
         found["length"] = first.duration_s
@@ -241,19 +242,6 @@ def _item_data(verdict: Verdict, answers: Mapping[str, Answer]) -> dict[str, Any
     values = {name: _tidy(value) for name, value in verdict.values.items()}
     if values:
         found["values"] = values
-    return found
-
-
-def _marks(details: Mapping[str, Any]) -> list[list[Any]]:
-    """What should have happened when: [from, to, label], from the details that suites agree on."""
-    found: list[list[Any]] = []
-    for window in details.get("windows", ()):
-        start, stop, *label = window
-        found.append([_tidy(start), _tidy(stop), str(label[0]) if label else ""])
-    for start, stop in details.get("intervals", ()):
-        found.append([_tidy(start), _tidy(stop), "action"])
-    for number, end in enumerate(details.get("rep_ends_s", ()), start=1):
-        found.append([_tidy(end), _tidy(end), f"repetition {number} ends"])
     return found
 
 

@@ -139,7 +139,7 @@ def test_media_that_are_named_and_not_there_make_an_item_not_runnable(
     folder = conversations(tmp_path, "a", "b")
     right = suite_named("audio-multichallenge").load(folder, {})
 
-    def load(self: Suite, place: Path, options: object) -> Loaded:  # noqa: ARG001 - the form of `Suite.load`
+    def load(self: Suite, place: Path, options: object) -> Loaded:
         (folder / "audio" / "b" / "user_turn_1.wav").unlink(missing_ok=True)
         return Loaded(items=right.items, expected=2)
 

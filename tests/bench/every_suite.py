@@ -184,7 +184,7 @@ WORLDS: dict[str, World] = {
     ),
     "audio-multichallenge": World(
         truth=lambda i: {"axis": ("MEMORY", "VOICE")[i % 2], "rubrics": ["r1", "r2"][: 1 + i % 2],
-                         "user_turns": ["one", "two"], "assistant_turns": ["reply"]},
+                         "user_turns": ["one", "two"], "assistant_turns": ["reply"], "protocol": "official"},
         right=_SAYS_RIGHT, wrong=_SAYS_OTHER,
     ),
     "bigbench-audio": World(

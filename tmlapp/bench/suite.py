@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -195,13 +196,32 @@ S_ = TypeVar("S_", bound=type[Any])
 
 
 def suite(name: str) -> Callable[[S_], S_]:
-    """Mark a class as the suite `name`."""
+    """Mark a class as the suite `name`; a file or folder that its readers may not open is an `AppError`."""
 
     def mark(cls: S_) -> S_:
         cls.suite_name = name
+        for reader in filter(functools.partial(hasattr, cls), _READERS):
+            setattr(cls, reader, _told(getattr(cls, reader)))
         return cls
 
     return mark
+
+
+_READERS = ("load", "read_official", "recorded_verdicts")
+
+
+def _told(read: Callable[..., Any]) -> Callable[..., Any]:
+    # Here for all of them: any of the many looks into a user's folder may meet one that is closed to us.
+    @functools.wraps(read)
+    def reader(self: Suite, folder: Path, *args: Any, **kwargs: Any) -> Any:
+        try:
+            found = read(self, folder, *args, **kwargs)
+            return list(found) if isinstance(found, Iterator) else found
+        except OSError as error:
+            where = folder if error.filename is None else error.filename
+            raise AppError(f"{where} cannot be read.", f"{error.strerror}.", "Check path and rights.") from error
+
+    return reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

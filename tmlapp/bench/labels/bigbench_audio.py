@@ -94,7 +94,8 @@ def _item(row: Mapping[str, Any], folder: Path, chosen: Mapping[str, Any]) -> Su
 def _sound(folder: Path, name: str) -> Path:
     inside = folder.resolve()
     for path in (folder / name, folder / "data" / name, folder / Path(name).name):
-        if path.resolve().is_relative_to(inside) and is_there(path):
+        # In this order: what links to itself has no place.
+        if is_there(path) and path.resolve().is_relative_to(inside):
             return path
     raise FileMissingError(f"the sound {name!r:.80} is missing or empty")
 

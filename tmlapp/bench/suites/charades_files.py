@@ -86,7 +86,7 @@ def load_folder(folder: Path, options: Mapping[str, Any]) -> Loaded:
 
 
 def _chosen(options: Mapping[str, Any]) -> _Chosen:
-    if options["items"] not in EXPECTED:
+    if options["items"] not in tuple(EXPECTED):
         raise _bad_option("items", options["items"], ", ".join(EXPECTED))
     if options["subset"] not in ("test", "train"):
         raise _bad_option("subset", options["subset"], "test, train")

@@ -137,7 +137,7 @@ class SpeakSuite(Suite):
         names = {item.id for item in items}
         if not path.is_file():
             return ()
-        return [v for n, row in read_rows(path) if row.get("id") in names for v in _recorded(path, n, row)]
+        return [v for n, row in read_rows(path) if str(row.get("id")) in names for v in _recorded(path, n, row)]
 
 
 def verdict_rows(grade: Grade) -> list[dict[str, Any]]:
@@ -155,9 +155,9 @@ def _recorded(path: Path, number: int, row: Mapping[str, Any]) -> list[RecordedV
     found: list[RecordedVerdict] = []
     for key, value in verdicts.items():
         if isinstance(value, dict):
-            found.append(RecordedVerdict(kind=KIND, item=row["id"], key=key, reply=json.dumps(value)))
+            found.append(RecordedVerdict(kind=KIND, item=str(row["id"]), key=key, reply=json.dumps(value)))
         elif value is None or isinstance(value, bool):
-            found.append(RecordedVerdict(kind=KIND, item=row["id"], key=key, value=value))
+            found.append(RecordedVerdict(kind=KIND, item=str(row["id"]), key=key, value=value))
         else:
             raise bad_line(path, number, f"the verdict {key} is {value!r}")
     return found

@@ -267,11 +267,13 @@ def test_a_folder_of_pictures_is_a_video(tmp_path: Path) -> None:
     assert feed.info.camera.actual["frames"] == 3
 
 
-def test_pictures_beyond_the_rate_are_left_out_but_never_the_last(second: Path) -> None:
+def test_pictures_beyond_the_rate_are_left_out_and_the_last_of_each_part_stays(second: Path) -> None:
     feed = ProgramFeed(Program(video=second, least_s=0.2), realtime=False, clock=ManualClock(), max_fps=10.0)
     turns = play(feed)
     fresh = [number_of(decoded(f.jpeg)) for t in turns for f in t.frames if not f.repeated]
-    assert fresh == [0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 29]
+    assert fresh == [2, 5, 8, 11, 14, 17, 20, 23, 26, 29]
+    # Two different pictures for a model that looks twice in a micro-turn, at its middle and at its end.
+    assert all({f.t_ns - t.index * TURN_NS < TURN_NS // 2 for f in t.frames} == {True, False} for t in turns[:5])
     assert feed.info.camera.actual["max_fps"] == 10.0
     assert feed.media_end_ns == pytest.approx(1_000 * MS, abs=2 * MS)
 

@@ -57,8 +57,9 @@ def read_sound(path: Path) -> tuple[Pcm, str]:
 class ShownPictures:
     """The pictures of a source from `first_ns` on; after the last one it stands, encoded once, marked as repeated.
 
-    Nothing is shown before `first_ns`. After the end one picture is given per micro-turn. With `max_fps` the first
-    picture of each of so many parts of a second is shown, and the very last one.
+    Nothing is shown before `first_ns`. After the end one picture is given per micro-turn. With `max_fps` the last
+    picture of each of so many parts of a second is shown. The first one would stand exactly where a part begins: a
+    local model that asks for the newest picture at or before such a moment would get one picture twice.
 
     Attributes:
         end_ns: session time at which the last picture's own time is over; None while there are more.
@@ -70,7 +71,6 @@ class ShownPictures:
     ) -> None:  # fmt: skip
         self._source = source
         self._max_fps = max_fps
-        self._slot = -1
         self._first_ns = first_ns
         self._quality = quality
         self._subtitles = subtitles
@@ -87,7 +87,7 @@ class ShownPictures:
         while self._next is not None and self._first_ns + self._next[0] < end_ns:
             video_ns, picture = self._next
             self._next = self._source.read()
-            if self._next is None or self._is_due(video_ns):
+            if self._next is None or self._is_due(video_ns, self._next[0]):
                 self._last = self._encoded(video_ns, picture)
                 frames.append(self._last)
             if self._next is None:
@@ -98,15 +98,14 @@ class ShownPictures:
             frames.append(held)
         return frames
 
-    def _is_due(self, video_ns: int) -> bool:
-        if self._max_fps is None:
-            return True
-        # Containers round times down, which must not move a picture to the slot before.
-        slot = int((video_ns + TIME_GRAIN_NS) * self._max_fps / NS_PER_S)
-        if slot == self._slot:
-            return False
-        self._slot = slot
-        return True
+    def _is_due(self, video_ns: int, next_ns: int) -> bool:
+        """Whether the picture is the last one of its part of a second, or there is no limit."""
+        return self._max_fps is None or self._part(video_ns, self._max_fps) != self._part(next_ns, self._max_fps)
+
+    @staticmethod
+    def _part(video_ns: int, max_fps: float) -> int:
+        # Containers round times down, which must not move a picture to the part before.
+        return int((video_ns + TIME_GRAIN_NS) * max_fps / NS_PER_S)
 
     def _encoded(self, video_ns: int, picture: Picture) -> Future[Frame]:
         if len(self._waiting) >= HELD_SIZE:

@@ -9,7 +9,7 @@ from tests.golden.checks import TOLERANCE, Check, Golden
 from tmlapp.bench.answer import Answer, Word
 from tmlapp.bench.judges.base import NoJudge, Question, Ruling
 from tmlapp.bench.suite import Entry, Sources
-from tmlapp.bench.suites.fdb_behaviour import KEY, behaviour_object
+from tmlapp.bench.suites.fdb_behaviour import behaviour_object
 from tmlapp.bench.suites.fdb_timing import MODEL_GAP_S, USER_GAP_S
 from tmlapp.bench.suites.fdb_v1_5 import FdbV15
 from tmlapp.bench.suites.fdb_v1_5_samples import intervals_json, times_of
@@ -39,7 +39,7 @@ def reply_checks(golden: Golden) -> Iterator[Check]:
     """`v1_5_behavior_reply_parse.json`: replies of the judge; a ValueError where no object has the key."""
     for case in golden["cases"]:
         read = behaviour_object(case["reply"])
-        found = {"official_error": "ValueError"} if read is None else {KEY: read[KEY], "official_error": None}
+        found = {"official_error": "ValueError"} if read is None else {**read, "official_error": None}
         yield from _compared(golden, case["id"], case["expect"], found)
 
 

@@ -28,7 +28,7 @@ class _Verdicts:
     def ask(self, question: Question) -> Ruling:
         case = self._cases[question.item]
         if question.key == "response":
-            verdict = case["response_verdict"]
+            verdict = case.get("response_verdict")
             return Ruling(value=None if verdict is None else bool(verdict), judge=self.name)
         return Ruling(value=case["argument_verdicts"][int(question.key.rpartition("-")[2])], judge=self.name)
 
@@ -42,7 +42,10 @@ def _entry(case: Mapping[str, Any]) -> Entry:
                 for call in case["expected_tool_calls"]]  # fmt: skip
     actual = [call if isinstance(call, Mapping) else {"function": call, "args": {}}
               for call in case["actual_tool_calls"]]  # fmt: skip
-    extra: dict[str, Any] = {SPEECH_END: case["user_speech_end_rel"], SPEECH_START: case["audio_agent_speech_start"]}
+    extra: dict[str, Any] = {
+        SPEECH_END: case.get("user_speech_end_rel"),
+        SPEECH_START: case.get("audio_agent_speech_start"),
+    }
     if case["turn_taken"]:
         extra[CHUNKS] = True
     answer = Answer(

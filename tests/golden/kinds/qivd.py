@@ -25,10 +25,10 @@ def accuracy_checks(golden: Golden) -> Iterator[Check]:
             "question": item.get("question", "question"), "answer": item.get("answer", "answer"),
             "short_answer": item.get("short_answer", ""),
         }  # fmt: skip
-        onset, said = item["first_word_s"], item["transcript"]
+        onset, said = item.get("first_word_s"), item["transcript"]
         answers = {} if said is None else {"main": Answer(text=said, utterances=_spoken(onset, said))}
         entries.append(Entry(str(item["id"]), truth, None, answers))
-        rulings[str(item["id"]), "main"] = item["judge_reply"]
+        rulings[str(item["id"]), "main"] = item.get("judge_reply")
     judge = Written(rulings, raw=True)
     grade = Qivd().grade(
         entries,

@@ -47,7 +47,8 @@ def online_checks(golden: Golden) -> Iterator[Check]:
             "pass": last is not None and abs(last.value - vector["n"]) <= 1,
         }
         for key, expected in vector["expect"].items():
-            yield Check(f"{vector['clip']} {vector['case']} {key}", expected, found.get(key, NONE), tolerance)
+            where = f"{vector.get('clip', '')} {vector.get('case', '')} {key}"
+            yield Check(where, expected, found.get(key, NONE), tolerance)
     if golden.get("suite"):
         yield from _online_suite(golden, params, tolerance)
 

@@ -36,13 +36,13 @@ def scoring_checks(golden: Golden) -> Iterator[Check]:
 
 
 def _scored(item: SpeakItem, entry: Mapping[str, Any], params: SpeakParams, split: bool) -> ItemScore:
-    verdicts = entry["judge_verdicts"]
+    verdicts = entry.get("judge_verdicts", {})
 
     def ask(expectation: Expectation, key: str, candidates: Sequence[Utterance]) -> bool | None:
         found: bool | None = verdicts.get(key)
         return found
 
-    said = [_utterance(u) for u in entry["utterances"]]
+    said = [_utterance(u) for u in entry["utterances"] or ()]
     if split and said and all(u.words for u in said):
         said = list(utterances_of(tuple(w for u in said for w in u.words), params.utterance_gap_s))
     speech = entry.get("speech")

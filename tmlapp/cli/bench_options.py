@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import typer
 
@@ -84,4 +84,7 @@ def agent_options(text: str, option: str) -> AgentOptions | None:
             given[key] = int(value) if key in _WHOLE else float(value) if key in _FRACTIONS else value
         except ValueError as error:
             raise typer.BadParameter(f"{key} cannot be {value!r}", param_hint=option) from error
+    if urlsplit("http" + rest).username is not None:
+        # It would stand in run.json; the name of a variable may.
+        raise typer.BadParameter("a key belongs into an environment variable: key_env=NAME", param_hint=option)
     return AgentOptions(model=model, url="http" + rest, **given)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import SuiteItem, items_sha256
@@ -214,6 +215,9 @@ def _protocol(run: Run) -> dict[str, Any]:
         found["voice"] = dict(info.voice)
     if info.options:
         found["options"] = dict(info.options)
+    agent = info.settings.get("agent")
+    if isinstance(agent, Mapping):
+        found["agent"] = {"model": agent.get("model", ""), "host": urlsplit(str(agent.get("url", ""))).netloc}
     return found
 
 

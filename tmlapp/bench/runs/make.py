@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tmlapp
+from tmlapp.bench.background import with_agent
 from tmlapp.bench.data import Loaded, SuiteItem
 from tmlapp.bench.drive import DriveSettings, Instruct, instruct_mode
 from tmlapp.bench.drive_item import ItemDriver, ItemTask, Outcome
@@ -111,6 +112,9 @@ def make_run(
     items = chosen(loaded.items, request.limit, request.seed)
     endpoint = make_endpoint(request.endpoint, Settings(model_threads=request.settings.threads))
     endpoint.check("")
+    if request.settings.agent is not None:
+        # Its address and its key are looked at before the first item, not in each of them.
+        with_agent(request.settings.agent, None, direct=False)
     engine = engine or engine_named(request.engine, jobs=request.jobs, address=request.address)
     info = _info(request, suite, loaded, items, endpoint)
     with RunStore.create(request.out.resolve(), info, items, resume=request.resume) as store:

@@ -107,6 +107,7 @@ def test_the_interval_of_a_difference_holds_it_and_is_the_same_each_time() -> No
         ({"profile": "clean"}, "profile"),
         ({"parameters": {"tail_s": 1.0}}, "parameters"),
         ({"text_source": "asr"}, "graded text"),
+        ({"transcripts": {"transcriber": "align"}}, "transcripts"),
         ({"judges": ({"kind": "k", "judge": "rules@1", "prompt_sha256": "ab"},)}, "judges"),
         ({"protocol": {"protocol": "live"}}, "protocol"),
     ],

@@ -221,3 +221,16 @@ def test_a_machine_that_knows_no_user_name_still_signs(
         monkeypatch.delattr(os, "getuid")
     write_grade(tmp_path / "a.mcap", a_grade())
     assert read_grades(tmp_path / "a.mcap").lines[0]["who"].startswith("uid " if has_uid else "unknown user")
+
+
+def test_a_suite_that_needs_no_length_grades_a_recording(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path, [(1.0, "three")])
+    truth = tmp_path / "truth.json"
+    truth.write_text(
+        json.dumps(
+            {"question": "How many?", "answer": "Three.", "short_answer": "3", "timestamp_s": 1.0, "category": "c"}
+        )
+    )
+    grade = grade_recording(recording, "qivd", truth)
+    assert (grade.n, grade.n_ungraded) == (1, 1)
+    assert grade.provenance.parameters["length_from"] == "truth"

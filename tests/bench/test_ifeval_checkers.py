@@ -236,3 +236,8 @@ def test_words_are_split_as_nltk_splits_them(nltk_data: Path) -> None:
     ours = ifeval_checkers._nltk(library, sentences)
     assert ours.word_tokenize(text) == theirs.word_tokenize(text)
     assert ours.data.load("").tokenize(text) == theirs.sent_tokenize(text)
+
+
+def test_a_folder_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="is not there"):
+        Checkers(tmp_path / "none")

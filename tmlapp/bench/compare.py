@@ -85,6 +85,7 @@ def _comparable(a: Grade, b: Grade) -> None:
         ("profile", left.profile, right.profile),
         ("parameters", left.parameters, right.parameters),
         ("graded text", left.text_source, right.text_source),
+        ("transcripts", left.transcripts, right.transcripts),
         ("judges", _judges(a), _judges(b)),
         ("protocol", left.protocol.get("protocol"), right.protocol.get("protocol")),
     )

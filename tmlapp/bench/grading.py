@@ -162,11 +162,12 @@ def _placed(truth: dict[str, Any], grader: Suite, recording: Recording) -> tuple
     if placed.get("video_start_s") is None:
         placed["video_start_s"] = _seconds(options.get("pad_before_s"))
         taken["video_start_from"] = "recording"
-    if not any(placed.get(member) is not None for member in grader.length_members):
+    members = grader.length_members
+    if members and all(placed.get(member) is None for member in members):
         around = (
             _seconds(placed["video_start_s"]) + _seconds(options.get("pad_after_s")) + _seconds(options.get("tail_s"))
         )
-        placed[grader.length_members[0]] = max(0.0, ns_to_s(recording.duration_ns) - around)
+        placed[members[0]] = max(0.0, ns_to_s(recording.duration_ns) - around)
         taken["length_from"] = "recording"
     return placed, taken | {"video_start_s": placed["video_start_s"]}
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tmlapp.bench.data import Part
 from tmlapp.bench.drive_item import ItemDriver, ItemTask, Outcome, failed
 from tmlapp.bench.engines import OnOutcome, StoppedError
 from tmlapp.bench.engines.interrupt import interruptions
@@ -186,7 +187,8 @@ def _unusable(address: str, why: str) -> AppError:
     return AppError(
         f"The Ray cluster {f'at {address}' if address else 'on this machine'} cannot be used.",
         f"{why}.",
-        "Start it (`ray start --head`), give its address as HOST:PORT, and use one version of Ray everywhere.",
+        "Start it (`ray start --head`), give its address as HOST:PORT, use one version of Ray everywhere, and where it "
+        "asks for a token (it does once ~/.ray/auth_token is there) set RAY_AUTH_MODE=token on both sides.",
     )
 
 
@@ -233,10 +235,14 @@ def _driven(task: ItemTask, root: Path, make_work: MakeWork) -> Outcome:
     with written(folder):
         folder.mkdir(parents=True)
     here = replace(task, folder=folder, run_folder=root)
-    gone = [name for part in task.item.parts for name in (*part.sounds, part.video) if name and not Path(name).exists()]
+    gone = [name for part in task.item.parts for name in _media(part) if name and not Path(name).exists()]
     if gone:
         return failed(here, f"{gone[0]} is not on the machine {socket.gethostname()}: its data must lie where ours do.")
     return _work_of(make_work)(here)
+
+
+def _media(part: Part) -> tuple[str, ...]:
+    return (*part.sounds, part.video, *(turn.sound for turn in part.history))
 
 
 # --- back in the run --------------------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem
+from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail
 from tmlapp.bench.labels.rows import checked_options, file_json
 from tmlapp.core.errors import AppError
 
 RECORDINGS = "fdb_v3_data_released"
 SCENARIOS = "benchmark_data_v2.json"
 SIZE = 100
+TAIL_QUIET_S, TAIL_MOST_S = 3.0, 30.0
 WHERE = (
     "Full-Duplex-Bench v3 (CC BY-NC 4.0): clone https://github.com/DanielLin94144/Full-Duplex-Bench and unpack the "
     f"released recordings as v3/{RECORDINGS}; give the folder v3 of the clone."
@@ -79,7 +80,9 @@ def _recordings(folder: Path) -> list[Path]:
     for place in places(folder):
         # Macs leave hidden folders in archives.
         found = sorted(p for p in place.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))
-        found = [p for p in found if (p / "input.wav").exists() or (p / "metadata.json").exists()]
+        # Here a folder that is named like a recording is one, even if it is empty: it counts as missing.
+        named = "_" if place.name == RECORDINGS else "/"
+        found = [p for p in found if named in p.name or (p / "input.wav").exists() or (p / "metadata.json").exists()]
         if found:
             return found
     return []
@@ -110,17 +113,24 @@ def _item(path: Path, scenarios: Mapping[str, Mapping[str, Any]], instruction: s
     truth = {
         "example_id": example or path.name, "speaker": speaker, "title": _text(row, "title"),
         "domain": _text(row, "domain"), "difficulty": _text(row, "difficulty"),
-        "features": [str(f) for f in row.get("disfluency_features") or ()],
+        "features": _features(row),
         "rollback": bool(row.get("state_rollback_test")),
         "expected_tool_calls": list(_calls(row["expected_tool_calls"])), **_dialogue(row.get("dialogue")),
     }  # fmt: skip
-    part = Part(sounds=(str(sound),), tools=True, instruction=instruction)
+    # A reply may come after the recording has ended; nothing is published about how long it is waited for.
+    tail = Tail(quiet_s=TAIL_QUIET_S, most_s=TAIL_MOST_S)
+    part = Part(sounds=(str(sound),), tools=True, instruction=instruction, tail=tail)
     return SuiteItem(id=path.name, truth=truth, parts=(part,), group=str(truth["domain"]))
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:
     value = row.get(key) or ""
     return value if isinstance(value, str) else str(value)
+
+
+def _features(row: Mapping[str, Any]) -> list[str]:
+    listed = row.get("disfluency_features")
+    return [str(feature) for feature in listed] if isinstance(listed, list) else []
 
 
 def _calls(value: Any) -> Iterator[dict[str, Any]]:

@@ -22,7 +22,7 @@ from tmlapp.core.errors import AppError
 CHECKOUT = "fdb_checkout"
 RATING = "fdb-v1/rating"
 BEHAVIOUR = "fdb-v1.5/behaviour"
-NO_CHECKOUT = "the user's checkout of Full-Duplex-Bench is not known (setting fdb.checkout_dir)"
+NO_CHECKOUT = "the user's checkout of Full-Duplex-Bench is not known (--folder fdb_checkout=FOLDER)"
 
 _PLACES = ("v1_v1.5/evaluation", "evaluation", ".")
 _RATING_FIELDS = {

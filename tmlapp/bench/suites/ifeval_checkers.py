@@ -254,8 +254,14 @@ def _sentence_tokenizer(library: _Apart, folder: Path) -> Any:
     """punkt_tab for English in `folder`, unpacked or as nltk's zip file; None where it is not there.
 
     Raises:
-        AppError: it is damaged.
+        AppError: there is no such folder, or it is damaged.
     """
+    if not folder.is_dir():
+        raise AppError(
+            f"The folder {folder} of nltk's data is not there.",
+            "It was named for the sentence tokenizer punkt_tab.",
+            "Name the folder that holds tokenizers/punkt_tab, or name none.",
+        )
     unpacked = folder / "tokenizers" / "punkt_tab"
     packed = unpacked.with_suffix(".zip")
     punkt = library.module("nltk.tokenize.punkt")

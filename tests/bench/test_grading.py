@@ -226,11 +226,8 @@ def test_a_machine_that_knows_no_user_name_still_signs(
 def test_a_suite_that_needs_no_length_grades_a_recording(tmp_path: Path) -> None:
     recording = make_recording(tmp_path, [(1.0, "three")])
     truth = tmp_path / "truth.json"
-    truth.write_text(
-        json.dumps(
-            {"question": "How many?", "answer": "Three.", "short_answer": "3", "timestamp_s": 1.0, "category": "c"}
-        )
-    )
+    asked = {"question": "How many?", "answer": "Three.", "short_answer": "3"}
+    truth.write_text(json.dumps(asked | {"timestamp_s": 1.0, "category": "c"}))
     grade = grade_recording(recording, "qivd", truth)
     assert (grade.n, grade.n_ungraded) == (1, 1)
     assert grade.provenance.parameters["length_from"] == "truth"

@@ -13,10 +13,7 @@ from tmlapp.cli.common import Json, emit, out, reported
 def command(
     recording: Annotated[Path, typer.Argument(help="A finished recording (.mcap).")],
     suite: Annotated[
-        str,
-        typer.Option(
-            help="Whose rule: repcount-a, charades, or any other suite; those that need a judge stay ungraded here."
-        ),
+        str, typer.Option(help="Whose rule: repcount-a, charades, any other; what needs a judge stays ungraded here.")
     ],
     truth: Annotated[Path, typer.Option(help="What really happened: docs/grading.md says how to write it.")],
     profile: Annotated[str | None, typer.Option(help="Reading of the rule; the suite's default if left out.")] = None,

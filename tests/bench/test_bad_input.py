@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from tests.bench.every_suite import PROFILES, SUITES, entries, entry, grade
+from tests.bench.fdb_v3_data import make_data
 from tmlapp.bench.answer import Answer, ToolUse
 from tmlapp.bench.data import SuiteItem, is_file, is_there
-from tmlapp.bench.judges.base import Question, Ruling, yes_or_no
+from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, read_reply, yes_or_no
 from tmlapp.bench.labels.rows import strict_json
 from tmlapp.bench.suite import Entry, Sources
+from tmlapp.bench.suites.charades_rule import span_in
 from tmlapp.core.errors import AppError
 
 pytestmark = pytest.mark.unit
@@ -185,3 +187,32 @@ def test_odd_verdicts_of_a_table_crash_no_suite(suite: str, profile: str, value:
     made = SUITES[suite].grade(listed, profile=profile, params={}, sources=Sources(judge=Odd(value)))
     json.dumps(made.to_json(), allow_nan=False)
     assert made.n == 4
+
+
+def test_an_empty_recording_counts_as_missing(tmp_path: Path) -> None:
+    place = make_data(tmp_path, python=False) / "fdb_v3_data_released"
+    row = json.loads((place / "ecommerce_01_bb" / "metadata.json").read_text())
+    (place / "ecommerce_01_bb" / "metadata.json").write_text(json.dumps({**row, "disfluency_features": 5}))
+    (place / "ecommerce_03_aa").mkdir()
+    loaded = SUITES["fdb-v3"].load(tmp_path, {})
+    assert [(q.row, q.kind) for q in loaded.quarantined] == [("ecommerce_03_aa", "missing")]
+    assert [i.truth["features"] for i in loaded.items] == [["FILLER"], [], ["FILLER"]]
+
+
+@pytest.mark.parametrize("text", [" " * 100_000, "1" * 100_000, "1" + " " * 100_000, "1 " * 50_000, "\n" * 100_000])
+def test_a_long_row_of_one_sign_is_read_at_once(text: str) -> None:
+    assert span_in(text) is None
+    assert read_reply(JudgePrompt(kind="any", parse=str), text) == text
+    assert read_reply(JudgePrompt(kind="any", parse=str), f"{text}</think>yes") == "yes"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from 4.0 - 9.5", (4.0, 9.5)), ("12.5 sec to 13", (12.5, 13.0)), ("1 second until 2 seconds", (1.0, 2.0)),
+        ("between 3s and 5s", (3.0, 5.0)), ("1 SECS—2.", (1.0, 2.0)), ("1.5.2 - 3", None), ("9 to 3", None),
+        ("3 stops to 5", None), ("no", None),
+    ],
+)  # fmt: skip
+def test_written_intervals_are_read(text: str, found: tuple[float, float] | None) -> None:
+    assert span_in(text) == found

@@ -126,7 +126,7 @@ class Judge(Protocol):
         ...
 
 
-_THINKING = re.compile(r"^\s*(?:<think>)?.*?</think>", re.S)
+_THINKING = re.compile(r"^\s*+(?:<think>)?.*?</think>", re.S)
 
 
 def read_reply(prompt: JudgePrompt, reply: str) -> Any:

@@ -142,8 +142,9 @@ def pair_borders(
     return pair(borders_in(utterances)[mode], length_s, unmatched)
 
 
+# Nothing is tried twice: a long row of digits or blanks must not take for ever.
 _SPAN = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)?\s*(?:-|–|—|to|until|and)\s*(\d+(?:\.\d+)?)", re.IGNORECASE
+    r"(?<!\d)(\d++(?:\.\d++)?)\s*+(?:seconds?|secs?|s)?\s*+(?:-|–|—|to|until|and)\s*+(\d++(?:\.\d++)?)", re.IGNORECASE
 )
 
 

@@ -216,3 +216,27 @@ def test_a_long_row_of_one_sign_is_read_at_once(text: str) -> None:
 )  # fmt: skip
 def test_written_intervals_are_read(text: str, found: tuple[float, float] | None) -> None:
     assert span_in(text) == found
+
+
+@pytest.mark.parametrize("name", ["../secret.mp4", "{at}/secret.mp4", "x/../../secret.mp4"])
+def test_no_row_opens_a_file_outside_of_its_folder(tmp_path: Path, name: str) -> None:
+    secret, folder = tmp_path / "secret.mp4", tmp_path / "data"
+    secret.write_bytes(b"x")
+    (folder / "x").mkdir(parents=True)
+    name = name.format(at=tmp_path)
+    lines(folder / "test_with_fps.csv", "type,name,count,L1,L2,fps,num_frames", f"squat,{name},1,0,90,30,300")
+    row = {"key": 1, "prompt": "a", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}], "audio": name}
+    lines(folder / "input_data.jsonl", row)
+    question = entry("proactive-video-qa", "", 0, "right").truth
+    talk = [{"role": "user", "time": 0, "content": "What?"}]
+    lines(folder / "WEB" / "anno.json", [{**question, "video": f"../{name}", "conversation": talk}])
+    (folder / "WEB" / "videos").mkdir()
+    lines(folder / "items.jsonl", speak_item(name))
+    for suite in ("repcount-a", "ifeval-voice", "proactive-video-qa", "timespeak"):
+        with pytest.raises(AppError, match=r"No video|No row|No question|not a valid item"):
+            SUITES[suite].load(folder, {})
+
+
+def speak_item(audio: str) -> dict[str, Any]:
+    raw = dict(entry("timespeak", "", 0, "right").truth)
+    return {**raw, "input": {**raw["input"], "audio": audio}}

@@ -165,6 +165,12 @@ def items_sha256(items: Sequence[SuiteItem]) -> str:
     return digest.hexdigest()
 
 
+def is_inside(name: str) -> bool:
+    """A file's name in a row that does not lead out of the folder: no row decides what else is opened and sent."""
+    path = Path(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
 def is_file(path: Path) -> bool:
     """A file that can be seen; names that no file can have are none."""
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tmlapp.bench.data import Quarantined, is_there
+from tmlapp.bench.data import Quarantined, is_inside, is_there
 from tmlapp.bench.labels.rows import strict_json
 from tmlapp.bench.suites.ifeval_scoring import parse_row
 from tmlapp.core.errors import AppError
@@ -171,7 +171,7 @@ def _sound(file: Path, raw: Mapping[str, Any], key: int, *, unpack: bool) -> Pat
     named, content = _named_sound(raw)
     here = file.parent
     folders = (here, here / "audio", here / "audios", here.parent / "audio")
-    names = [named, Path(named).name] if named else []
+    names = [named] * is_inside(named) + [Path(named).name] if named else []
     names += [f"{key}{ending}" for ending in _ENDINGS]
     for folder in folders:
         for name in names:

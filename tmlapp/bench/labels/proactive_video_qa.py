@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tmlapp.bench.data import Quarantined, Subtitle, is_there
+from tmlapp.bench.data import Quarantined, Subtitle, is_inside, is_there
 from tmlapp.bench.labels.rows import strict_json
 from tmlapp.bench.said import Said, is_time
 from tmlapp.bench.truth import LIMIT_S
@@ -74,7 +74,7 @@ def read_questions(folder: Path, categories: Sequence[str], where: str) -> Quest
                 aside.append(Quarantined(row=name, why=str(error), kind="damaged"))
                 continue
             seen.add(question.truth["question_id"])
-            if is_there(question.video):
+            if is_inside(question.truth["video"]) and is_there(question.video):
                 rows.append(question)
             else:
                 aside.append(Quarantined(row=name, why=f"{question.video.name} is not in videos/", kind="missing"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tmlapp.bench.data import is_file
+from tmlapp.bench.data import is_file, is_inside
 from tmlapp.bench.labels.rows import strict_json
 from tmlapp.core.errors import AppError
 
@@ -286,7 +286,7 @@ def check_media(item: SpeakItem, folder: Path) -> None:
         if not name:
             continue
         path = folder / name
-        if not is_file(path):
+        if not is_inside(name) or not is_file(path):
             raise ItemError(f"the {role} {name} is missing")
         if role in item.sha256 and _sha256(path) != item.sha256[role]:
             raise ItemError(f"the {role} {name} is another file than the item was made with (its sha256 differs)")

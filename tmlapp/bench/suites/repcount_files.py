@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.answer import Answer, Utterance
-from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail, is_file, is_there
+from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail, is_file, is_inside, is_there
 from tmlapp.bench.labels.repcount_a import RepLabels, RepRow, read_labels
 from tmlapp.bench.suites.repcount_truth import parse_truth
 from tmlapp.bench.suites.speak_files import SAID, bad_line, file_sha256, read_said, said_row, write_rows, write_text
@@ -95,6 +95,8 @@ def _labels_path(folder: Path, split: str, named: str) -> Path:
 
 def _video(folder: Path, split: str, name: str) -> Path | None:
     """Where the video lies. Names do not tell the split, so the folder of the csv's own split is tried first."""
+    if not is_inside(name):
+        return None
     order = (split, *(s for s in SPLITS if s != split), "")
     for root in (folder, folder / "LLSP", folder / "videos", folder / "video"):
         for sub in order:

@@ -63,8 +63,8 @@ def test_many_pairs_are_swapped_at_random_from_a_stated_seed() -> None:
 def test_mcnemar_is_the_exact_binomial_test() -> None:
     assert mcnemar(0, 0) == 1.0
     assert mcnemar(1, 5) == pytest.approx(2 * (1 + 6) / 64)
-    assert mcnemar(5000, 5000) == 1.0
-    assert mcnemar(0, 2000) < 1e-300
+    assert mcnemar(700, 700) == 1.0
+    assert mcnemar(0, 1000) < 1e-300
 
 
 def test_values_that_are_not_all_or_nothing_have_no_mcnemar() -> None:

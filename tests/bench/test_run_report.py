@@ -20,7 +20,7 @@ from tmlapp.bench.answer import Answer, ToolUse
 from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.report.inspect_log import HIDDEN, write_inspect_log
 from tmlapp.bench.report.run_page import SOUND_LIMIT_BYTES, headline_text, render_runs, write_run_report
-from tmlapp.bench.report.tables import RunView, latex_text, shown, tables_of, to_csv, to_json, to_latex
+from tmlapp.bench.report.tables import RunView, judged_by, latex_text, shown, tables_of, to_csv, to_json, to_latex
 from tmlapp.core.errors import AppError
 from tmlapp.core.grade import Baseline, Grade, Metric, Provenance, Verdict
 
@@ -82,6 +82,23 @@ def test_a_run_with_a_background_agent_is_starred_everywhere() -> None:
     assert "onnx:tiny*" in to_latex(tables)
     assert lines_of(to_csv(tables))[0]["background_agent"] == "1"
     assert "onnx:tiny*" in render_runs([starred], Path())
+
+
+def test_who_judged_stands_beside_every_score() -> None:
+    judged = view([verdict("a", 100.0), verdict("b", 0.0, ungraded=True)])
+    rules = ({"judge": "rules@1", "kind": "qivd/correct"},)
+    judged = replace(judged, grade=replace(judged.grade, provenance=replace(judged.grade.provenance, judges=rules)))
+    told = "judged by rules@1 (offline fallback: 1 of 2 items undecided, 50.0 %)"
+    tables = tables_of([judged])
+    assert told in render_runs([judged], Path())
+    assert lines_of(to_csv(tables))[0]["judged"] == told
+    assert latex_text(told) in to_latex(tables)
+    assert headline_text(judged.grade).endswith(told)
+
+
+def test_without_a_judge_the_ungraded_items_are_told() -> None:
+    assert judged_by(grade([verdict("a", 0.0, ungraded=True)])) == "no judge, 1 of 1 items ungraded"
+    assert judged_by(grade([verdict("a", 0.0)])) == ""
 
 
 def test_csv_keeps_every_digit_and_cannot_be_run_by_a_spreadsheet() -> None:

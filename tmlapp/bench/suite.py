@@ -307,6 +307,12 @@ def assemble(
     scores = [o.verdict.score for o in outcomes if not o.dropped and o.verdict.score is not None]
     n_dropped = sum(o.dropped for o in outcomes)
     listed = tuple(metrics) or (mean_metric("score", metric, scores, reason="no item that the rule scores"),)
+    n_ungraded = sum(o.ungraded for o in outcomes)
+    judge = sources.judge
+    if listed[0].value is not None and n_ungraded and type(judge) is NoJudge and judge.asked:
+        # Counted as failures they would read like a result, and nobody has looked at one of them.
+        why = f"no judge was chosen: {n_ungraded} of {len(outcomes)} items are ungraded"
+        listed = (replace(listed[0], value=None, interval=None, reason=why), *listed[1:])
     headline = listed[0]
     extra = {} if headline.value is not None else {"score_reason": headline.reason}
     return Grade(
@@ -317,7 +323,7 @@ def assemble(
         n_scored=len(scores),
         n_missing=sum(o.missing for o in outcomes),
         n_silent=sum(o.silent for o in outcomes),
-        n_ungraded=sum(o.ungraded for o in outcomes),
+        n_ungraded=n_ungraded,
         n_quarantined=sources.n_quarantined,
         verdicts=tuple(_marked(o) for o in outcomes),
         baselines=tuple(baselines),

@@ -82,12 +82,16 @@ def _show(graded: Graded, as_json: bool) -> None:
         official = [str(path) for path in graded.official]
         emit({"grades": [summary(g) for g in graded.grades], "notes": list(graded.notes), "official": official})
         return
+    from tmlapp.bench.report.tables import judged_by
+
     console = out()
     for one in graded.grades:
         counts = f"n {one.n}, scored {one.n_scored}, missing {one.n_missing}, silent {one.n_silent}"
         console.print(
             f"{one.suite}, profile {one.provenance.profile}: {counts}, ungraded {one.n_ungraded}", markup=False
         )
+        if judged := judged_by(one):
+            console.print(f"  {judged}", markup=False)
         for metric in one.metrics:
             console.print(f"  {metric.label}: {shown(metric)}", markup=False)
         for baseline in one.baselines:

@@ -141,13 +141,15 @@ def close_of(judge: Judge) -> Callable[[], None]:
 
 
 class NoJudge:
-    """Nobody was chosen: every question stays ungraded."""
+    """Nobody was chosen: every question stays ungraded, and is remembered as one that somebody should have ruled."""
 
     name = "none"
     parallel = 1
+    asked = 0
 
     def ask(self, question: Question) -> Ruling:  # noqa: ARG002 - the answer is the same to all
         """Ungraded."""
+        self.asked += 1
         return Ruling(value=None, judge=self.name, why="no judge was chosen")
 
     def provenance(self) -> tuple[dict[str, Any], ...]:

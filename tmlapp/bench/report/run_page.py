@@ -26,7 +26,7 @@ from tmlapp.bench.counting import percentile
 from tmlapp.bench.published import SOURCE
 from tmlapp.bench.report.gather import data_address
 from tmlapp.bench.report.marks import marks_of
-from tmlapp.bench.report.tables import RunView, metrics_of, shown, tables_of
+from tmlapp.bench.report.tables import RunView, judged_by, metrics_of, shown, tables_of
 from tmlapp.bench.report.write import day_text, plain_value, write_page
 from tmlapp.core.errors import AppError
 from tmlapp.core.grade import Grade, Metric, Verdict
@@ -255,4 +255,5 @@ def headline_text(grade: Grade) -> str:
     text = f"{grade.suite} {metric.label}: {shown(metric.value, metric.unit)}"
     if metric.interval is not None:
         text += f" [{shown(metric.interval[0], metric.unit)}, {shown(metric.interval[1], metric.unit)}]"
-    return text if metric.value is not None else f"{text} ({metric.reason})"
+    text = text if metric.value is not None else f"{text} ({metric.reason})"
+    return f"{text}, {judged}" if (judged := judged_by(grade)) else text

@@ -58,7 +58,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A run, a baseline or a published system; `counts` are those of a run."""
+    """A run, a baseline or a published system; `counts` are those of a run, `judged` says who judged it."""
 
     kind: Literal["run", "baseline", "published"]
     name: str
@@ -67,6 +67,7 @@ class Row:
     counts: Mapping[str, int] = field(default_factory=dict)
     profile: str = ""
     rule: str = ""
+    judged: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,20 @@ def _run_row(view: RunView) -> Row:
         },
         profile=grade.provenance.profile,
         rule=grade.provenance.formula,
+        judged=judged_by(grade),
     )  # fmt: skip
+
+
+def judged_by(grade: Grade) -> str:
+    """Who judged, and where that were rules: how much they left undecided. Empty where nobody was asked."""
+    names = sorted({str(entry.get("judge")) for entry in grade.provenance.judges})
+    if not names:
+        return f"no judge, {grade.n_ungraded} of {grade.n} items ungraded" if grade.n_ungraded else ""
+    told = f"judged by {', '.join(names)}"
+    if any("rules" in name for name in names):
+        share = 100.0 * grade.n_ungraded / grade.n if grade.n else 0.0
+        told += f" (offline fallback: {grade.n_ungraded} of {grade.n} items undecided, {share:.1f} %)"
+    return told
 
 
 def shown(value: float | None, unit: str) -> str:
@@ -156,7 +170,8 @@ def to_csv(tables: Iterable[Table]) -> str:
 def _csv_line(suite: str, row: Row, name: str, metric: Metric | None, cell: Cell) -> dict[str, Any]:
     line: dict[str, Any] = {
         "suite": suite, "kind": row.kind, "name": _plain(row.name), "background_agent": int(row.starred),
-        "profile": row.profile, "rule": row.rule, "metric": name, "reason": _plain(cell.reason),
+        "profile": row.profile, "rule": row.rule, "judged": _plain(row.judged), "metric": name,
+        "reason": _plain(cell.reason),
         "source": SOURCE if row.kind == "published" else "",
     }  # fmt: skip
     line |= {"n_items" if key == "n" else f"n_{key}": count for key, count in row.counts.items()}
@@ -184,8 +199,8 @@ def to_json(tables: Iterable[Table]) -> str:
 
 _CSV = (
     "suite", "kind", "name", "background_agent", "profile", "rule", "metric", "unit", "better", "value", "low_95",
-    "high_95", "n_metric", "n_items", "n_scored", "n_missing", "n_silent", "n_ungraded", "n_quarantined", "reason",
-    "source",
+    "high_95", "n_metric", "n_items", "n_scored", "n_missing", "n_silent", "n_ungraded", "n_quarantined", "judged",
+    "reason", "source",
 )  # fmt: skip
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -222,6 +237,7 @@ def _latex_table(table: Table) -> str:
         kind = row.kind
         cells = [_latex_cell(row.cells.get(m.name), m.unit) for m in main]
         name = latex_text(row.name) + ("*" if row.starred else "")
+        name += rf" {{\scriptsize ({latex_text(row.judged)})}}" if row.judged else ""
         lines.append(" & ".join([name, *cells]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 

@@ -126,10 +126,8 @@ def test_a_run_with_a_background_agent_says_so_everywhere_and_keeps_the_key_nowh
     assert protocol["agent"] == {"model": "big-model", "host": server.url.split("/")[2]}
     written = invoke("bench", "report", run, "--html", "--csv", "--tables", "--latex")
     assert f"{kept.info.endpoint}*: " in written.stdout
-    rows = list(csv.DictReader((run / "results.csv").open()))
-    ours = [r for r in rows if r["kind"] == "run"]
-    assert ours
-    assert {r["starred"] for r in ours} <= {"True", "true", "*", "1", "yes"}
+    rows = list(csv.DictReader((run / "results.csv").read_text().splitlines()))
+    assert {r["background_agent"] for r in rows if r["kind"] == "run"} == {"1"}
     assert KEY not in written.output
     assert [p.name for p in run.rglob("*") if p.is_file() and KEY.encode() in p.read_bytes()] == []
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import queue
 import signal
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from tmlapp.bench.engines import StoppedError
 from tmlapp.bench.judges.base import Judge, Question, Ruling
 
+T_ = TypeVar("T_")
+_POLL_S = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +53,36 @@ class Stopping:
         """Raises `StoppedError` where the person wants to stop."""
         if self._asked.is_set():
             raise StoppedError
+
+    def run(self, work: Callable[[], T_]) -> T_:
+        """What `work` gives; it is waited for only until the person wants to stop.
+
+        It is done on a thread of its own: a call that waits for a service cannot be ended from outside.
+
+        Raises:
+            StoppedError: the person wants to stop; what came of `work` is lost.
+        """
+        self.check()
+        made: queue.SimpleQueue[tuple[list[T_], BaseException | None]] = queue.SimpleQueue()
+
+        def worker() -> None:
+            try:
+                made.put(([work()], None))
+            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                made.put(([], error))
+
+        threading.Thread(target=worker, name="stoppable", daemon=True).start()
+        while True:
+            try:
+                values, error = made.get(timeout=_POLL_S)
+            except queue.Empty:
+                self.check()
+                continue
+            if error is not None:
+                # Whoever was closed in the middle of a call says so as an error.
+                self.check()
+                raise error
+            return values[0]
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked.is_set():
@@ -90,8 +123,10 @@ class StoppableJudge:
             StoppedError: the person wants to stop.
             AppError: as the judge behind.
         """
-        self._stopping.check()
-        return self._judge.ask(question)
+        if not hasattr(self._judge, "close"):
+            self._stopping.check()
+            return self._judge.ask(question)
+        return self._stopping.run(lambda: self._judge.ask(question))
 
     def provenance(self) -> tuple[dict[str, Any], ...]:
         """That of the judge behind."""

@@ -43,13 +43,7 @@ def transcribed(
     stopping.closes(close)
 
     def answers_of(numbered: tuple[int, SuiteItem]) -> dict[str, Answer]:
-        stopping.check()
-        try:
-            return work.answers(*numbered)
-        except AppError:
-            # A transcriber that was closed in the middle of a call says so as an error.
-            stopping.check()
-            raise
+        return stopping.run(lambda: work.answers(*numbered))
 
     parallel = max(1, int(getattr(transcriber, "parallel", 1)))
     try:

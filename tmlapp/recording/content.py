@@ -37,16 +37,16 @@ def control_of(value: dict[str, Any]) -> Control:
     return control
 
 
-def check(message: Found) -> None:
-    """Whether a JSON message can be read as what its topic promises; media were checked when they were found.
+def check(message: Found) -> dict[str, Any]:
+    """What a JSON message says, if it can be read as what its topic promises; media were checked when they were found.
 
     Raises:
         ValueError: it cannot.
     """
     name = message.topic.name
     if message.topic.is_media:
-        return
-    value = json.loads(message.data)
+        return {}
+    value: dict[str, Any] = json.loads(str(message.data, "utf-8", "surrogatepass"))
     try:
         if name == "/turn":
             _check_turn(message, value)
@@ -57,13 +57,15 @@ def check(message: Found) -> None:
         elif name == "/setup":
             _whole(value, *_SETUP, kind=object)
         else:
-            audio = value.pop("audio", None)
-            from_json(value)
+            plain = dict(value)
+            audio = plain.pop("audio", None)
+            from_json(plain)
             if audio is not None:
                 _whole(audio, *(("samples",) if audio.get("lost") else _AUDIO))
                 _whole(value, "rate")
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(str(error)) from error
+    return value
 
 
 def _check_turn(message: Found, turn: dict[str, Any]) -> None:

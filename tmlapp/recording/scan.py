@@ -120,7 +120,7 @@ def media_crc(topic: Topic, data: bytes) -> int:
         return zlib.crc32(decode_sound(data).pcm16)
     if topic.is_media:
         return zlib.crc32(decode_picture(data).jpeg)
-    if not isinstance(json.loads(data), dict):
+    if not isinstance(json.loads(str(data, "utf-8", "surrogatepass")), dict):
         raise ValueError("not a JSON object")
     return zlib.crc32(data)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
 import zlib
 from collections.abc import Iterable
@@ -127,15 +126,15 @@ class _Content:
     def take(self, message: Found) -> None:
         name = message.topic.name
         try:
-            check(message)
+            said = check(message)
         except ValueError as error:
             self.report.problems.append(f"{name} message {message.sequence} is malformed: {error}")
             return
         self.report.digests[name] = self.report.digests.get(name, Digest()).after(message)
         if name == "/turn":
-            self._turn(json.loads(message.data))
+            self._turn(said)
         elif name == "/output":
-            reference = json.loads(message.data).get("audio")
+            reference = said.get("audio")
             if reference and not reference.get("lost"):
                 self.outputs[reference["seq"]] = reference["crc32"]
 

@@ -149,7 +149,7 @@ def score_item(item: SpeakItem, timed: Sequence[Timed], params: SpeakParams, ask
         met.append(result)
     outside = [t for t in timed if not any(_inside(t.onset_s, w) for w in windows.values())]
     limit = item.instruction_s[1] + params.ack_s
-    extras = tuple(t.index for t in outside if t.onset_s >= limit - TOLERANCE_S)
+    extras = tuple(t.index for t in outside if t.onset_s >= limit)
     stopped = float("inf") if item.stop_s is None else item.stop_s + params.stop_grace_s
     failed = params.extra == "fail_item" and bool(extras)
     required = [0.0 if failed else float(m.passed) for m in met if m.required]
@@ -169,7 +169,7 @@ def score_item(item: SpeakItem, timed: Sequence[Timed], params: SpeakParams, ask
         n_extra=len(extras),
         n_ack=len(outside) - len(extras),
         n_unmatched_in_window=len(timed) - len(outside) - len(used),
-        n_after_stop=sum(t.onset_s > stopped + TOLERANCE_S for t in timed),
+        n_after_stop=sum(t.onset_s > stopped for t in timed),
         used=tuple(sorted(used)),
         extras=extras,
         acks=tuple(t.index for t in outside if t.index not in extras),

@@ -87,7 +87,7 @@ def differences(before: RunInfo, now: RunInfo) -> list[str]:
     for key in SAME:
         # As they stand in the file: a tuple that comes back as a list is the same.
         was, new = (json.loads(json.dumps(getattr(info, key))) for info in (before, now))
-        if was == new:
+        if was == new or (key == "voice" and _more_recordings(was, new)):
             continue
         if key == "items_sha256":
             told.append("the items are others (their ids, truths or order)")
@@ -97,6 +97,11 @@ def differences(before: RunInfo, now: RunInfo) -> list[str]:
         else:
             told.append(f"{key} was {was!r} and is now {new!r}")
     return told
+
+
+def _more_recordings(was: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """An instruction that had not been recorded was added; which one each item heard stands in its own result."""
+    return was.get("id") == new.get("id") == "files" and new.get("files", 0) > was.get("files", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,7 @@ class RunStore:
                 f"It was made with other parameters: {'; '.join(told)}.",
                 "Give the same ones, or another folder for a new run.",
             )
-        return cls(folder, replace(before, finished=""), items, lock)
+        return cls(folder, replace(before, finished="", voice=info.voice), items, lock)
 
     def __enter__(self) -> RunStore:
         return self

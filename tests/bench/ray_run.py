@@ -1,5 +1,6 @@
 """Run as a program: items through a Ray cluster of two nodes on this machine, of which one may be killed on the way.
 
+With a script the items are quick and typed; with a video the embedded model watches it.
 Prints one JSON object. A process of its own, because Ray leaves handlers and threads behind.
 """
 
@@ -7,14 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import os
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
+import ray
 from ray.cluster_utils import Cluster
 
 from tmlapp.bench.data import Part, SuiteItem, Tail
-from tmlapp.bench.drive_item import ItemTask, Outcome
+from tmlapp.bench.drive_item import ItemDriver, ItemTask, Outcome
 from tmlapp.bench.engines.ray import RayEngine
 from tmlapp.bench.runs.run import item_folder_name
 
@@ -34,10 +39,44 @@ def tasks_in(run: Path, count: int, script: Path, seconds: float) -> list[ItemTa
     ]  # fmt: skip
 
 
+def watching(run: Path, count: int, video: Path, first: int = 0) -> list[ItemTask]:
+    """Items in which the embedded model counts along with `video`."""
+    part = Part(instruction="Please count out reps for squats.", video=str(video), tail=Tail(least_s=1.0))
+    items = [SuiteItem(id=f"item {n}", truth={}, parts=(part,)) for n in range(first, first + count)]
+    return [
+        ItemTask(
+            item=item, folder=run / "items" / item_folder_name(n, item.id), run_folder=run, suite="repcount-a",
+            data=run, endpoint="onnx:tiny", instruct="typed", clock="fast",
+        )
+        for n, item in enumerate(items, start=first)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OneCoreEach:
+    """Makes a driver in a worker that keeps to one core, another one than the worker before."""
+
+    claims: Path
+
+    def __call__(self) -> ItemDriver:
+        for core in sorted(os.sched_getaffinity(0)):
+            try:
+                (self.claims / f"core {core}").mkdir(parents=True)
+            except FileExistsError:
+                continue
+            # Threads that Ray has started already do not follow the first one.
+            for thread in os.listdir("/proc/self/task"):
+                os.sched_setaffinity(int(thread), {core})
+            break
+        return ItemDriver()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("run", type=Path)
-    parser.add_argument("script", type=Path)
+    parser.add_argument("script", type=Path, nargs="?")
+    parser.add_argument("--video", type=Path)
+    parser.add_argument("--one-core-each", action="store_true", help="and one item per worker before the time runs")
     parser.add_argument("--items", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--nodes", type=int, default=2)
@@ -53,10 +92,20 @@ def main() -> None:
         if args.kill_after == len(outcomes):
             cluster.remove_node(nodes.pop(), allow_graceful=False)
 
+    if args.video is not None:
+        tasks = watching(args.run, args.items, args.video)
+    else:
+        tasks = tasks_in(args.run, args.items, args.script, args.seconds)
+    engine = RayEngine(args.nodes, cluster.address)
+    if args.one_core_each:
+        # Connected here once, so that the workers of the first items do the others as well.
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+        engine = RayEngine(args.nodes, cluster.address, OneCoreEach(args.run / "claims"))
+        engine.run(watching(args.run, args.nodes, args.video, first=args.items), lambda _: None)
     begun = time.monotonic()
-    tasks = tasks_in(args.run, args.items, args.script, args.seconds)
-    RayEngine(args.nodes, cluster.address).run(tasks, took)
+    engine.run(tasks, took)
     seconds = time.monotonic() - begun
+    ray.shutdown()
     cluster.shutdown()
     print(
         json.dumps(

@@ -10,7 +10,7 @@ from tests.perf.figure import Effort, Measure
 
 def measures() -> dict[str, Measure]:
     """Everything that can be measured, by name."""
-    from tests.perf import grading, live, model, peers, recorder, report, window
+    from tests.perf import bench_run, grading, live, model, peers, recorder, report, window
 
     return {
         "cadence": live.cadence,
@@ -22,6 +22,8 @@ def measures() -> dict[str, Measure]:
         "window": window.window_start,
         "grading": grading.grading,
         "report": report.report,
+        "bench_run": bench_run.bench_run,
+        "ray": bench_run.ray_workers,
     }
 
 

@@ -169,6 +169,8 @@ def test_a_failed_item_is_kept_with_its_reason_and_tried_again(data: Path, tmp_p
     assert not load_run(out).info.finished
     missing = graded(out)[0]
     assert (missing["n"], missing["n_missing"]) == (2, 1)
+    page = answer(invoke("bench", "report", out, "--to", tmp_path / "page", "--json"))["files"][0]
+    assert "has not been recorded" in Path(page).read_text()
     shown = invoke(*words, "--resume")
     assert shown.exit_code == 1
     assert "--resume" in shown.stdout

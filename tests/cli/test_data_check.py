@@ -111,15 +111,18 @@ def test_half_a_folder_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_a_damaged_row_is_told_apart_from_a_missing_one(tmp_path: Path) -> None:
     folder = tmp_path / "v1.5"
-    for name in ("1", "2", "3"):
+    for name in ("1", "2", "3", "4"):
         v15_sample(folder, "user_backchannel", name)
     (folder / "user_backchannel" / "2" / "metadata.json").write_text("{")
     (folder / "user_backchannel" / "3" / "clean_input.wav").unlink()
+    whole = folder / "user_backchannel" / "4" / "input.wav"
+    whole.write_bytes(whole.read_bytes()[:5000])
     half = found("fdb-v1.5", folder)
-    assert (half["usable"], half["kinds"]) == (1, {"damaged": 1, "missing": 1})
+    assert (half["usable"], half["kinds"]) == (1, {"damaged": 2, "missing": 1})
     assert "user_interruption is not in the folder (200 samples)" in half["notes"]
     shown = check("fdb-v1.5", folder).stdout
-    assert "1 rows are damaged" in shown
+    assert "2 rows are damaged" in shown
+    assert "user_backchannel/4: input.wav is cut off" in shown
     assert "user_backchannel/2: metadata.json is no JSON" in shown
 
 

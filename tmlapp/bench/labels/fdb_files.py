@@ -99,17 +99,21 @@ def wav_length(path: Path) -> WavLength:
     """Length of a wav file.
 
     Raises:
-        RowError: it is missing, empty, or no PCM wav.
+        RowError: it is missing, empty, cut off, or no PCM wav.
     """
     if not path.is_file():
         raise RowError(f"{path.name} is missing", missing=True)
     try:
         with wave.open(str(path), "rb") as file:
             length = WavLength(file.getnframes(), file.getframerate())
+            needed = length.samples * file.getnchannels() * file.getsampwidth()
     except (OSError, EOFError, wave.Error) as error:
         raise RowError(f"{path.name} is no PCM wav file: {str(error) or 'it ends too soon'}") from error
     if length.samples <= 0 or length.rate_hz <= 0:
         raise RowError(f"{path.name} holds no sound")
+    # The header of a download that broke off still promises the whole.
+    if path.stat().st_size < needed:
+        raise RowError(f"{path.name} is cut off: it holds less sound than its header says")
     return length
 
 

@@ -87,6 +87,7 @@ def test_v1_aligned_written_and_read_back_gives_the_same_grade(v1: tuple[Path, P
     words = ("bench", "grade", run / "official", "--suite", "fdb-v1", "--data", data, "--json")
     official = answer(invoke(*words))["grades"]
     assert [values(g) for g in official] == [values(g) for g in own["grades"]]
+    assert "3 official files were written anew" in invoke("bench", "grade", run, "--transcripts", "align").stdout
     recorded = graded(run, "--transcripts", f"recorded:{run / 'official'}")["grades"]
     assert [values(g) for g in recorded] == [values(g) for g in own["grades"]]
     assert recorded[0]["provenance"]["text_source"] == "recorded"

@@ -97,6 +97,8 @@ def _show(graded: Graded, as_json: bool) -> None:
         for baseline in one.baselines:
             score = "–" if baseline.score is None else f"{baseline.score:.1f}"
             console.print(f"  trivial, {baseline.name}: {score}", markup=False)
+    if graded.official:
+        console.print(f"{len(graded.official)} official files were written anew with these transcripts.", markup=False)
     for note in graded.notes:
         console.print(f"note: {visible(note)}", markup=False)
 

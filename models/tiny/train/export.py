@@ -12,6 +12,7 @@ import torch
 
 from models.tiny.train.config import CHUNK_MS, FRAMES, HEIGHT, MAX_COUNT, WIDTH
 from models.tiny.train.graph import DIAGNOSTICS, STATES, Step
+from models.tiny.train.slim import slim
 from models.tiny.train.tasks import EXAMPLES, PARAMS, VOCABULARY, Task, all_rules, phrase_file
 
 VERSION = "1.0.0"
@@ -41,6 +42,7 @@ def export_graph(step: Step, path: Path) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
+    slim(path)
     model = onnx.load(str(path))
     model.doc_string = ""
     model.producer_name, model.producer_version = "tmlapp tiny model", VERSION

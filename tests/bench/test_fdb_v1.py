@@ -226,6 +226,13 @@ def test_an_answer_without_a_rating_counts_as_a_turn_and_is_told() -> None:
     assert nobody[f"interruption_rating/{INTERRUPTED}"].reason == "no answer was rated"
 
 
+@pytest.mark.parametrize("profile", ["official", "clean"])
+def test_without_a_judge_the_latency_of_turn_taking_is_still_the_headline(profile: str) -> None:
+    grade = run(entry(TURNS, TURN), entry(INTERRUPTED, LATE), profile=profile)
+    assert (grade.n_ungraded, grade.metrics[0].name, grade.score) == (1, "latency_s", 0.5)
+    assert numbers(grade)[f"interruption_rating/{INTERRUPTED}"] is None
+
+
 def test_unreadable_replies_count_the_turn_again_in_the_official_rule_only() -> None:
     entries = [entry(INTERRUPTED, LATE), entry(INTERRUPTED, SILENT, "2")]
     key = f"interruption_tor/{INTERRUPTED}"

@@ -36,17 +36,17 @@ def test_values_are_taken_and_raw_replies_read() -> None:
     assert rulings[0].cached
     assert rulings[1].replies == ('{"correct": true}',)
     assert [r.why for r in rulings[2:]] == ["the recorded reply cannot be read", "no verdict was recorded for it"]
-    assert judge.provenance() == (
-        {
-            "judge": "recorded",
-            "kind": "t/correct",
-            "prompt_sha256": question().prompt.sha256,
-            "official_model": "",
-            "questions": 4,
-            "ungraded": 2,
-            "recorded_from": [],
-        },
-    )
+    (stated,) = judge.provenance()
+    assert len(stated.pop("verdicts_sha256")) == 64
+    assert stated == {
+        "judge": "recorded",
+        "kind": "t/correct",
+        "prompt_sha256": question().prompt.sha256,
+        "official_model": "",
+        "questions": 4,
+        "ungraded": 2,
+        "recorded_from": [],
+    }
 
 
 def test_two_different_verdicts_on_one_question_are_an_error_unless_the_last_wins() -> None:
@@ -121,6 +121,19 @@ def test_a_cache_of_several_judges_needs_the_name_of_one(tmp_path: Path) -> None
     with pytest.raises(AppError, match=r"several judges.*scripted, other"):
         RecordedJudge.of_file(path)
     assert RecordedJudge.of_file(path, judge="other").ask(question()).value is False
+
+
+def test_the_digest_of_the_verdicts_stands_in_the_grade_and_follows_their_content_alone(tmp_path: Path) -> None:
+    def digest(*values: bool, name: str = "a.jsonl") -> str:
+        rows = [{"kind": "t/correct", "item": f"item-{n}", "key": "main", "value": v} for n, v in enumerate(values)]
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows[:: -1 if name == "b.jsonl" else 1]))
+        judge = RecordedJudge.of_file(path)
+        judge.ask(question())
+        return str(judge.provenance()[0]["verdicts_sha256"])
+
+    assert digest(True, False) == digest(True, False, name="b.jsonl")
+    assert digest(True, False) != digest(True, True)
 
 
 def test_nobody_leaves_everything_ungraded() -> None:

@@ -252,11 +252,15 @@ def test_a_headline_says_metric_value_and_interval_or_why_there_is_none() -> Non
 @pytest.mark.parametrize("ending", ["eval", "json"])
 def test_inspect_reads_its_log_back(tmp_path: Path, ending: str) -> None:
     log_module = pytest.importorskip("inspect_ai.log", reason="needs the extra inspect")
-    made = view([verdict("a", 100.0), verdict("b", None, missing=True, graded_text=())], run={"endpoint": "onnx:tiny"})
+    made = view(
+        [verdict("a", 100.0), verdict("b", None, missing=True, graded_text=())],
+        run={"created": "2026-07-01T00:00:00+00:00"},
+    )
     items = {"a": SuiteItem(id="a", truth={"answer": "one"}, parts=(Part(instruction="Count.", video="a.mp4"),))}
     path = write_inspect_log(made, tmp_path / f"x/log.{ending}", items, now=NOW)
     log = log_module.read_eval_log(str(path))
     assert (log.status, log.eval.task, log.eval.model) == ("success", "tmlapp/qivd", "onnx:tiny")
+    assert log.eval.created == "2026-07-01T00:00:00+00:00"
     assert log.results.scores[0].metrics["accuracy"].value == 100.0
     assert math.isnan(log.results.scores[0].metrics["latency_s"].value)
     first, second = log.samples

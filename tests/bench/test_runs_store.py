@@ -67,6 +67,18 @@ def test_what_was_written_is_read_back(folder: Path) -> None:
     assert run.failure(ITEMS[0].id) == "the item was not run"
 
 
+def test_a_run_says_what_every_resumption_ran_with(folder: Path) -> None:
+    RunStore.create(folder, replace(INFO, versions={"tmlapp": "1.0"}, commit="a"), ITEMS).close()
+    later = replace(INFO, versions={"tmlapp": "1.1"}, commit="b", command=("tmlapp", "--resume"), jobs=3)
+    for _ in range(2):
+        RunStore.create(folder, later, ITEMS, resume=True).close()
+    info = load_run(folder).info
+    assert (info.versions, info.commit, info.jobs) == ({"tmlapp": "1.0"}, "a", INFO.jobs)
+    assert [(r["versions"], r["commit"], r["command"], r["jobs"]) for r in info.resumed] == [
+        ({"tmlapp": "1.1"}, "b", ["tmlapp", "--resume"], 3)
+    ] * 2
+
+
 def test_a_run_that_is_resumed_is_open_again(folder: Path) -> None:
     with RunStore.create(folder, INFO, ITEMS) as store:
         store.write_result(DONE)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
+import numpy as np
+
 import tmlapp
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import Loaded, SuiteItem
@@ -66,7 +68,7 @@ class Sources:
         text_source, timing_source: whose words were graded, and which clock their times are on.
         judge: who decides what a program cannot.
         folders: where the user keeps what a suite may not ship, by name (`fdb_checkout`, `nltk_data`).
-        transcripts, protocol, items_sha256, n_quarantined, seeds: kept in the provenance as they are.
+        transcripts, protocol, items_sha256, n_quarantined: kept in the grade as they are.
         delegated: a background agent took part; tables mark the row with `*`.
     """
 
@@ -297,11 +299,12 @@ def assemble(
     aggregates: Mapping[str, Any],
     sources: Sources,
     metrics: Sequence[Metric] = (),
+    judged: bool = True,
 ) -> Grade:
     """One grade out of the results of the items.
 
     The first of `metrics` is the headline; where there are none, it is the mean over all that the rule scores, missing
-    ones as 0.
+    ones as 0. `judged`: rulings of a judge enter the headline, so it has no value where nobody was chosen to judge.
     """
     # Missing and silent items have a score of 0 by now; only what the rule itself leaves out has none.
     scores = [o.verdict.score for o in outcomes if not o.dropped and o.verdict.score is not None]
@@ -309,7 +312,7 @@ def assemble(
     listed = tuple(metrics) or (mean_metric("score", metric, scores, reason="no item that the rule scores"),)
     n_ungraded = sum(o.ungraded for o in outcomes)
     judge = sources.judge
-    if listed[0].value is not None and n_ungraded and type(judge) is NoJudge and judge.asked:
+    if judged and listed[0].value is not None and n_ungraded and type(judge) is NoJudge and judge.asked:
         # Counted as failures they would read like a result, and nobody has looked at one of them.
         why = f"no judge was chosen: {n_ungraded} of {len(outcomes)} items are ungraded"
         listed = (replace(listed[0], value=None, interval=None, reason=why), *listed[1:])
@@ -337,7 +340,11 @@ def assemble(
             files=dict(sources.files),
             text_source=sources.text_source,
             timing_source=sources.timing_source,
-            software={"tmlapp": tmlapp.__version__, "python": platform.python_version()},
+            software={
+                "tmlapp": tmlapp.__version__,
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+            },
             judges=sources.judge.provenance(),
             transcripts=dict(sources.transcripts),
             seeds={"bootstrap": SEED, "bootstrap_resamples": RESAMPLES},

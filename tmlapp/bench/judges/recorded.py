@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +105,18 @@ class RecordedJudge:
         return ruling
 
     def provenance(self) -> tuple[dict[str, Any], ...]:
-        """Per kind: how many were looked up, how many were not there, who gave them."""
-        more = {"unreadable_lines": list(self._unreadable)} if self._unreadable else {}
+        """Per kind: how many were looked up, how many were not there, who gave them, sha256 of all verdicts."""
+        more: dict[str, Any] = {"verdicts_sha256": self._sha256()} if self._kinds else {}
+        more |= {"unreadable_lines": list(self._unreadable)} if self._unreadable else {}
         return tuple(dict(entry) | more for entry in self._kinds.values())
+
+    def _sha256(self) -> str:
+        """Digest of what is recorded, whatever files it came from and in whatever order."""
+        lines = sorted(
+            json.dumps([*where, row.value, row.reply, row.digest, row.judge], sort_keys=True, default=str)
+            for where, row in self._rows.items()
+        )
+        return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
 
     def _ruling(self, question: Question, row: _Row | None) -> Ruling:
         if row is None:

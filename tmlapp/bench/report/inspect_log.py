@@ -64,7 +64,7 @@ def _log(view: RunView, items: Mapping[str, SuiteItem], now: datetime) -> EvalLo
     from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalPlan, EvalResults, EvalSpec, EvalStats
 
     grade, made = view.grade, view.grade.provenance
-    created = str(view.run.get("created_utc") or now.isoformat(timespec="seconds"))
+    created = str(view.run.get("created") or now.isoformat(timespec="seconds"))
     # The same grade gives the same ids, so that a log written twice is one evaluation.
     digest = hashlib.sha256(json.dumps(grade.to_json(), sort_keys=True, default=str).encode()).hexdigest()
     samples = [_sample(grade.suite, v, metrics_of(grade)[0], items.get(v.item)) for v in grade.verdicts]

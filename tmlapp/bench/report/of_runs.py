@@ -13,7 +13,7 @@ from tmlapp.core.grade import Grade
 _SHOWN = (
     "endpoint", "granted", "created", "finished", "data", "version", "notes", "options", "files", "instruct", "voice",
     "clock", "limit", "n_items", "expected", "jobs", "engine", "seeds", "settings", "versions", "commit", "command",
-    "quarantined",
+    "quarantined", "resumed",
 )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,11 +203,22 @@ def _one(sources: Any) -> str:
 
 def _transcripts(answers: Sequence[Answer]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for answer in answers:
-        for key in ("transcriber", "user_transcriber", "vad", "placing"):
-            if key in answer.extra and key not in found:
-                found[key] = answer.extra[key]
+    for key in ("transcriber", "user_transcriber", "vad", "placing"):
+        stated = [answer.extra[key] for answer in answers if key in answer.extra]
+        distinct = {json.dumps(value, sort_keys=True, default=str): value for value in stated}
+        if distinct:
+            found[key] = _together([distinct[text] for text in sorted(distinct)])
     return found
+
+
+def _together(values: Sequence[Any]) -> Any:
+    """What all of `values` say; where they differ (a transcript file per item), how many there are and their digest."""
+    if len(values) == 1:
+        return values[0]
+    maps = [value for value in values if isinstance(value, Mapping)]
+    same = {k: v for k, v in maps[0].items() if all(m.get(k) == v for m in maps)} if len(maps) == len(values) else {}
+    all_of_them = json.dumps(values, sort_keys=True, default=str).encode("ascii")
+    return same | {"different": len(values), "sha256_of_all": hashlib.sha256(all_of_them).hexdigest()}
 
 
 def _protocol(run: Run) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class RunInfo:
         items_sha256: of the list of items, in order. quarantined: rows of the data that could not be used.
         versions, commit: of the app and its libraries; `commit` only where the app runs from a checkout.
         command: the command line. created, finished: UTC, ISO 8601; `finished` is empty while items are open.
+        resumed: what each resumption ran with: when, versions, commit, command, jobs, engine.
     """
 
     suite: str
@@ -55,6 +56,7 @@ class RunInfo:
     command: tuple[str, ...] = ()
     created: str = ""
     finished: str = ""
+    resumed: tuple[Mapping[str, Any], ...] = ()
     schema: int = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
@@ -70,7 +72,7 @@ class RunInfo:
         """
         known = {f.name for f in fields(cls)}
         plain = {k: v for k, v in value.items() if k in known}
-        for key in ("notes", "quarantined", "command"):
+        for key in ("notes", "quarantined", "command", "resumed"):
             plain[key] = tuple(plain.get(key, ()))
         return cls(**plain)
 

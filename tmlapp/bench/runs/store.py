@@ -106,7 +106,14 @@ class RunStore:
                 f"It was made with other parameters: {'; '.join(told)}.",
                 "Give the same ones, or another folder for a new run.",
             )
-        return cls(folder, replace(before, finished="", voice=info.voice), items, lock)
+        again = {
+            "when": _now(), "versions": info.versions, "commit": info.commit, "command": info.command,
+            "jobs": info.jobs, "engine": info.engine,
+        }  # fmt: skip
+        store = cls(folder, before, items, lock)
+        # At once: items that follow are made by this version of the app, whatever ends it.
+        store.update(finished="", voice=info.voice, resumed=(*before.resumed, again))
+        return store
 
     def __enter__(self) -> RunStore:
         return self

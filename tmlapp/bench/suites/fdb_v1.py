@@ -95,6 +95,8 @@ class FdbV1(Suite):
             aggregates={"subsets": subsets, "baselines": {n: _plain(m) for n, m in trivial.items()}},
             sources=sources,
             metrics=_metrics(_by_subset(samples), found),
+            # Ratings belong to interruptions; the headline is a time.
+            judged=False,
         )
 
     def write_official(self, folder: Path, items: Sequence[SuiteItem], answers: Answers, sounds: Sounds) -> list[Path]:

@@ -13,8 +13,8 @@ import pytest
 
 from tests.bench.every_suite import PROFILES, SUITES, entries, entry, grade
 from tests.bench.fdb_v3_data import make_data
-from tmlapp.bench.answer import Answer, ToolUse
-from tmlapp.bench.data import SuiteItem, is_file, is_there
+from tmlapp.bench.answer import Answer, ToolUse, Utterance
+from tmlapp.bench.data import Part, SuiteItem, is_file, is_there
 from tmlapp.bench.judges.base import JudgePrompt, Question, Ruling, read_reply, yes_or_no
 from tmlapp.bench.labels.rows import strict_json
 from tmlapp.bench.suite import Entry, Sources
@@ -187,6 +187,35 @@ def test_odd_verdicts_of_a_table_crash_no_suite(suite: str, profile: str, value:
     made = SUITES[suite].grade(listed, profile=profile, params={}, sources=Sources(judge=Odd(value)))
     json.dumps(made.to_json(), allow_nan=False)
     assert made.n == 4
+
+
+def _one_run(suite: str, text: str) -> tuple[list[SuiteItem], dict[str, dict[str, Answer]]]:
+    items, answers = [], {}
+    for made in entries(suite, SUITES[suite].profiles[0], ["right"]):
+        parts = tuple(Part(name=name) for name in made.answers)
+        truth = {"context": "", "title": "", "turn_taking": [], **made.truth}
+        items.append(SuiteItem(id=made.item, truth=truth, parts=parts, group=truth.get("scenario", "g")))
+        answers[made.item] = {
+            name: replace(a, text=text, utterances=(Utterance(5.0, None, text),), words=())
+            for name, a in made.answers.items()
+        }
+    return items, answers
+
+
+@pytest.mark.parametrize("suite", sorted(SUITES))
+def test_half_a_surrogate_pair_can_be_written_by_every_suite(tmp_path: Path, suite: str) -> None:
+    items, answers = _one_run(suite, "right \ud800")
+    written = SUITES[suite].write_official(tmp_path, items, answers, lambda *_: None)
+    assert written
+    for path in written:
+        path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("suite", sorted(SUITES))
+def test_a_folder_that_cannot_be_made_is_told_by_every_suite(tmp_path: Path, suite: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(AppError, match=r"(cannot|could not) be written"):
+        SUITES[suite].write_official(tmp_path / "file", *_one_run(suite, "right"), lambda *_: None)
 
 
 def test_an_empty_recording_counts_as_missing(tmp_path: Path) -> None:

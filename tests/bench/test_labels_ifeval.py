@@ -9,6 +9,7 @@ import pytest
 
 from tmlapp.bench.data import Tail
 from tmlapp.bench.labels import ifeval as labels
+from tmlapp.bench.labels.rows import write_rows
 from tmlapp.bench.suites.ifeval import IFEval
 from tmlapp.bench.suites.ifeval_voice import IFEvalVoice
 from tmlapp.core.errors import AppError
@@ -194,5 +195,5 @@ def test_a_folder_without_responses_is_an_error(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(AppError, match="cannot be written"):
-        labels.write_lines(tmp_path / "file" / "x.jsonl", [])
+    with pytest.raises(AppError, match="could not be written"):
+        write_rows(tmp_path / "file" / "x.jsonl", [])

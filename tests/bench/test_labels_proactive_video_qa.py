@@ -181,5 +181,5 @@ def test_prediction_files_that_cannot_be_read_or_written_are_errors(tmp_path: Pa
     for path in (tmp_path / "p.jsonl", tmp_path / "absent.jsonl"):
         with pytest.raises(AppError, match="cannot be read"):
             labels.read_predictions(path)
-    with pytest.raises(AppError, match="cannot be written"):
+    with pytest.raises(AppError, match="could not be written"):
         labels.write_predictions(tmp_path / "p.jsonl" / "q.jsonl", [])

@@ -22,8 +22,8 @@ from tmlapp.bench.labels.rows import (
     jsonl_rows,
     text,
     texts,
+    write_rows,
 )
-from tmlapp.bench.runs.lines import write_lines
 from tmlapp.bench.suite import RecordedVerdict
 from tmlapp.core.errors import AppError
 
@@ -239,10 +239,7 @@ def write_predictions(folder: Path, rows: Sequence[Mapping[str, Any]]) -> list[P
     Raises:
         AppError: it cannot be written.
     """
-    path = folder / PREDICTIONS
-    folder.mkdir(parents=True, exist_ok=True)
-    write_lines(path, rows)
-    return [path]
+    return [write_rows(folder / PREDICTIONS, rows)]
 
 
 def read_predictions(folder: Path, items: Sequence[SuiteItem]) -> dict[str, dict[str, Answer]]:

@@ -18,8 +18,8 @@ from tmlapp.bench.labels.rows import (
     items_of_rows,
     jsonl_rows,
     text,
+    write_rows,
 )
-from tmlapp.bench.runs.lines import write_lines
 from tmlapp.bench.suite import Answers, RecordedVerdict
 from tmlapp.core.errors import AppError
 
@@ -112,10 +112,7 @@ def write_predictions(folder: Path, items: Sequence[SuiteItem], answers: Answers
             if name in RUNS:
                 row = {"id": item.id, "run": RUNS.index(name) + 1, "answer": answer.text}
                 rows.append(row | ({"question": answer.user_text} if answer.user_text else {}))
-    path = folder / PREDICTIONS
-    folder.mkdir(parents=True, exist_ok=True)
-    write_lines(path, rows)
-    return [path]
+    return [write_rows(folder / PREDICTIONS, rows)]
 
 
 def read_predictions(folder: Path, items: Sequence[SuiteItem]) -> dict[str, dict[str, Answer]]:

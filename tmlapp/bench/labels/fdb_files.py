@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tmlapp.bench.answer import Answer, Word
-from tmlapp.bench.data import Quarantined, SuiteItem
+from tmlapp.bench.data import Loaded, Quarantined, SuiteItem
 from tmlapp.bench.labels.rows import strict_json
 from tmlapp.core.errors import AppError
 
@@ -93,6 +93,60 @@ def id_folders(folder: Path, group: str) -> tuple[list[Path], list[Quarantined]]
             else:
                 aside.append(Quarantined(row=f"{group}/{path.name}", why="its name is no number", kind="unusable"))
     return sorted(found, key=lambda p: (int(p.name), p.name)), aside
+
+
+def load_samples(
+    folder: Path,
+    asked: object,
+    make: Callable[[str, str, Path], SuiteItem],
+    *,
+    option: str,
+    sizes: Mapping[str, int],
+    version: str,
+    layout: str,
+    where: str,
+) -> Loaded:
+    """Every sample of the groups that the option `option` asks for.
+
+    Args:
+        asked: value of the option, see `chosen`.
+        make: (group, name, folder of the sample) -> item; raises RowError where it cannot be used.
+        sizes: groups, and the number of samples published in each.
+        layout, where: what is expected in `folder`, and where to get it, for people.
+
+    Raises:
+        AppError: an unknown group is asked for, or none is there.
+    """
+    wanted = chosen(asked, list(sizes), option)
+    groups = {n: p for n, p in group_folders(folder, list(sizes), version).items() if n in wanted}
+    items: list[SuiteItem] = []
+    aside: list[Quarantined] = []
+    found: dict[str, int] = {}
+    for group, path in groups.items():
+        samples, others = id_folders(path, group)
+        aside += others
+        found[group] = len(samples)
+        for sample in samples:
+            name = f"{group}/{sample.name}"
+            try:
+                items.append(make(group, name, sample))
+            except RowError as error:
+                aside.append(Quarantined(row=name, why=str(error), kind="missing" if error.missing else "damaged"))
+    if not items:
+        raise AppError(
+            f"No sample of Full-Duplex-Bench {version} is in {folder}.",
+            f"Expected {version}/{layout}; {option}: {', '.join(wanted)}.",
+            where,
+        )
+    # A folder that is one group is meant to be that group only.
+    meant = tuple(groups) if list(groups.values()) == [folder] else wanted
+    return Loaded(
+        items=tuple(items),
+        quarantined=tuple(aside),
+        expected=sum(sizes[name] for name in meant),
+        notes=tuple(counted(groups, meant, sizes, found)),
+        version=version,
+    )
 
 
 def wav_length(path: Path) -> WavLength:
@@ -198,7 +252,8 @@ def write_json(path: Path, value: Any) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+        # Escaped, because half of a surrogate pair, which some models send, has no UTF-8.
+        path.write_text(json.dumps(value), encoding="ascii")
     except OSError as error:
         raise _unwritten(path, error) from error
     return path

@@ -6,18 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail
-from tmlapp.bench.labels.fdb_files import (
-    RowError,
-    chosen,
-    counted,
-    group_folders,
-    id_folders,
-    read_row,
-    span_of,
-    wav_length,
-)
-from tmlapp.core.errors import AppError
+from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
+from tmlapp.bench.labels.fdb_files import RowError, load_samples, read_row, span_of, wav_length
 
 VERSION = "v1.0"
 TAIL_S = 5.0
@@ -54,36 +44,10 @@ def load_v1(folder: Path, subsets: object) -> Loaded:
     Raises:
         AppError: an unknown subset is asked for, or none is there.
     """
-    wanted = chosen(subsets, list(SIZES), "subsets")
-    groups = {n: p for n, p in group_folders(folder, list(SIZES), VERSION).items() if n in wanted}
-    items: list[SuiteItem] = []
-    aside: list[Quarantined] = []
-    found: dict[str, int] = {}
-    for subset, path in groups.items():
-        samples, others = id_folders(path, subset)
-        aside += others
-        found[subset] = len(samples)
-        for sample in samples:
-            name = f"{subset}/{sample.name}"
-            try:
-                items.append(_item(subset, name, sample))
-            except RowError as error:
-                aside.append(Quarantined(row=name, why=str(error), kind="missing" if error.missing else "damaged"))
-    if not items:
-        raise AppError(
-            f"No sample of Full-Duplex-Bench v1.0 is in {folder}.",
-            f"Expected {VERSION}/<subset>/<ID>/input.wav with its annotation; subsets: {', '.join(wanted)}.",
-            WHERE,
-        )
-    # A folder that is one subset is meant to be that subset only.
-    asked = tuple(groups) if list(groups.values()) == [folder] else wanted
-    return Loaded(
-        items=tuple(items),
-        quarantined=tuple(aside),
-        expected=sum(SIZES[name] for name in asked),
-        notes=tuple(counted(groups, asked, SIZES, found)),
-        version=VERSION,
-    )
+    return load_samples(
+        folder, subsets, _item, option="subsets", sizes=SIZES, version=VERSION,
+        layout="<subset>/<ID>/input.wav with its annotation", where=WHERE,
+    )  # fmt: skip
 
 
 def _item(subset: str, name: str, sample: Path) -> SuiteItem:

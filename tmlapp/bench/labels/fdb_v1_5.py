@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail
-from tmlapp.bench.labels.fdb_files import (
-    RowError,
-    chosen,
-    counted,
-    group_folders,
-    id_folders,
-    read_row,
-    span_of,
-    wav_length,
-)
-from tmlapp.core.errors import AppError
+from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
+from tmlapp.bench.labels.fdb_files import RowError, load_samples, read_row, span_of, wav_length
 
 VERSION = "v1.5"
 TAIL_S = 5.0
@@ -40,36 +30,10 @@ def load_v1_5(folder: Path, scenarios: object) -> Loaded:
     Raises:
         AppError: an unknown scenario is asked for, or none is there.
     """
-    wanted = chosen(scenarios, list(SIZES), "scenarios")
-    groups = {n: p for n, p in group_folders(folder, list(SIZES), VERSION).items() if n in wanted}
-    items: list[SuiteItem] = []
-    aside: list[Quarantined] = []
-    found: dict[str, int] = {}
-    for scenario, path in groups.items():
-        samples, others = id_folders(path, scenario)
-        aside += others
-        found[scenario] = len(samples)
-        for sample in samples:
-            name = f"{scenario}/{sample.name}"
-            try:
-                items.append(_item(scenario, name, sample))
-            except RowError as error:
-                aside.append(Quarantined(row=name, why=str(error), kind="missing" if error.missing else "damaged"))
-    if not items:
-        raise AppError(
-            f"No sample of Full-Duplex-Bench v1.5 is in {folder}.",
-            f"Expected {VERSION}/<scenario>/<ID>/ with input.wav, clean_input.wav and metadata.json; "
-            f"scenarios: {', '.join(wanted)}.",
-            WHERE,
-        )
-    asked = tuple(groups) if list(groups.values()) == [folder] else wanted
-    return Loaded(
-        items=tuple(items),
-        quarantined=tuple(aside),
-        expected=sum(SIZES[name] for name in asked),
-        notes=tuple(counted(groups, asked, SIZES, found)),
-        version=VERSION,
-    )
+    return load_samples(
+        folder, scenarios, _item, option="scenarios", sizes=SIZES, version=VERSION,
+        layout="<scenario>/<ID>/ with input.wav, clean_input.wav and metadata.json", where=WHERE,
+    )  # fmt: skip
 
 
 def _item(scenario: str, name: str, sample: Path) -> SuiteItem:

@@ -13,7 +13,7 @@ from typing import Any
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail, is_there
 from tmlapp.bench.labels.rows import Row, bad_answers, checked_options, file_json, file_text, items_of_rows, text
-from tmlapp.bench.runs.lines import write_whole
+from tmlapp.bench.runs.lines import write_whole, written
 from tmlapp.bench.suite import Answers, RecordedVerdict
 from tmlapp.core.errors import AppError
 
@@ -138,14 +138,15 @@ def write_completions(folder: Path, items: Sequence[SuiteItem], answers: Answers
     Raises:
         AppError: it cannot be written.
     """
-    written = {}
+    made = {}
     for item in items:
         for answer in list(answers.get(item.id, {}).values())[:1]:
-            written[item.id] = [{"test_case": message_of(item.truth), "generation": answer.text}]
+            made[item.id] = [{"test_case": message_of(item.truth), "generation": answer.text}]
     path = folder / COMPLETIONS
-    folder.mkdir(parents=True, exist_ok=True)
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     # Escaped, because half of a surrogate pair, which some models send, has no UTF-8.
-    write_whole(path, json.dumps(written, indent=2).encode("ascii"))
+    write_whole(path, json.dumps(made, indent=2).encode("ascii"))
     return [path]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -201,20 +201,6 @@ def _unpacked(folder: Path, key: int, content: bytes) -> Path:
         part.write_bytes(content)
         # Complete or not there: a half-written sound would be found and used next time.
         part.replace(path)
-    except OSError as error:
-        raise AppError(f"{path} cannot be written.", f"{error.strerror}.", "Make room, or check the rights.") from error
-    return path
-
-
-def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Write one JSON object per line.
-
-    Raises:
-        AppError: the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     except OSError as error:
         raise AppError(f"{path} cannot be written.", f"{error.strerror}.", "Make room, or check the rights.") from error
     return path

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.data import Quarantined, Subtitle, is_inside, is_there
-from tmlapp.bench.labels.rows import strict_json
+from tmlapp.bench.labels.rows import strict_json, write_rows
 from tmlapp.bench.said import Said, is_time
 from tmlapp.bench.truth import LIMIT_S
 from tmlapp.core.errors import AppError
@@ -209,13 +209,8 @@ def write_predictions(path: Path, rows: Iterable[tuple[str, Iterable[tuple[float
     lines = []
     for name, replies in rows:
         listed = [{"time": t, "content": text, "role": "assistant"} for t, text in replies]
-        lines.append(json.dumps({"question_id": name, "model_response_list": listed}) + "\n")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise AppError(f"{path} cannot be written.", f"{error.strerror}.", "Make room, or check the rights.") from error
-    return path
+        lines.append({"question_id": name, "model_response_list": listed})
+    return write_rows(path, lines)
 
 
 def read_predictions(path: Path) -> dict[str, tuple[Said, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 from tmlapp.bench.data import Quarantined, SuiteItem
+from tmlapp.bench.runs.lines import write_lines, written
 from tmlapp.core.errors import AppError
 
 
@@ -193,6 +194,18 @@ def answer_rows(path: Path, items: Iterable[SuiteItem], *, how: str) -> dict[str
     if wanted and not found:
         raise bad_answers(path, "no row has the id of an item of this benchmark", how)
     return found
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write one JSON object per line, all of them or none, and make the folders above; the path.
+
+    Raises:
+        AppError: it cannot be written.
+    """
+    with written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_lines(path, rows)
+    return path
 
 
 def bad_answers(path: Path, why: str, how: str) -> AppError:

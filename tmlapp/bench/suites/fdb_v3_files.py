@@ -46,7 +46,8 @@ def write(folder: Path, items: Sequence[SuiteItem], answers: Answers, sounds: So
 def _written(place: Path, result: Mapping[str, Any], sound: Any) -> list[Path]:
     place.mkdir(parents=True, exist_ok=True)
     paths = [place / f"result_{PROVIDER}.json"]
-    paths[0].write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    # Escaped, because half of a surrogate pair, which some models send, has no UTF-8.
+    paths[0].write_text(json.dumps(result, indent=2) + "\n", encoding="ascii")
     if sound is not None:
         paths.append(place / f"output_{PROVIDER}.wav")
         pcm = resample(sound, SAMPLE_RATE_HZ, RATE_HZ)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
 from tmlapp.bench.labels import ifeval as labels
+from tmlapp.bench.labels.rows import write_rows
 from tmlapp.bench.said import in_order
 from tmlapp.bench.suite import Answers, Entry, Outcome, Sounds, Sources, Suite, assemble, merged_parameters, suite
 from tmlapp.bench.suites.ifeval_checkers import Checkers
@@ -113,7 +114,7 @@ class IFEval(Suite):
             answer = answers.get(item.id, {}).get(item.parts[0].name)
             if answer is not None:
                 lines.append(self._line(item.truth, answer.text))
-        return [labels.write_lines(folder / self.result_name, lines)]
+        return [write_rows(folder / self.result_name, lines)]
 
     def _line(self, raw: Mapping[str, Any], response: str) -> dict[str, Any]:
         return {"prompt": raw["prompt"], "response": response}

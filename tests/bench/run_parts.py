@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.drive_item import ItemTask, Outcome, failed
 from tmlapp.bench.runs.info import ItemResult
+from tmlapp.bench.runs.run import RESULT
 from tmlapp.bench.runs.store import write_result
 from tmlapp.core.media import Picture
 
@@ -100,6 +102,24 @@ class Mortal:
         if task.item.id.startswith("fails"):
             return failed(task, "It does not work.")
         return outcome
+
+
+class Unkept:
+    """Cannot keep what came of an item, as on a full disk."""
+
+    def __call__(self, task: ItemTask) -> Outcome:
+        outcome = done(task)
+        (task.folder / RESULT).unlink()
+        (task.folder / RESULT).mkdir()
+        return failed(task, outcome.result.reason)
+
+
+class Deaf:
+    """Answers whether its process was started so that Ctrl-C cannot reach it."""
+
+    def __call__(self, task: ItemTask) -> Outcome:
+        blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        return replace(done(task), answers={"main": Answer(text=str(blocked))})
 
 
 class Interrupting:

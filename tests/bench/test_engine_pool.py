@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.run_parts import Interrupting, Mortal, Steady, Threads, task_of
+from tests.bench.run_parts import Deaf, Interrupting, Mortal, Steady, Threads, Unkept, task_of
 from tmlapp.bench.drive_item import Outcome
 from tmlapp.bench.engines import StoppedError, engine_named, pool
 from tmlapp.bench.engines.interrupt import interruptions
@@ -64,6 +64,23 @@ def test_a_worker_that_dies_costs_its_item_only(tmp_path: Path) -> None:
     assert kept is not None
     assert kept.state == "failed"
     assert kept.tries == 2
+
+
+def test_a_failure_that_cannot_be_kept_ends_the_work_with_its_sentences(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(AppError, match=r"result\.json cannot be read\. Is a directory\. Check the file's rights\."):
+        ran(tmp_path, ["a", "b"], Unkept, jobs=1)
+    assert begun(tmp_path, "a") != []
+    assert begun(tmp_path, "b") == []
+    # No traceback of a worker either.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_ctrl_c_does_not_reach_a_worker_that_is_still_being_started(tmp_path: Path) -> None:
+    found = ran(tmp_path, ["a"], Deaf)
+    assert found["a"][0].answers["main"].text == "True"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_ctrl_c_lets_running_items_finish_and_begins_no_more(tmp_path: Path) -> None:

@@ -114,6 +114,18 @@ def test_other_items_are_refused_and_moved_data_are_not(folder: Path) -> None:
         assert store.items[0].parts[0].video == "elsewhere/a.mp4"
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_folder_that_was_removed_under_way_is_told(folder: Path, *, replaced: bool) -> None:
+    with RunStore.create(folder, INFO, ITEMS) as store:
+        folder.rename(folder.with_name("gone"))
+        if replaced:
+            RunStore.create(folder, INFO, ITEMS).close()
+        with pytest.raises(AppError, match="no longer the folder of this run"):
+            store.write_answers("a", {"main": ANSWER})
+        with pytest.raises(AppError, match="no longer the folder of this run"):
+            store.finish()
+
+
 def test_a_run_is_not_mixed_with_another_or_with_something_else(folder: Path, tmp_path: Path) -> None:
     RunStore.create(folder, INFO, ITEMS).close()
     with pytest.raises(AppError, match="holds a run already"):

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -22,6 +23,7 @@ from tmlapp.bench.drive_item import ItemDriver, ItemTask, Outcome, failed
 from tmlapp.bench.engines import OnOutcome, StoppedError
 from tmlapp.bench.engines.interrupt import interruptions
 from tmlapp.capture.video_file import quiet_decoder
+from tmlapp.core.errors import AppError
 
 TRIES = 2
 """How often an item is begun before a worker that dies of it is taken for the item's fault."""
@@ -39,6 +41,15 @@ MakeWork = Callable[[], Work]
 def make_engine(*, jobs: int, address: str = "") -> PoolEngine:  # noqa: ARG001 - the form of every engine
     """The pool of this machine with `jobs` workers."""
     return PoolEngine(jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unkept:
+    """A worker's word that not even a failure could be kept (a full disk): the three sentences of an `AppError`."""
+
+    what: str
+    why: str
+    fix: str
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +109,7 @@ class PoolEngine:
 
     def _started(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        with _few_threads(max(1, (os.cpu_count() or 1) // self._jobs)):
+        with _few_threads(max(1, (os.cpu_count() or 1) // self._jobs)), _no_interrupt():
             process = self._context.Process(target=_work, args=(theirs, self._make_work), name="tmlapp-worker")
             process.start()
         theirs.close()
@@ -116,11 +127,13 @@ class PoolEngine:
                 continue
             task = worker.task
             try:
-                outcome: Outcome = worker.pipe.recv()
+                outcome: Outcome | _Unkept = worker.pipe.recv()
             except (EOFError, OSError):
                 self._bury(worker, waiting, tries, on_outcome)
                 continue
             worker.task = None
+            if isinstance(outcome, _Unkept):
+                raise AppError(outcome.what, outcome.why, outcome.fix)
             assert outcome.result.id == task.item.id
             on_outcome(outcome)
 
@@ -189,6 +202,24 @@ def _few_threads(count: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Processes that are started inside never see Ctrl-C; here it comes when this has ended.
+
+    A worker can ignore it by itself only once everything is imported, which takes seconds.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Started inside, it would let the signal through.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(pipe: Connection, make_work: MakeWork) -> None:
     """The life of a worker: task in, outcome out, until the other end is closed."""
     # Ctrl-C reaches everybody at the terminal; the pool decides what it means.
@@ -201,7 +232,11 @@ def _work(pipe: Connection, make_work: MakeWork) -> None:
             task: Any = pipe.recv()
         except (EOFError, OSError):
             return
-        outcome = work(task)
+        outcome: Outcome | _Unkept
+        try:
+            outcome = work(task)
+        except AppError as error:
+            outcome = _Unkept(error.what, error.why, error.fix)
         try:
             pipe.send(outcome)
         except OSError:

@@ -7,6 +7,7 @@ work, what was done before stays, and nothing that is half written is taken for 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -131,8 +132,9 @@ class RunStore:
         """Change members of `run.json`.
 
         Raises:
-            AppError: it cannot be written.
+            AppError: it cannot be written, or the folder is no longer the one that this was made with.
         """
+        self._still_there()
         self.info = replace(self.info, **changes)
         write_whole(self.folder / RUN, dumped(self.info.to_json()))
 
@@ -172,10 +174,25 @@ class RunStore:
         """Keep what the model did in each part; an earlier answer to the same item no longer counts.
 
         Raises:
-            AppError: it cannot be written.
+            AppError: as `update`.
         """
+        self._still_there()
         parts = {name: answer.to_json() for name, answer in answers.items()}
         append_line(self.folder / ANSWERS, {"id": item_id, "parts": parts})
+
+    def _still_there(self) -> None:
+        """Somebody who removes the folder would else find a run of which some items are left."""
+        held = os.fstat(self._lock.fileno())
+        try:
+            found = (self.folder / _LOCK).stat()
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino):
+            raise AppError(
+                f"{self.folder} is no longer the folder of this run.",
+                "It was removed or replaced while the run was being made, and what lay in it with it.",
+                "Begin a new run, in a folder that nobody else uses.",
+            )
 
     def answers(self) -> dict[str, dict[str, Answer]]:
         """Answers by item and part."""

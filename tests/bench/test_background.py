@@ -357,7 +357,7 @@ def test_a_task_that_is_cancelled_stops_at_its_next_piece() -> None:
 def test_what_answered_is_stated_without_the_key() -> None:
     with ChatServer(stream(text_events("ok", tokens=5)), plain(400, "no")) as server:
         options = AgentOptions(
-            url=server.url.replace("http://", "http://me:pw@"), model="m", key_env="TEST_KEY", seed=None,
+            url=server.url, model="m", key_env="TEST_KEY", seed=None,
             temperature=None, token_field="max_completion_tokens", extra={"reasoning_effort": "low"},
         )  # fmt: skip
         agent = BackgroundAgent(options, Functions(search=answers("x")))
@@ -366,7 +366,6 @@ def test_what_answered_is_stated_without_the_key() -> None:
         agent.call(call, (), lambda _: None)
     found = agent.provenance()
     assert KEY not in json.dumps(found)
-    assert "pw" not in json.dumps(found)
     assert len(found.pop("prompt_sha256")) == 64
     assert found == {
         "model": "m", "host": server.url.split("/")[2], "seed": None, "temperature": None, "max_steps": 8,
@@ -382,17 +381,26 @@ def test_what_answered_is_stated_without_the_key() -> None:
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"url": "ftp://x"}, "no address"),
-        ({"url": "localhost:80"}, "no address"),
-        ({"key_env": "NOT_SET_ANYWHERE"}, "key of the background agent is missing"),
+        ({"url": "ftp://x"}, "address of the background agent"),
+        ({"url": "localhost:80"}, "address of the background agent"),
+        ({"url": "http://user:secret@127.0.0.1:1/v1"}, "address of the background agent"),
+        ({"key_env": "NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE holds no key"),
         ({"max_steps": 0}, "max_steps"),
         ({"max_seconds": float("nan")}, "max_seconds"),
         ({"max_tokens": -1}, "max_tokens"),
     ],
 )
 def test_an_agent_that_cannot_work_is_refused(options: dict[str, Any], what: str) -> None:
-    with pytest.raises(AppError, match=what):
+    with pytest.raises(AppError, match=what) as caught:
         BackgroundAgent(AgentOptions(**{"url": "http://127.0.0.1:1/v1", "model": "m"} | options))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_that_no_header_can_hold_is_told_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_KEY", "s\u00e9cret")
+    with pytest.raises(AppError, match="AGENT_KEY holds no key") as caught:
+        BackgroundAgent(AgentOptions(url="http://127.0.0.1:1/v1", model="m", key_env="AGENT_KEY"))
+    assert "cret" not in str(caught.value)
 
 
 def test_an_address_that_no_machine_has() -> None:

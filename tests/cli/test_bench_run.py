@@ -266,6 +266,13 @@ def test_time_left_is_said_as_people_say_it() -> None:
     assert [time_left(s) for s in (4.2, 89, 100, 5400, 7500)] == ["4 s", "89 s", "2 min", "1 h 30 min", "2 h 05 min"]
 
 
+@pytest.mark.parametrize("more", [("--suite", "charades"), ("--data", "elsewhere"), ("--option", "split=valid")])
+def test_what_belongs_to_official_folders_is_refused_for_a_run(run: Path, more: tuple[str, str]) -> None:
+    result = invoke("bench", "grade", run, *more)
+    assert result.exit_code == 1
+    assert "would change nothing" in result.stderr.replace("\n", " ")
+
+
 def test_without_a_terminal_nobody_is_asked(run: Path) -> None:
     result = invoke("bench", "grade", run, "--judge", "human")
     assert result.exit_code == 1

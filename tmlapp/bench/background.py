@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from tmlapp.bench.background_http import ChatClient, ChatError, Step
 from tmlapp.bench.background_tools import DELEGATE, CombinedToolbox, arguments_of, call_for_model, in_openai_form
+from tmlapp.bench.judges.chat_wire import key_from
 from tmlapp.core.clock import Clock, MonotonicClock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import ToolCall
@@ -90,7 +91,7 @@ class BackgroundAgent:
         self._options = options
         self._toolbox: Toolbox = toolbox or CombinedToolbox()
         self._clock = clock or MonotonicClock()
-        self._client = ChatClient(_checked(options).url, _key(options), self._clock)
+        self._client = ChatClient(_checked(options).url, key_from(options.key_env, os.environ), self._clock)
         self._lock = threading.Lock()
         self._tasks = self._failed = self._steps = self._tokens = 0
 
@@ -120,7 +121,7 @@ class BackgroundAgent:
         with self._lock:
             counts = {"tasks": self._tasks, "failed": self._failed, "steps": self._steps, "tokens": self._tokens}
         return {
-            "model": options.model, "host": urlsplit(options.url).netloc.rpartition("@")[2],
+            "model": options.model, "host": urlsplit(options.url).netloc,
             "prompt_sha256": prompt_sha256(self._toolbox), "seed": options.seed, "temperature": options.temperature,
             "max_steps": options.max_steps, "max_seconds": options.max_seconds, "max_tokens": options.max_tokens,
             "extra": dict(options.extra), "tools": [spec.name for spec in self._toolbox.specs], **counts,
@@ -255,11 +256,12 @@ def _as_message(step: Step, call_id: str) -> dict[str, Any]:
 
 def _checked(options: AgentOptions) -> AgentOptions:
     parts = urlsplit(options.url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.username or parts.password:
+        # It is not shown: it may hold a key.
         raise AppError(
-            f"{options.url!r} is no address of a chat service.",
-            "It begins with http:// or https:// and usually ends with /v1.",
-            "Correct it.",
+            "The address of the background agent is not valid.",
+            "It begins with http:// or https://, usually ends with /v1, and holds no user name or password.",
+            "Correct it, and name the variable that holds the key with key_env.",
         )
     for name in ("max_steps", "max_seconds", "max_tokens"):
         if not getattr(options, name) > 0:
@@ -269,16 +271,3 @@ def _checked(options: AgentOptions) -> AgentOptions:
                 "Give a positive number.",
             )
     return options
-
-
-def _key(options: AgentOptions) -> str:
-    if not options.key_env:
-        return ""
-    key = os.environ.get(options.key_env, "").strip()
-    if not key:
-        raise AppError(
-            "The key of the background agent is missing.",
-            f"The environment variable {options.key_env} is not set.",
-            "Set it, or name another variable.",
-        )
-    return key

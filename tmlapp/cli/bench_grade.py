@@ -58,6 +58,12 @@ def grade(
         )
         try:
             if is_run(folder):
+                if suite or data is not None or option:
+                    raise AppError(
+                        f"{folder} is a run, which knows its benchmark and its data.",
+                        "--suite, --data and --option are for official folders, and would change nothing.",
+                        "Leave them out.",
+                    )
                 graded = grade_run(folder, request)
             elif suite and data is not None:
                 graded = grade_official(folder, suite, data, request, options=pairs(option or [], "--option"))

@@ -106,6 +106,7 @@ def test_every_subset_has_its_own_figures(tmp_path: Path) -> None:
     assert found[f"interruption_latency_s/{INTERRUPTED}"] == 0.5
     assert found[f"interruption_rating/{INTERRUPTED}"] == 4.0
     assert [v.passed for v in grade.verdicts] == [False, True, True, True, True]
+    assert set(grade.provenance.files) == {"reference_distributions"}
     assert grade.verdicts[4].details["speech_s"] == ((2.5, 2.7),)
     assert run(*reversed(entries), judge=Rater(), folders={CHECKOUT: tmp_path}).metrics == grade.metrics
 

@@ -137,6 +137,8 @@ def test_punkt_tab_is_read_from_the_users_folder_unpacked_or_packed(nltk_data: P
     for folder in (nltk_data, tmp_path):
         found = Checkers(folder)
         assert found.can_check(SENTENCES)
+        assert found.files == Checkers(nltk_data).files
+        assert len(found.files["punkt_tab"]) == 64
         few = {"num_sentences": 3, "relation": "less than"}
         assert follows(found, SENTENCES, "Dr. Smith went. He left.", **few)
         assert not follows(found, SENTENCES, "Dr. Smith went. He left. They spoke.", **few)
@@ -230,7 +232,7 @@ def test_words_are_split_as_nltk_splits_them(nltk_data: Path) -> None:
     others = ["casual", "legality_principle", "mwe", "repp", "sexpr", "simple", "sonority_sequencing"]
     others += ["stanford_segmenter", "texttiling", "toktok", "treebank"]
     library = _Apart("nltk", ("nltk",), {"nltk.data": Anything(), **{f"nltk.tokenize.{o}": Anything() for o in others}})
-    sentences = ifeval_checkers._sentence_tokenizer(library, nltk_data)
+    sentences, _ = ifeval_checkers._sentence_tokenizer(library, nltk_data)
     theirs = library.module("nltk.tokenize")
     theirs.__dict__["_get_punkt_tokenizer"] = lambda _language: sentences
     ours = ifeval_checkers._nltk(library, sentences)

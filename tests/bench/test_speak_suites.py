@@ -13,12 +13,12 @@ from tmlapp.bench.answer import Answer, Utterance, Word
 from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.judges.base import Question, Ruling
 from tmlapp.bench.judges.recorded import RecordedJudge
+from tmlapp.bench.labels.rows import file_sha256
 from tmlapp.bench.said import Said
 from tmlapp.bench.suite import Entry, Sources
 from tmlapp.bench.suites.cuespeak import CueSpeak
 from tmlapp.bench.suites.speak_base import SpeakSuite, verdict_rows
 from tmlapp.bench.suites.speak_figures import COUNTS
-from tmlapp.bench.suites.speak_files import file_sha256
 from tmlapp.bench.suites.timespeak import TimeSpeak
 from tmlapp.core.errors import AppError
 from tmlapp.core.grade import Grade

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tmlapp.bench.labels.rows import file_sha256 as sha256_of
 from tmlapp.bench.registry import suite_named
 from tmlapp.bench.said import Said
 from tmlapp.bench.sidecar import write_grade
 from tmlapp.bench.suite import Entry, Sources, Suite
 from tmlapp.bench.truth import load_truth
-from tmlapp.core.errors import AppError
 from tmlapp.core.event import Heard, TextOutDone
 from tmlapp.core.grade import Grade
 from tmlapp.core.units import NS_PER_S, ns_to_s
@@ -28,19 +27,6 @@ __all__ = [
     "sha256_of",
     "write_grade",
 ]
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file.
-
-    Raises:
-        AppError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AppError(f"{path} cannot be read.", f"{error.strerror}.", "Check path and rights.") from error
 
 
 def grade_outputs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections import Counter
@@ -41,6 +42,19 @@ def file_text(path: Path) -> str:
         raise AppError(f"{path} cannot be read.", f"{error.strerror}.", "Check path and rights.") from error
     except UnicodeDecodeError as error:
         raise AppError(f"{path} is not UTF-8.", f"{error}.", "Use the file as its authors publish it.") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file.
+
+    Raises:
+        AppError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AppError(f"{path} cannot be read.", f"{error.strerror}.", "Check path and rights.") from error
 
 
 def file_json(path: Path) -> Any:

@@ -22,8 +22,9 @@ from tmlapp.bench.labels.charades import (
     read_sta,
     sample,
 )
+from tmlapp.bench.labels.rows import file_sha256
 from tmlapp.bench.said import is_time
-from tmlapp.bench.suites.speak_files import SAID, bad_line, file_sha256, read_rows, read_said, said_row, write_rows
+from tmlapp.bench.suites.speak_files import SAID, bad_line, read_rows, read_said, said_row, write_rows
 from tmlapp.core.errors import AppError
 
 SILENCE_S = 2.0

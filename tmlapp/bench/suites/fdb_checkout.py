@@ -15,6 +15,7 @@ from typing import Any
 
 from tmlapp.bench.judges.base import JudgePrompt
 from tmlapp.bench.judges.prompt_files import with_own_text
+from tmlapp.bench.labels.rows import file_sha256
 from tmlapp.bench.suites.fdb_behaviour import read_labels
 from tmlapp.bench.suites.fdb_turns import read_rating
 from tmlapp.core.errors import AppError
@@ -24,6 +25,7 @@ RATING = "fdb-v1/rating"
 BEHAVIOUR = "fdb-v1.5/behaviour"
 NO_CHECKOUT = "the user's checkout of Full-Duplex-Bench is not known (--folder fdb_checkout=FOLDER)"
 
+_REFERENCE = "icc_gt_distribution.json"
 _PLACES = ("v1_v1.5/evaluation", "evaluation", ".")
 _RATING_FIELDS = {
     "in_before_interrupt_text": "context",
@@ -134,13 +136,23 @@ def _no_prompt(path: Path, why: str) -> AppError:
     )
 
 
+def reference_files(folders: Mapping[str, Path]) -> dict[str, str]:
+    """sha256 of the file of reference distributions, by its role; empty where no checkout was given.
+
+    Raises:
+        AppError: the file is not there, or cannot be read.
+    """
+    path = checkout_file(folders, _REFERENCE)
+    return {} if path is None else {"reference_distributions": file_sha256(path)}
+
+
 def reference_distributions(folders: Mapping[str, Path]) -> dict[str, list[float]] | None:
     """When listeners backchannel, by ID; None where no checkout was given.
 
     Raises:
         AppError: the file is not there, or holds anything but lists of shares.
     """
-    path = checkout_file(folders, "icc_gt_distribution.json")
+    path = checkout_file(folders, _REFERENCE)
     if path is None:
         return None
     try:

@@ -40,7 +40,7 @@ from tmlapp.bench.suite import (
     merged_parameters,
     suite,
 )
-from tmlapp.bench.suites.fdb_checkout import RATING, rating_prompt, reference_distributions
+from tmlapp.bench.suites.fdb_checkout import RATING, rating_prompt, reference_distributions, reference_files
 from tmlapp.bench.suites.fdb_turns import EPSILON, LONG_SPEECH_S, TURN_S, TURN_WORDS, WINDOW_S
 from tmlapp.bench.suites.fdb_v1_figures import HEADLINE, Figures, figures, metric_name, metrics, table
 from tmlapp.bench.suites.fdb_v1_samples import WAITS, Sample, V1Truth, graded_text, graded_words, measured, parse_truth
@@ -83,6 +83,8 @@ class FdbV1(Suite):
         truths = [parse_truth(entry.truth) for entry in entries]
         samples, found = _graded(entries, truths, profile, parameters, sources)
         trivial = _trivial(entries, truths, profile, parameters, sources)
+        if any(truth.task == "backchannel" for truth in truths):
+            sources = replace(sources, files={**sources.files, **reference_files(sources.folders)})
         subsets = {name: table(rows[0].truth.task, rows, found[name]) for name, rows in _by_subset(samples).items()}
         return assemble(
             suite_name=self.suite_name,

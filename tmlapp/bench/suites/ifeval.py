@@ -100,7 +100,8 @@ class IFEval(Suite):
         )
         made = grade.provenance
         seeds = made.seeds | {"random_before_each_prompt": 0, "langdetect_before_each_check": 0}
-        return replace(grade, provenance=replace(made, seeds=seeds, software=made.software | checkers.versions))
+        software, files = made.software | checkers.versions, made.files | checkers.files
+        return replace(grade, provenance=replace(made, seeds=seeds, software=software, files=files))
 
     def write_official(
         self,

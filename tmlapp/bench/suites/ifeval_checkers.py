@@ -8,6 +8,7 @@ data, and share Python's random numbers, nltk's folders and langdetect's seed wi
 from __future__ import annotations
 
 import builtins
+import hashlib
 import importlib
 import importlib.util
 import logging
@@ -79,7 +80,7 @@ class Checkers:
         try:
             self.versions = {name: version(name) for name in ("lm_eval", "langdetect", "nltk")}
             nltk = _Apart("nltk", ("nltk", "nltk.tokenize"))
-            sentences = None if nltk_data is None else _sentence_tokenizer(nltk, nltk_data)
+            sentences, digest = (None, "") if nltk_data is None else _sentence_tokenizer(nltk, nltk_data)
             stand_ins = {
                 "random": self.random,
                 "nltk": _nltk(nltk, sentences),
@@ -93,6 +94,7 @@ class Checkers:
         except (ImportError, AttributeError) as error:
             raise AppError("IFEval's checkers are not installed.", f"{error}.", _GET) from error
         self.has_sentences = sentences is not None
+        self.files = {"punkt_tab": digest} if digest else {}
 
     def can_check(self, instruction_id: str) -> bool:
         """Whether what it needs is there."""
@@ -250,8 +252,8 @@ def _nltk(library: _Apart, sentences: Any) -> SimpleNamespace:
     )
 
 
-def _sentence_tokenizer(library: _Apart, folder: Path) -> Any:
-    """punkt_tab for English in `folder`, unpacked or as nltk's zip file; None where it is not there.
+def _sentence_tokenizer(library: _Apart, folder: Path) -> tuple[Any, str]:
+    """punkt_tab for English in `folder`, unpacked or as nltk's zip file, and its digest; (None, "") if it is not there.
 
     Raises:
         AppError: there is no such folder, or it is damaged.
@@ -267,18 +269,19 @@ def _sentence_tokenizer(library: _Apart, folder: Path) -> Any:
     punkt = library.module("nltk.tokenize.punkt")
     try:
         if unpacked.is_dir():
-            return punkt.PunktSentenceTokenizer(punkt.load_punkt_params(_Model(unpacked / "english")))
+            model = _Model(unpacked / "english")
+            return punkt.PunktSentenceTokenizer(punkt.load_punkt_params(model)), model.sha256
         if packed.is_file():
             with zipfile.ZipFile(packed) as zipped:
-                inside = zipfile.Path(zipped, "punkt_tab/english/")
-                return punkt.PunktSentenceTokenizer(punkt.load_punkt_params(_Model(inside)))
+                model = _Model(zipfile.Path(zipped, "punkt_tab/english/"))
+                return punkt.PunktSentenceTokenizer(punkt.load_punkt_params(model)), model.sha256
     except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
         raise AppError(
             f"The sentence tokenizer in {folder} cannot be read.",
             f"{str(error).rstrip('.')}.",
             "Unpack punkt_tab.zip of nltk_data anew, into tokenizers/.",
         ) from error
-    return None
+    return None, ""
 
 
 class _Model:
@@ -286,6 +289,12 @@ class _Model:
 
     def __init__(self, at: Path | zipfile.Path) -> None:
         self._at = at
+        self._read: dict[str, str] = {}
+
+    @property
+    def sha256(self) -> str:
+        """Of the names and contents of all files that were asked for, unpacked or packed alike."""
+        return hashlib.sha256("".join(f"{n}:{d};" for n, d in sorted(self._read.items())).encode()).hexdigest()
 
     def join(self, name: str) -> Path | zipfile.Path:
         """The file `name`.
@@ -296,4 +305,5 @@ class _Model:
         file = self._at / name
         if not file.is_file():
             raise FileNotFoundError(f"{name} is missing")
+        self._read[name] = hashlib.sha256(file.read_bytes()).hexdigest()
         return file

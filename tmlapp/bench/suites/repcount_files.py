@@ -12,8 +12,9 @@ from typing import Any
 from tmlapp.bench.answer import Answer, Utterance
 from tmlapp.bench.data import Loaded, Part, Quarantined, SuiteItem, Tail, is_file, is_inside, is_there
 from tmlapp.bench.labels.repcount_a import RepLabels, RepRow, read_labels
+from tmlapp.bench.labels.rows import file_sha256
 from tmlapp.bench.suites.repcount_truth import parse_truth
-from tmlapp.bench.suites.speak_files import SAID, bad_line, file_sha256, read_said, said_row, write_rows, write_text
+from tmlapp.bench.suites.speak_files import SAID, bad_line, read_said, said_row, write_rows, write_text
 from tmlapp.core.errors import AppError
 
 TAIL_S = 3.0

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from tmlapp.bench.answer import UTTERANCE_GAP_S, Answer, Utterance, utterances_of
 from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
 from tmlapp.bench.judges.base import JudgePrompt, Question
+from tmlapp.bench.labels.rows import file_sha256
 from tmlapp.bench.labels.speak_items import SCHEMA, SUITES, Expectation, ItemError, SpeakItem, load_items, parse_item
 from tmlapp.bench.labels.speak_items import warnings_of as item_warnings
 from tmlapp.bench.said import is_time
@@ -32,7 +33,6 @@ from tmlapp.bench.suites.speak_figures import COUNTS, Scored, aggregates_of, bas
 from tmlapp.bench.suites.speak_files import (
     SAID,
     bad_line,
-    file_sha256,
     read_rows,
     read_said,
     said_row,

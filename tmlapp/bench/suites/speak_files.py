@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import wave
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,19 +78,6 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 def bad_line(path: Path, number: int, why: str) -> AppError:
     """What is wrong with one line."""
     return AppError(f"{path}, line {number}, is not valid.", f"{why[:1].upper()}{why[1:]}.", "Correct the line.")
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file.
-
-    Raises:
-        AppError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AppError(f"{path} cannot be read.", f"{error.strerror}.", "Check path and rights.") from error
 
 
 def said_row(item: str, answer: Answer) -> dict[str, Any]:

@@ -98,6 +98,9 @@ def test_a_run_says_everything_needed_to_repeat_it(run: Path, data: Path) -> Non
 def test_grades_are_added_and_are_the_same_every_time(run: Path) -> None:
     first, second = graded(run), graded(run)
     assert first == second
+    software = first[0]["provenance"]["software"]
+    assert {"tmlapp", "python", "numpy"} <= software.keys()
+    assert ("commit" in software) == (ROOT / ".git").exists()
     assert [g["provenance"]["profile"] for g in first] == ["tml_reading", "official"]
     made = first[0]
     assert (made["n"], made["n_missing"], made["n_quarantined"]) == (3, 0, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from tmlapp.bench.judges.cache import CachedJudge
 from tmlapp.bench.judges.panel import Surroundings, judge_from_address
 from tmlapp.bench.judges.recorded import RecordedJudge
 from tmlapp.bench.registry import suite_named
-from tmlapp.bench.runs.make import loader_options
+from tmlapp.bench.runs.make import commit_of_app, loader_options
 from tmlapp.bench.runs.run import VERDICTS, Run, append_grade, load_run
 from tmlapp.bench.runs.stopping import StoppableJudge, Stopping
 from tmlapp.bench.runs.transcribing import transcribed, write_official
@@ -163,6 +163,8 @@ def _by_profiles(material: _Material, request: GradeRequest, judge: Judge, stopp
     ]
     given = [a for answers in material.answers.values() for a in answers.values()]
     grades: list[Grade] = []
+    # A number belongs to the code that made it, which may be later than the code that made the run.
+    commit = commit_of_app()
     for profile in profiles_of(suite, request.profiles):
         sources = Sources(
             files=dict(material.files),
@@ -176,12 +178,17 @@ def _by_profiles(material: _Material, request: GradeRequest, judge: Judge, stopp
             n_quarantined=material.n_quarantined,
             delegated=any(a.delegated for a in given),
         )
-        grade = suite.grade(entries, profile=profile, params=request.params, sources=sources)
+        grade = _by_commit(suite.grade(entries, profile=profile, params=request.params, sources=sources), commit)
         # What the last questions got after Ctrl-C is no ruling.
         stopping.check()
         append_grade(material.folder, grade, why=request.why)
         grades.append(grade)
     return tuple(grades)
+
+
+def _by_commit(grade: Grade, commit: str) -> Grade:
+    made = grade.provenance
+    return replace(grade, provenance=replace(made, software=made.software | {"commit": commit})) if commit else grade
 
 
 def judge_of(material: _Material, request: GradeRequest) -> Judge:

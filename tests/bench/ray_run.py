@@ -96,7 +96,8 @@ def main() -> None:
         tasks = watching(args.run, args.items, args.video)
     else:
         tasks = tasks_in(args.run, args.items, args.script, args.seconds)
-    engine = RayEngine(args.nodes, cluster.address)
+    # Where a node is killed, items wait at the nodes as well: it dies in the middle of one.
+    engine = RayEngine(args.nodes * (2 if args.kill_after else 1), cluster.address)
     if args.one_core_each:
         # Connected here once, so that the workers of the first items do the others as well.
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)

@@ -35,6 +35,7 @@ def test_a_killed_node_costs_no_item_and_none_is_done_twice(tmp_path: Path, scri
     assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     assert found["nodes_left"] == 0
+    assert "was lost (try 1)" in done.stderr
     assert found["outcomes"] == {f"item {n}": 1 for n in range(6)}
     assert found["states"] == {"done": 6}
     assert set(map(tuple, found["texts"].values())) == {("hello",)}

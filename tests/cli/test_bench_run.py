@@ -98,6 +98,7 @@ def test_a_run_says_everything_needed_to_repeat_it(run: Path, data: Path) -> Non
 def test_grades_are_added_and_are_the_same_every_time(run: Path) -> None:
     first, second = graded(run), graded(run)
     assert first == second
+    assert first[0]["provenance"]["protocol"].get("data_version", "") == load_run(run).info.version
     software = first[0]["provenance"]["software"]
     assert {"tmlapp", "python", "numpy"} <= software.keys()
     assert ("commit" in software) == (ROOT / ".git").exists()

@@ -133,7 +133,7 @@ def grade_official(
         answers=suite.read_official(folder, loaded.items),
         failures={},
         files=loaded.files,
-        protocol={"run": "official", "options": dict(options or {})},
+        protocol={"run": "official", "options": dict(options or {})} | _data_version(loaded.version),
         n_quarantined=len(loaded.quarantined),
     )
     with Stopping() as stopping:
@@ -235,10 +235,15 @@ def _protocol(run: Run) -> dict[str, Any]:
         found["voice"] = dict(info.voice)
     if info.options:
         found["options"] = dict(info.options)
+    found |= _data_version(info.version)
     agent = info.settings.get("agent")
     if isinstance(agent, Mapping):
         found["agent"] = {"model": agent.get("model", ""), "host": urlsplit(str(agent.get("url", ""))).netloc}
     return found
+
+
+def _data_version(version: str) -> dict[str, str]:
+    return {"data_version": version} if version else {}
 
 
 def _notes(run: Run, answers: Mapping[str, Mapping[str, Answer]]) -> tuple[str, ...]:

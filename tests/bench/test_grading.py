@@ -159,6 +159,13 @@ def test_two_suites_of_one_name_are_an_error(monkeypatch: pytest.MonkeyPatch) ->
         registry.suites()
 
 
+def test_a_package_whose_suite_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint(name="theirs", value="no_such_package:Theirs", group=registry.ENTRY_POINTS)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
+    with pytest.raises(AppError, match=r"'theirs' of the package no_such_package:Theirs cannot be loaded\. ModuleNot"):
+        registry.suites()
+
+
 def a_grade() -> Grade:
     return grade_outputs("repcount-a", [Said(t, text) for t, text in SAID], TRUTH)
 

@@ -236,6 +236,11 @@ def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(AppError, match="could not be written"):
         write_report(recording, [], tmp_path / "file" / "r.html")
+    # As on a disk that fills: half a page is left nowhere.
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(AppError, match="could not be written"):
+        write_report(recording, [], tmp_path / "taken")
+    assert not list(tmp_path.glob("*.new"))
 
 
 def test_half_a_surrogate_pair_costs_one_character(tmp_path: Path) -> None:

@@ -173,6 +173,7 @@ def test_damaged_lines_are_told_and_cost_nothing_else(folder: Path) -> None:
         store.write_answers(ITEMS[0].id, {"main": ANSWER})
         with (folder / "answers.jsonl").open("ab") as file:
             file.write(b'{"id": "x", "parts": {"main": {"speech_s": 7}}}\n')
+            file.write(b'{"id": "y", "parts": {"main": {"text": 5}}}\n')
     append_grade(folder, grade())
     with (folder / "grades.jsonl").open("ab") as file:
         file.write(b'{"grade": {}}\n[]\n')
@@ -184,7 +185,8 @@ def test_damaged_lines_are_told_and_cost_nothing_else(folder: Path) -> None:
     assert len(run.grades) == 1
     assert run.results == {}
     assert [str(d) for d in run.damaged] == [
-        "items/00001-b/result.json", "answers.jsonl, line 2", "answers.jsonl, item 'x'", "grades.jsonl, line 3",
+        "items/00001-b/result.json", "answers.jsonl, line 2", "answers.jsonl, item 'x'", "answers.jsonl, item 'y'",
+        "grades.jsonl, line 3",
         "grades.jsonl, grade of None",
     ]  # fmt: skip
 
@@ -206,6 +208,26 @@ def test_a_run_whose_items_were_changed_is_refused(folder: Path, tmp_path: Path)
         load_run(folder)
     with pytest.raises(AppError, match="is no run"):
         load_run(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("cut", [slice(0, -9), slice(0, 0)])
+def test_a_list_of_items_that_was_damaged_is_made_whole_by_going_on(folder: Path, cut: slice) -> None:
+    RunStore.create(folder, INFO, ITEMS).close()
+    whole = (folder / "items.jsonl").read_bytes()
+    (folder / "items.jsonl").write_bytes(whole[cut])
+    with pytest.raises(AppError, match=r"--resume"):
+        load_run(folder)
+    RunStore.create(folder, INFO, ITEMS, resume=True).close()
+    assert (folder / "items.jsonl").read_bytes() == whole
+
+
+@pytest.mark.parametrize("change", [{"suite": ["x"]}, {"endpoint": 5}, {"settings": [1]}, {"files": 3}])
+def test_a_run_json_with_members_of_another_kind_is_told(folder: Path, change: dict[str, object]) -> None:
+    RunStore.create(folder, INFO, ITEMS).close()
+    value = json.loads((folder / "run.json").read_bytes())
+    (folder / "run.json").write_text(json.dumps(value | change))
+    with pytest.raises(AppError, match=f"no run that can be read.*{next(iter(change))} is "):
+        load_run(folder)
 
 
 def test_a_run_of_a_newer_app_is_still_read(folder: Path) -> None:

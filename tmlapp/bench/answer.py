@@ -117,7 +117,11 @@ class Answer:
         for key in ("speech_s", "user_speech_s"):
             spans = plain.get(key)
             plain[key] = None if spans is None else tuple((float(a), float(b)) for a, b in spans)
-        return cls(**plain)
+        made = cls(**plain)
+        said: tuple[Any, ...] = (made, *made.utterances, *made.words, *made.user_words)
+        if not all(isinstance(one.text, str) for one in said):
+            raise TypeError("a text is none")
+        return made
 
 
 UTTERANCE_GAP_S = 0.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -57,6 +58,10 @@ def write_page(page: str, out_html: Path) -> Path:
             f"{error.strerror}.",
             "Choose another folder, or free space.",
         ) from error
+    finally:
+        # Half a page on a full disk takes the room that the next try needs.
+        with contextlib.suppress(OSError):
+            waiting.unlink(missing_ok=True)
     return out_html
 
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 SCHEMA = 1
+_TEXTS = ("suite", "data", "endpoint", "instruct", "clock", "items_sha256", "created", "finished")
+_MAPPINGS = ("options", "files", "voice", "seeds", "settings", "versions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +70,17 @@ class RunInfo:
         """The inverse of `to_json`; members that a newer app has written are left out.
 
         Raises:
-            TypeError: a member is missing.
+            TypeError: a member is missing, or of another kind.
         """
         known = {f.name for f in fields(cls)}
         plain = {k: v for k, v in value.items() if k in known}
         for key in ("notes", "quarantined", "command", "resumed"):
             plain[key] = tuple(plain.get(key, ()))
-        return cls(**plain)
+        made = cls(**plain)
+        for key, kind in (*((k, str) for k in _TEXTS), *((k, Mapping) for k in _MAPPINGS)):
+            if not isinstance(getattr(made, key), kind):
+                raise TypeError(f"{key} is {getattr(made, key)!r}")
+        return made
 
 
 SAME = (

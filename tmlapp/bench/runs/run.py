@@ -150,7 +150,8 @@ def _items(folder: Path, info: RunInfo) -> tuple[SuiteItem, ...]:
     problem = AppError(
         f"The items of the run {folder} cannot be used.",
         f"{ITEMS} is missing, damaged, or not the list that the run was made with.",
-        "Copy the folder again, or run the suite again.",
+        "Go on with the run as it was made (tmlapp bench run … --resume), which writes that list anew; "
+        "or copy the folder again.",
     )
     try:
         items = tuple(SuiteItem.from_json(v) for v in lines.values)

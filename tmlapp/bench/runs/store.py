@@ -18,7 +18,7 @@ from typing import IO, Any
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import SuiteItem, items_sha256
 from tmlapp.bench.runs.info import ItemResult, RunInfo, differences
-from tmlapp.bench.runs.lines import append_line, dumped, write_lines, write_whole, written
+from tmlapp.bench.runs.lines import append_line, dumped, read_lines, write_lines, write_whole, written
 from tmlapp.bench.runs.run import (
     ANSWERS,
     ITEMS,
@@ -107,6 +107,10 @@ class RunStore:
                 f"It was made with other parameters: {'; '.join(told)}.",
                 "Give the same ones, or another folder for a new run.",
             )
+        # The same items by their digest, so a list that was damaged since can be made whole.
+        lines = read_lines(folder / ITEMS)
+        if lines.damaged or len(lines.values) != len(items):
+            write_lines(folder / ITEMS, [item.to_json() for item in items])
         again = {
             "when": _now(), "versions": info.versions, "commit": info.commit, "command": info.command,
             "jobs": info.jobs, "engine": info.engine,

@@ -27,6 +27,9 @@ NEEDS_SENTENCES = frozenset({"length_constraints:number_sentences", "change_case
 """Instructions that are checked with nltk's `punkt_tab`."""
 
 _PACKAGE = "lm_eval.tasks.ifeval"
+_KEPT = 16
+"""Languages of texts that are kept: more than an answer has variants."""
+
 _GET = "Install the extra: pip install 'tmlapp[ifeval]'."
 
 
@@ -223,6 +226,7 @@ class _Langdetect:
         self.LangDetectException = library.LangDetectException
         self._library = library
         self._factory: Any = None
+        self._known: dict[str, str] = {}
 
     def detect(self, text: str) -> str:
         """As `langdetect.detect` after `DetectorFactory.seed = 0`."""
@@ -231,9 +235,12 @@ class _Langdetect:
             # Half a second: only for who needs it. On the instance, where no other user of the library sees it.
             self._factory.load_profile(self._library.PROFILES_DIRECTORY)
             self._factory.set_seed(0)
-        detector = self._factory.create()
-        detector.append(text)
-        return str(detector.detect())
+        # The seed makes it a function of the text, and the loose rule's variants of an answer are often the same text.
+        if text not in self._known:
+            detector = self._factory.create()
+            detector.append(text)
+            self._known = dict(list(self._known.items())[1 - _KEPT :]) | {text: str(detector.detect())}
+        return self._known[text]
 
 
 def _nltk(library: _Apart, sentences: Any) -> SimpleNamespace:

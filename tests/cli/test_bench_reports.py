@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,19 @@ def test_each_kind_of_run_is_reported(runs: dict[str, Path]) -> None:
     windows = page_data(runs["timespeak"])["0-0"]["truth"]
     assert [m[:2] for m in windows][:2] == [[6.0, 9.0], [0.5, 3.0]]
     assert SPOKEN in (runs["ifeval"] / "report.html").read_text()
+
+
+def test_why_an_item_is_ungraded_is_told_beside_its_number(runs: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(runs["harmbench"], tmp_path / "run")
+    told = invoke("bench", "grade", tmp_path / "run", "--judge", "rules").output
+    assert "ungraded, for example" in told
+    assert "there are no rules for harmbench/classifier" in told
+
+
+def test_runs_of_two_benchmarks_are_not_compared(runs: dict[str, Path]) -> None:
+    refused = invoke("bench", "compare", runs["fdb-v1"], runs["harmbench"])
+    assert refused.exit_code == 1
+    assert "One is a run of fdb-v1, the other of harmbench." in refused.output
 
 
 def test_harmful_text_stands_in_no_report(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -98,6 +98,10 @@ def _show(graded: Graded, as_json: bool) -> None:
         )
         if judged := judged_by(one):
             console.print(f"  {judged}", markup=False)
+        ungraded = next((v for v in one.verdicts if v.ungraded), None)
+        if ungraded is not None and one.provenance.judges:
+            # A judge that is down would else leave nothing but a low score.
+            console.print(f"  ungraded, for example {visible(f'{ungraded.item}: {ungraded.why}')}", markup=False)
         for metric in one.metrics:
             console.print(f"  {metric.label}: {shown(metric)}", markup=False)
         for baseline in one.baselines:

@@ -93,6 +93,12 @@ def compare(
 
     with reported(as_json):
         left, right = load_run(one), load_run(other)
+        if left.info.suite != right.info.suite:
+            raise AppError(
+                "The two runs cannot be compared.",
+                f"One is a run of {left.info.suite}, the other of {right.info.suite}.",
+                "Name two runs of one benchmark.",
+            )
         ours = {g.provenance.profile: g for g in newest(left, profile)}
         theirs = {g.provenance.profile: g for g in newest(right, profile)}
         common = [name for name in ours if name in theirs]

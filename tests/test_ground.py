@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click import Command
 
 import tmlapp
 from tests.conftest import ROOT
@@ -62,11 +63,19 @@ def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_verb_that_a_document_names_exists(document: Path) -> None:
+    named = re.findall(r"(?:^|`|bin/)tmlapp ([a-z]+(?: [a-z]+)?)", document.read_text("utf-8"), re.MULTILINE)
+    assert [words for words in named if verb_of(words) is None] == []
+
+
+def verb_of(words: str) -> Command | None:
+    """The command that `words` begin with: a verb, or one of a group (`bench run`)."""
+    from typer.main import get_command
+
     from tmlapp.cli.main import app
 
-    verbs = {command.name for command in app.registered_commands}
-    named = set(re.findall(r"(?:^|`|bin/)tmlapp ([a-z]+)\b", document.read_text("utf-8"), re.MULTILINE))
-    assert named <= verbs
+    first, _, second = words.partition(" ")
+    found = get_command(app).commands.get(first)  # type: ignore[attr-defined]
+    return found.commands.get(second.split(" ")[0], found) if hasattr(found, "commands") else found
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -80,19 +89,17 @@ def test_the_readme_lists_every_verb() -> None:
     from tmlapp.cli.main import app
 
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert [command.name for command in app.registered_commands if f"`tmlapp {command.name}" not in readme] == []
+    names = [command.name for command in app.registered_commands] + [group.name for group in app.registered_groups]
+    assert [name for name in names if f"`tmlapp {name}" not in readme] == []
 
 
 def test_every_option_in_an_example_of_a_document_exists() -> None:
-    from typer.main import get_command
-
-    from tmlapp.cli.main import app
-
-    verbs = get_command(app).commands  # type: ignore[attr-defined]
     missing = []
     for document in DOCUMENTS:
-        for verb, rest in re.findall(r"^\S*tmlapp ([a-z]+) (.*)$", document.read_text("utf-8"), re.MULTILINE):
-            known = {flag for parameter in verbs[verb].params for flag in parameter.opts}
+        for rest in re.findall(r"^\S*tmlapp ([a-z]+ .*)$", document.read_text("utf-8"), re.MULTILINE):
+            verb = verb_of(rest)
+            assert verb is not None, rest
+            known = {flag for parameter in verb.params for flag in parameter.opts}
             missing += [
                 (document.name, flag) for flag in re.findall(r"(?<= )--[a-z-]+", " " + rest) if flag not in known
             ]

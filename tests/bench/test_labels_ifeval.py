@@ -130,7 +130,7 @@ def test_spoken_rows_take_their_sound_from_the_row_or_by_key(tmp_path: Path) -> 
     rows = [
         row(1, audio="clips/one.wav"),
         row(2),
-        row(3, audio={"path": "/home/somebody/three.wav"}),
+        row(3, audio={"path": "/srv/somebody/three.wav"}),
         row(4),
         row(5, audio=7),
     ]

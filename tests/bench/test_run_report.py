@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tmlapp.bench.answer import Answer, ToolUse
+from tmlapp.bench.answer import Answer, ToolUse, Utterance
 from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.report.inspect_log import HIDDEN, write_inspect_log
 from tmlapp.bench.report.run_page import SOUND_LIMIT_BYTES, headline_text, render_runs, write_run_report
@@ -207,6 +207,22 @@ def test_sound_is_linked_from_where_the_page_lies_or_laid_into_it(tmp_path: Path
     assert "sound" not in linked["0-1"]
     inside = data_of(render_runs([made], tmp_path, embed_sound=True))
     assert str(inside["0-0"]["sound"]).startswith("data:audio/wav;base64,UklGR")
+
+
+def test_every_session_of_an_item_is_shown(tmp_path: Path) -> None:
+    write_sound(tmp_path / "one.wav")
+    write_sound(tmp_path / "two.wav")
+    answers = {
+        "input": Answer(duration_s=2.0, speech_s=((0.1, 0.2),), audio="one.wav"),
+        "clean_input": Answer(
+            duration_s=3.0, user_speech_s=((0.5, 1.0),), utterances=(Utterance(1.0, 2.0, "yes"),), audio="two.wav"
+        ),
+    }
+    item = data_of(render_runs([view([verdict("a", 100.0)], answers={"a": answers}, folder=tmp_path)], tmp_path))["0-0"]
+    assert (item["sound"], item["length"]) == ("one.wav", 2.0)
+    assert item["more"] == [
+        {"name": "clean_input", "said": [[1.0, "yes"]], "length": 3.0, "user": [[0.5, 1.0]], "sound": "two.wav"}
+    ]
 
 
 def test_a_page_that_is_full_says_which_sounds_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,14 @@
     if (!item || details.querySelector(".in")) return;
     const inside = element("div", undefined, details);
     inside.className = "in";
+    show(item, inside);
+    for (const part of item.more || []) {
+      element("h3", part.name, inside);
+      show(part, inside);
+    }
+  };
+
+  const show = (item, inside) => {
     if (item.note) element("p", item.note, inside).className = "mu";
     if (item.said || item.truth) inside.append(timeline(item));
     if (item.sound) {

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -192,56 +192,67 @@ def _bars(values: Sequence[float]) -> Iterable[Bar]:
 
 def _page_data(views: Sequence[RunView], beside: Path, embed_sound: bool) -> str:
     """What is drawn when an item is opened, as JSON that cannot end its script element."""
-    room = SOUND_LIMIT_BYTES
+    sounds = _Sounds(beside, embed_sound)
     data: dict[str, Any] = {}
     for number, view in enumerate(views):
         for index, verdict in enumerate(view.grade.verdicts):
-            shown_item = _item_data(verdict, view.answers.get(verdict.item, {}))
-            sound = _sound_file(view, verdict)
-            if sound is None or verdict.details.get("sensitive"):
-                pass
-            elif not embed_sound:
-                shown_item["sound"] = _relative(sound, beside)
-            elif (size := sound.stat().st_size) <= room:
-                room -= size
-                shown_item["sound"] = data_address("audio/wav", sound.read_bytes())
-            else:
-                shown_item["note"] = f"Its sound is left out: the page holds {SOUND_LIMIT_BYTES // 10**6} MB already."
-            data[f"{number}-{index}"] = shown_item
+            data[f"{number}-{index}"] = _item_data(view, verdict, sounds)
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _sound_file(view: RunView, verdict: Verdict) -> Path | None:
-    named = view.sounds.get(verdict.item) or verdict.audio
-    if not named or view.folder is None:
-        return None
-    path = view.folder / named
-    return path if path.is_file() else None
+class _Sounds:
+    """Sounds as the page names them: by their path from where it lies, or laid into it while there is room."""
+
+    def __init__(self, beside: Path, embedded: bool) -> None:
+        self._beside = beside.resolve()
+        self._room = SOUND_LIMIT_BYTES if embedded else None
+
+    def of(self, view: RunView, named: str) -> dict[str, str]:
+        """What is said about the sound `named` inside the run of `view`; nothing where it is not there."""
+        path = None if not named or view.folder is None else view.folder / named
+        if path is None or not path.is_file():
+            return {}
+        if self._room is None:
+            return {"sound": Path(os.path.relpath(path.resolve(), self._beside)).as_posix()}
+        size = path.stat().st_size
+        if size > self._room:
+            return {"note": f"Its sound is left out: the page holds {SOUND_LIMIT_BYTES // 10**6} MB already."}
+        self._room -= size
+        return {"sound": data_address("audio/wav", path.read_bytes())}
 
 
-def _relative(sound: Path, beside: Path) -> str:
-    return Path(os.path.relpath(sound.resolve(), beside.resolve())).as_posix()
-
-
-def _item_data(verdict: Verdict, answers: Mapping[str, Answer]) -> dict[str, Any]:
+def _item_data(view: RunView, verdict: Verdict, sounds: _Sounds) -> dict[str, Any]:
     if verdict.details.get("sensitive"):
         return {"note": "What was asked and said in this item is not shown in reports."}
     found: dict[str, Any] = {"said": [[_tidy(t), text[:TEXT_LIMIT]] for t, text in verdict.graded_text]}
     marks = marks_of(verdict.details)
     if marks:
         found["truth"] = [[_tidy(start), _tidy(end), label[:TEXT_LIMIT]] for start, end, label in marks]
+    answers = view.answers.get(verdict.item, {})
+    for number, (part, answer) in enumerate(answers.items()):
+        if number == 0:
+            found |= _answer_data(answer)
+            continue
+        # Several sessions of one item: the first belongs to the marks, the others follow with what was said in them.
+        said = [[_tidy(u.t0_s), u.text[:TEXT_LIMIT]] for u in answer.utterances]
+        more = {"name": part, "said": said, **_answer_data(answer), **sounds.of(view, answer.audio)}
+        found.setdefault("more", []).append(more)
     first = next(iter(answers.values()), None)
-    if first is not None:
-        found["length"] = first.duration_s
-        for name, spans in (("model", first.speech_s), ("user", first.user_speech_s)):
-            if spans:
-                found[name] = [[_tidy(a), _tidy(b)] for a, b in spans]
-        if first.tools:
-            found["tools"] = [[_tidy(t.t0_s), t.name, plain_value(t.arguments)[:TEXT_LIMIT]] for t in first.tools]
+    found |= sounds.of(view, view.sounds.get(verdict.item) or verdict.audio or (first.audio if first else ""))
     values = {name: _tidy(value) for name, value in verdict.values.items()}
     if values:
         found["values"] = values
+    return found
+
+
+def _answer_data(answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = {"length": answer.duration_s}
+    for name, spans in (("model", answer.speech_s), ("user", answer.user_speech_s)):
+        if spans:
+            found[name] = [[_tidy(a), _tidy(b)] for a, b in spans]
+    if answer.tools:
+        found["tools"] = [[_tidy(t.t0_s), t.name, plain_value(t.arguments)[:TEXT_LIMIT]] for t in answer.tools]
     return found
 
 

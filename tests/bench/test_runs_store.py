@@ -302,3 +302,20 @@ def test_something_that_is_no_file_is_told(folder: Path) -> None:
     (folder / "run.json").mkdir()
     with pytest.raises(AppError, match="cannot be read"):
         load_run(folder)
+
+
+@pytest.mark.parametrize("name", ["../out", "a/../../b", "/etc/x", "a\\..\\b", "\\\\host\\x", "a\0b"])
+@pytest.mark.parametrize("member", ["id", "group"])
+def test_an_item_whose_name_leads_out_of_the_run_is_refused(folder: Path, name: str, member: str) -> None:
+    hostile = replace(ITEMS[0], **{member: name})  # type: ignore[arg-type]
+    with pytest.raises(AppError, match="leads out of the folder"):
+        RunStore.create(folder, INFO, [hostile])
+    RunStore.create(folder, INFO, ITEMS).close()
+    lines = [json.dumps(item.to_json()) for item in (hostile, ITEMS[1])]
+    (folder / "items.jsonl").write_text("\n".join(lines) + "\n")
+    with pytest.raises(AppError, match="leads out of the folder"):
+        load_run(folder)
+
+
+def test_dots_inside_a_name_are_no_way_out(folder: Path) -> None:
+    RunStore.create(folder, INFO, [replace(ITEMS[0], id="a..b/c...mp4")]).close()

@@ -230,13 +230,14 @@ def _latex_table(table: Table) -> str:
         " & ".join([latex_text(table.suite), *heads]) + r" \\",
         r"\midrule",
     ]
-    kind = None
+    kind, profiles = None, {row.profile for row in table.rows if row.profile}
     for row in table.rows:
         if kind is not None and row.kind != kind:
             lines.append(r"\midrule")
         kind = row.kind
         cells = [_latex_cell(row.cells.get(m.name), m.unit) for m in main]
         name = latex_text(row.name) + ("*" if row.starred else "")
+        name += f", {latex_text(row.profile)}" if row.profile and len(profiles) > 1 else ""
         name += rf" {{\scriptsize ({latex_text(row.judged)})}}" if row.judged else ""
         lines.append(" & ".join([name, *cells]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,10 +157,27 @@ def _items(folder: Path, info: RunInfo) -> tuple[SuiteItem, ...]:
         items = tuple(SuiteItem.from_json(v) for v in lines.values)
     except (TypeError, KeyError) as error:
         raise problem from error
+    check_names(items)
     # Without the whole list the folders have no names, and a grade over the rest would be another number.
     if lines.damaged or items_sha256(items) != info.items_sha256:
         raise problem
     return items
+
+
+def check_names(items: Sequence[SuiteItem]) -> None:
+    """Official layouts name folders after items and groups: refuse names that lead out of a folder.
+
+    Raises:
+        AppError: a name is absolute, or climbs.
+    """
+    for item in items:
+        for name in (item.id, item.group):
+            if ".." in re.split(r"[/\\]", name) or name.startswith(("/", "\\")) or "\0" in name:
+                raise AppError(
+                    f"The item {item.id!r} cannot be used.",
+                    f"Files are named after it, and {name!r} leads out of the folder of the run.",
+                    "Rename it in the data, or do not use a run from somebody whom you do not trust.",
+                )
 
 
 def read_result(path: Path) -> ItemResult | None:

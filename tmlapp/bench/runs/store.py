@@ -24,6 +24,7 @@ from tmlapp.bench.runs.run import (
     ITEMS,
     RESULT,
     RUN,
+    check_names,
     is_run,
     item_folder_name,
     load_run,
@@ -70,6 +71,7 @@ class RunStore:
                 or it was run with other parameters (all of them are named).
         """
         _unique(items)
+        check_names(items)
         info = replace(info, items_sha256=items_sha256(items), n_items=len(items))
         with written(folder):
             folder.mkdir(parents=True, exist_ok=True)

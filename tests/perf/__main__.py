@@ -10,7 +10,7 @@ from tests.perf.figure import Effort, Measure
 
 def measures() -> dict[str, Measure]:
     """Everything that can be measured, by name."""
-    from tests.perf import bench_run, grading, live, model, peers, recorder, report, window
+    from tests.perf import bench_run, grading, ifeval, live, model, peers, recorder, report, window
 
     return {
         "cadence": live.cadence,
@@ -21,6 +21,7 @@ def measures() -> dict[str, Measure]:
         "run_fast": model.fast_run,
         "window": window.window_start,
         "grading": grading.grading,
+        "ifeval": ifeval.ifeval,
         "report": report.report,
         "bench_run": bench_run.bench_run,
         "ray": bench_run.ray_workers,

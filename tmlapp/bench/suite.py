@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import platform
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -349,9 +351,15 @@ def assemble(
             transcripts=dict(sources.transcripts),
             seeds={"bootstrap": SEED, "bootstrap_resamples": RESAMPLES},
             items_sha256=sources.items_sha256,
+            parameters_sha256=_digest(parameters),
             protocol=dict(sources.protocol) | ({"background_agent": True} if sources.delegated else {}),
         ),
     )
+
+
+def _digest(parameters: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(parameters), sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _marked(outcome: Outcome) -> Verdict:

@@ -23,6 +23,7 @@ class Provenance:
         transcripts: who wrote down what was heard: provider, model, version, sha256 of its file; voice activity too.
         seeds: every random seed, by what it is for.
         items_sha256: of the list of items, in order.
+        parameters_sha256: of `parameters` as JSON with sorted keys: two grades of one digest were made by one rule.
         protocol: how the items were driven, where that matters (`official`, `live`; typed or spoken instruction).
     """
 
@@ -37,6 +38,7 @@ class Provenance:
     transcripts: dict[str, Any] = field(default_factory=dict)
     seeds: dict[str, int] = field(default_factory=dict)
     items_sha256: str = ""
+    parameters_sha256: str = ""
     protocol: dict[str, Any] = field(default_factory=dict)
 
 

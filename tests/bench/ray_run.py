@@ -10,8 +10,10 @@ import argparse
 import json
 import logging
 import os
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +73,25 @@ class OneCoreEach:
         return ItemDriver()
 
 
+@dataclass(frozen=True)
+class HeldAt:
+    """Makes a driver that begins an item on the node called `node`, says so, and never ends it."""
+
+    node: str
+    begun: Path
+
+    def __call__(self) -> Callable[[ItemTask], Outcome]:
+        driver = ItemDriver()
+
+        def work(task: ItemTask) -> Outcome:
+            if ray.get_runtime_context().get_node_id() == self.node:
+                self.begun.touch()
+                threading.Event().wait()
+            return driver(task)
+
+        return work
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("run", type=Path)
@@ -80,24 +101,31 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--nodes", type=int, default=2)
-    parser.add_argument("--kill-after", type=int, default=0)
+    parser.add_argument("--kill", action="store_true", help="kill the last node in the middle of an item")
     args = parser.parse_args()
     node = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     nodes = [cluster.add_node(**node) for _ in range(args.nodes - 1)]
     outcomes: list[Outcome] = []
+    over = threading.Event()
 
     def took(outcome: Outcome) -> None:
         outcomes.append(outcome)
-        if args.kill_after == len(outcomes):
-            cluster.remove_node(nodes.pop(), allow_graceful=False)
+
+    def kill(begun: Path) -> None:
+        while not begun.exists():
+            over.wait(0.05)
+        cluster.remove_node(nodes.pop(), allow_graceful=False)
 
     if args.video is not None:
         tasks = watching(args.run, args.items, args.video)
     else:
         tasks = tasks_in(args.run, args.items, args.script, args.seconds)
-    # Where a node is killed, items wait at the nodes as well: it dies in the middle of one.
-    engine = RayEngine(args.nodes * (2 if args.kill_after else 1), cluster.address)
+    engine = RayEngine(args.nodes, cluster.address)
+    if args.kill:
+        mark = args.run.with_name("begun")
+        engine = RayEngine(args.nodes, cluster.address, HeldAt(nodes[-1].node_id, mark))
+        threading.Thread(target=kill, args=(mark,), daemon=True).start()
     if args.one_core_each:
         # Connected here once, so that the workers of the first items do the others as well.
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)

@@ -29,7 +29,7 @@ def script(tmp_path: Path) -> Path:
 def test_a_killed_node_costs_no_item_and_none_is_done_twice(tmp_path: Path, script: Path) -> None:
     run = tmp_path / "run"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.ray_run", str(run), str(script), "--items", "6", "--kill-after", "2"],
+        [sys.executable, "-m", "tests.bench.ray_run", str(run), str(script), "--items", "6", "--kill"],
         capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

@@ -33,12 +33,12 @@ def rows(count: int) -> list[tuple[dict[str, Any], str]]:
     return found
 
 
-def measured(count: int) -> dict[str, Any]:
+def measured(name: str, count: int) -> dict[str, Any]:
     """Ours and lm-eval's `process_results` over the same rows, in a process of its own."""
     import langdetect
 
     asked = rows(count)
-    suite = suite_named("ifeval")
+    suite = suite_named(name)
     entries = [Entry(str(i), row, (), {"main": Answer(text=text)}) for i, (row, text) in enumerate(asked)]
     begun = time.process_time()
     grade = suite.grade(entries, profile="official", params={}, sources=Sources())
@@ -69,21 +69,25 @@ def ifeval(effort: Effort) -> Iterable[Figure]:
     if not ROWS.is_file():
         yield unmeasured("grading.ifeval.items_per_s", "items/s", f">= {ITEMS_PER_S:g}", "the prompts are not here")
         return
-    count = round(effort.seconds(ITEMS, 2000))
+    for name in ("ifeval", "ifeval-voice"):
+        yield from _figures(name, round(effort.seconds(ITEMS, 2000)))
+
+
+def _figures(name: str, count: int) -> Iterable[Figure]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.perf.ifeval", str(count)], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "tests.perf.ifeval", name, str(count)], check=True, capture_output=True, text=True
     )
     found = json.loads(done.stdout)
     yield at_least(
-        "grading.ifeval.items_per_s", count / found["ours_s"], ITEMS_PER_S, "items/s", count,
+        f"grading.{name}.items_per_s", count / found["ours_s"], ITEMS_PER_S, "items/s", count,
         what="lm-eval's process_results, same rows", items_per_s=round(count / found["theirs_s"], 1),
     )  # fmt: skip
     yield at_least(
-        "grading.ifeval.ratio", found["theirs_s"] / found["ours_s"] if found["equal"] else 0.0, 1.0, "x", count,
+        f"grading.{name}.ratio", found["theirs_s"] / found["ours_s"] if found["equal"] else 0.0, 1.0, "x", count,
         what="lm-eval's process_results; 0 where results differ", equal=found["equal"], score=found["score"],
     )  # fmt: skip
-    yield at_most("grading.ifeval.memory", found["memory_mib"], MEMORY_MIB, "MiB", count, what="items included")
+    yield at_most(f"grading.{name}.memory", found["memory_mib"], MEMORY_MIB, "MiB", count, what="items included")
 
 
 if __name__ == "__main__":
-    print(json.dumps(measured(int(sys.argv[1]))))
+    print(json.dumps(measured(sys.argv[1], int(sys.argv[2]))))

@@ -22,6 +22,7 @@ class Command:
         group: heading in menu and shortcut sheet.
         checkable: it is a state that is on or off.
         listed: shown in menu and palette.
+        workspace: where it can be asked for; empty for everywhere. Two workspaces may share a key.
         keys: what the shortcut sheet says in place of the shortcut; `-` leaves the command out of it.
     """
 
@@ -34,6 +35,7 @@ class Command:
     checkable: bool = False
     listed: bool = True
     keys: str = ""
+    workspace: str = ""
 
     @property
     def sheet(self) -> str:
@@ -49,6 +51,8 @@ class Actions(QObject):
         self._window = window
         self._actions: dict[str, QAction] = {}
         self._commands: dict[str, Command] = {}
+        self._withheld: set[str] = set()
+        self._workspace = ""
 
     def add(self, command: Command, do: Callable[[], object]) -> QAction:
         """Register `command`; `do` runs when it is triggered by any way."""
@@ -66,7 +70,31 @@ class Actions(QObject):
         self._window.addAction(action)
         self._actions[command.key] = action
         self._commands[command.key] = command
+        self._show(command)
         return action
+
+    def offer(self, key: str, offered: bool) -> None:
+        """Leave the command `key` out everywhere while it makes no sense, or bring it back."""
+        if offered:
+            self._withheld.discard(key)
+        else:
+            self._withheld.add(key)
+        self._show(self._commands[key])
+
+    def enter(self, workspace: str) -> None:
+        """Offer the commands of `workspace` and those of the whole window; the keys of all others are free."""
+        self._workspace = workspace
+        for command in self._commands.values():
+            self._show(command)
+
+    def offered(self, command: Command) -> bool:
+        """True if it can be asked for where the person is now."""
+        here = command.workspace in ("", self._workspace)
+        return here and command.key not in self._withheld
+
+    def _show(self, command: Command) -> None:
+        # What is not visible has no key either.
+        self._actions[command.key].setVisible(self.offered(command))
 
     def __getitem__(self, key: str) -> QAction:
         return self._actions[key]

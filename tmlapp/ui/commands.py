@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tmlapp.ui.actions import Actions, Command
 from tmlapp.ui.text import tr
+from tmlapp.ui.workspace import PLACES
 
 if TYPE_CHECKING:
     from tmlapp.ui.window import MainWindow
@@ -15,16 +18,35 @@ VERDICTS = 9
 
 
 def register(actions: Actions, window: MainWindow) -> None:
-    """Add every command of `window`."""
+    """Add every command of `window` and of its Live workspace; the other workspaces add their own when first shown."""
+    _places(actions, window)
     _session(actions, window)
     _talk(actions, window)
     _view(actions, window)
     _app(actions, window)
 
 
+def _places(actions: Actions, window: MainWindow) -> None:
+    group = tr("Workspaces")
+    for place in PLACES:
+        command = Command(
+            key=f"go.{place.name}",
+            title=tr(place.title),
+            shortcut=place.shortcut,
+            help=tr(place.help),
+            group=group,
+            icon=place.icon,
+        )
+        actions.add(command, partial(window.go_to, place.name))
+
+
+def _in_live(actions: Actions, command: Command, do: Callable[[], object]) -> None:
+    actions.add(replace(command, workspace="live"), do)
+
+
 def _session(actions: Actions, window: MainWindow) -> None:
     group = tr("Session")
-    add = actions.add
+    add = partial(_in_live, actions)
     toggle = tr("Start the session, or stop it")
     add(Command(key="live.toggle", title=tr("Start"), shortcut="Space", help=toggle, group=group), window.toggle)
     mute = tr("The model hears silence until you press it again")
@@ -63,7 +85,7 @@ def _session(actions: Actions, window: MainWindow) -> None:
 
 def _talk(actions: Actions, window: MainWindow) -> None:
     group = tr("Notes and words")
-    add = actions.add
+    add = partial(_in_live, actions)
     marker = tr("Mark this moment in the recording")
     add(Command(key="live.marker", title=tr("Set marker"), shortcut="M", help=marker, group=group), window.set_marker)
     note = tr("Write a note at this moment")
@@ -97,7 +119,7 @@ def _talk(actions: Actions, window: MainWindow) -> None:
 
 def _view(actions: Actions, window: MainWindow) -> None:
     group = tr("View")
-    add = actions.add
+    add = partial(_in_live, actions)
     presenter = tr("Full screen: camera, giant count and caption, nothing else")
     add(
         Command(key="view.presenter", title=tr("Presenter"), shortcut="F", help=presenter, group=group, checkable=True),
@@ -111,7 +133,7 @@ def _view(actions: Actions, window: MainWindow) -> None:
     search = tr("Search the events")
     add(Command(key="view.search", title=tr("Search"), shortcut="Ctrl+F", help=search, group=group), window.open_search)
     theme = tr("Change between light and dark")
-    add(
+    actions.add(
         Command(key="view.theme", title=tr("Light or dark"), shortcut="Ctrl+L", help=theme, group=group),
         window.toggle_theme,
     )
@@ -133,17 +155,20 @@ def _app(actions: Actions, window: MainWindow) -> None:
         lambda: window.after.open_folder(),
     )
     trash = tr("Move the recording just made to the trash")
-    add(
+    _in_live(
+        actions,
         Command(key="app.trash", title=tr("Move to trash…"), shortcut="Del", help=trash, group=group),
         lambda: window.after.ask_trash(),
     )
     grade = tr("Say what really happened, and grade the recording just made by that")
-    add(
+    _in_live(
+        actions,
         Command(key="app.grade", title=tr("Grade…"), shortcut="G", help=grade, group=group),
         lambda: window.after.focus_grade(),
     )
     report = tr("Write the report of the recording just made, and open it")
-    add(
+    _in_live(
+        actions,
         Command(key="app.report", title=tr("Report"), shortcut="Ctrl+R", help=report, group=group),
         lambda: window.after.write_report(),
     )

@@ -81,7 +81,7 @@ class CommandPalette(QDialog):
     def _fill(self, words: str) -> None:
         self.list.clear()
         for command in self._actions.commands():
-            if not command.listed or not self._actions[command.key].isEnabled():
+            if not (command.listed and self._actions.offered(command) and self._actions[command.key].isEnabled()):
                 continue
             title = f"{command.group}:  {self._actions[command.key].text()}"
             if matches(words, title):
@@ -120,8 +120,11 @@ class ShortcutSheet(QDialog):
         for side in sides:
             side.setSpacing(18)
             row.addLayout(side)
-        for i, (group, commands) in enumerate(actions.groups().items()):
-            sides[i % 2].addLayout(self._group(group, [c for c in commands if c.sheet]))
+        groups = {
+            g: [c for c in commands if c.sheet and actions.offered(c)] for g, commands in actions.groups().items()
+        }
+        for i, (group, commands) in enumerate((g, cs) for g, cs in groups.items() if cs):
+            sides[i % 2].addLayout(self._group(group, commands))
         for side in sides:
             side.addStretch(1)
 

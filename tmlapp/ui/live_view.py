@@ -12,7 +12,6 @@ from tmlapp.ui.eventpanel import EventPanel
 from tmlapp.ui.header import Header
 from tmlapp.ui.lanes import HEIGHT_PX, Lanes
 from tmlapp.ui.preflight import PreflightPage
-from tmlapp.ui.rail import Rail
 from tmlapp.ui.result import ResultPage
 from tmlapp.ui.stage import Stage
 from tmlapp.ui.statusbar import StatusBar
@@ -24,12 +23,11 @@ _LANES_SHARE, _LANES_LEAST_PX = 0.2325, 96
 
 
 class LiveView(QWidget):
-    """Rail at the left, header above, events at the right, status below; preflight, stage or result in the middle."""
+    """Header above, events at the right, status below; preflight, stage or result in the middle."""
 
     def __init__(self, theme: Theme, actions: Actions, presets: tuple[str, ...]) -> None:
         super().__init__()
         self._theme = theme
-        self.rail = Rail(theme, actions)
         self.header = Header(theme, actions, presets)
         self.stage = Stage(theme)
         self.preflight = PreflightPage(theme)
@@ -49,7 +47,7 @@ class LiveView(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """Repaint every part in `theme`."""
-        for part in (self.rail, self.header, self.stage, self.preflight, self.result, self.lanes, self.events):
+        for part in (self.header, self.stage, self.preflight, self.result, self.lanes, self.events):
             part.set_theme(theme)
         self.status.set_theme(theme)
         self._theme = theme
@@ -61,7 +59,7 @@ class LiveView(QWidget):
 
     def set_presenter(self, on: bool) -> None:
         """Leave only the stage, from edge to edge."""
-        for part in (self.rail, self.header, self.events, self.lanes, self.status):
+        for part in (self.header, self.events, self.lanes, self.status):
             part.setVisible(not on)
         margin = 0 if on else _MARGIN_PX
         self._middle.setContentsMargins(margin, margin, margin, margin)
@@ -89,13 +87,9 @@ class LiveView(QWidget):
         body.setSpacing(0)
         body.addWidget(middle, 1)
         body.addWidget(self.events)
-        right = QVBoxLayout()
-        right.setSpacing(0)
-        right.addWidget(self.header)
-        right.addLayout(body, 1)
-        right.addWidget(self.status)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.rail)
-        row.addLayout(right, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addLayout(body, 1)
+        column.addWidget(self.status)

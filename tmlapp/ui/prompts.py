@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
@@ -69,3 +69,17 @@ def ask_file(parent: QWidget, do: Callable[[str], object]) -> QFileDialog:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.open()
     return dialog
+
+
+def ask_leave(parent: QWidget, unsaved: Sequence[str], do: Callable[[], object]) -> QMessageBox:
+    """Before a window is closed while a workspace still holds something; `unsaved` says what, in sentences."""
+    return ask(
+        parent,
+        name="leave-guard",
+        title=tr("Close the window"),
+        text=" ".join(unsaved),
+        detail=tr("Close the window all the same?"),
+        yes=tr("Close"),
+        no=tr("Stay"),
+        do=do,
+    )

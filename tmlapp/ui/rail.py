@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QMenu, QVBoxLayout
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
+from tmlapp.ui.workspace import PLACES
 
 
 class RailButton(QAbstractButton):
@@ -16,7 +17,8 @@ class RailButton(QAbstractButton):
 
     def __init__(self, theme: Theme, icon: str, text: str = "") -> None:
         super().__init__()
-        self._theme, self._icon_name = theme, icon
+        self._icon_name = icon
+        self.theme = theme
         self.setText(text)
         self.setAccessibleName(text)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -27,7 +29,7 @@ class RailButton(QAbstractButton):
     def set_theme(self, theme: Theme) -> None:
         import qtawesome
 
-        self._theme = theme
+        self.theme = theme
         color = theme.accent if self.isChecked() else theme.muted
         self._icon = qtawesome.icon(self._icon_name, color=color.name())
         self.setFixedSize(QSize(theme.px(52), theme.px(50 if self.text() else 36)))
@@ -42,7 +44,7 @@ class RailButton(QAbstractButton):
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        theme = self._theme
+        theme = self.theme
         box = QRectF(self.rect()).adjusted(1, 1, -1, -1)
         if self.isChecked() or self.underMouse():
             painter.setPen(Qt.PenStyle.NoPen)
@@ -70,40 +72,54 @@ class Rail(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 10, 6, 12)
         column.setSpacing(4)
-        self.live = RailButton(theme, "fa6s.play", tr("Live"))
-        self.live.setCheckable(True)
-        self.live.setChecked(True)
-        self.live.setToolTip(tr("Live session"))
-        self.live.clicked.connect(lambda: self.live.setChecked(True))
+        self.places: dict[str, RailButton] = {}
+        for place in PLACES:
+            button = self._for_action(theme, place.icon, actions[f"go.{place.name}"], tr(place.title))
+            button.setCheckable(True)
+            self.places[place.name] = button
+            column.addWidget(button)
         self.menu_button = RailButton(theme, "fa6s.bars")
         self.menu_button.setAccessibleName(tr("Menu"))
         self.menu_button.setToolTip(tr("All commands"))
         self.menu_button.clicked.connect(self._show_menu)
         self.keys = self._for_action(theme, "fa6s.keyboard", actions["app.keys"])
         self.settings = self._for_action(theme, "fa6s.gear", actions["app.settings"])
-        column.addWidget(self.live)
         column.addStretch(1)
         for button in (self.menu_button, self.keys, self.settings):
             column.addWidget(button)
+        self._actions = actions
         self.menu = QMenu(self)
-        for group, commands in actions.groups().items():
-            part = self.menu.addMenu(group)
-            for command in commands:
-                if command.listed:
-                    part.addAction(actions[command.key])
+        self.fill_menu()
+        self.show_current("live")
         self.set_theme(theme)
 
     def set_theme(self, theme: Theme) -> None:
         self.setFixedWidth(theme.px(52) + 12)
-        for button in (self.live, self.menu_button, self.keys, self.settings):
+        for button in (*self.places.values(), self.menu_button, self.keys, self.settings):
             button.set_theme(theme)
 
-    def _for_action(self, theme: Theme, icon: str, action: QAction) -> RailButton:
-        button = RailButton(theme, icon)
+    def show_current(self, name: str) -> None:
+        """Put the accent on the workspace `name`."""
+        for key, button in self.places.items():
+            button.setChecked(key == name)
+            button.set_theme(button.theme)
+
+    def fill_menu(self) -> None:
+        """Every command that can be asked for where the person is."""
+        self.menu.clear()
+        for group, commands in self._actions.groups().items():
+            offered = [c for c in commands if c.listed and self._actions.offered(c)]
+            if offered:
+                part = self.menu.addMenu(group)
+                part.addActions([self._actions[c.key] for c in offered])
+
+    def _for_action(self, theme: Theme, icon: str, action: QAction, text: str = "") -> RailButton:
+        button = RailButton(theme, icon, text)
         button.setAccessibleName(action.text())
         button.setToolTip(action.toolTip())
         button.clicked.connect(action.trigger)
         return button
 
     def _show_menu(self) -> None:
+        self.fill_menu()
         self.menu.popup(self.menu_button.mapToGlobal(self.menu_button.rect().topRight()))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from PySide6.QtCore import QCoreApplication
 
 from tmlapp.core.units import NS_PER_S
@@ -37,3 +40,10 @@ def bytes_text(size: int) -> str:
 def ms_text(value: float) -> str:
     """A duration in ms: one decimal below 10."""
     return f"{value:.1f}" if abs(value) < 9.95 else f"{value:.0f}"
+
+
+def free_bytes(folder: Path) -> int:
+    """Room on the disk of `folder`, which need not exist yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

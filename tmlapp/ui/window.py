@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -19,13 +17,14 @@ from tmlapp.ui.after import AfterSession
 from tmlapp.ui.controller import LiveController
 from tmlapp.ui.dialogs import CommandPalette, ShortcutSheet
 from tmlapp.ui.live_view import LiveView
-from tmlapp.ui.prompts import ask_close, ask_file
+from tmlapp.ui.prompts import ask_close, ask_file, ask_leave
 from tmlapp.ui.refresh import Refresher
 from tmlapp.ui.services import DeviceNames, EndpointFacts, Services
 from tmlapp.ui.settings_dialog import SettingsDialog
 from tmlapp.ui.style import style_sheet
-from tmlapp.ui.text import tr
+from tmlapp.ui.text import free_bytes, tr
 from tmlapp.ui.theme import Theme, font, palette_of, theme_of
+from tmlapp.ui.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from tmlapp.live.plan import SessionPlan
@@ -50,11 +49,12 @@ class MainWindow(QMainWindow):
         services: Services | None = None,
     ) -> None:
         super().__init__()
+        self.loop = loop
         self.controller = LiveController(settings, services or Services(), loop, plan=plan, parent=self)
         self.theme = theme_of(settings)
         self.actions_ = Actions(self)
         commands.register(self.actions_, self)
-        self._close_when_done = False
+        self._close_when_done = self._close_anyway = False
         self._was_maximized = False
         self._settings_dialog: SettingsDialog | None = None
         self._build(settings)
@@ -69,10 +69,12 @@ class MainWindow(QMainWindow):
 
     def _build(self, settings: Settings) -> None:
         self.view = view = LiveView(self.theme, self.actions_, settings.presets)
-        self.rail, self.header, self.status, self.banner = view.rail, view.header, view.status, view.banner
+        self.header, self.status, self.banner = view.header, view.status, view.banner
         self.stage, self.preflight, self.result, self.pages = view.stage, view.preflight, view.result, view.pages
         self.lanes, self.events = view.lanes, view.events
-        self.setCentralWidget(view)
+        self.workspaces = Workspaces(self, view, self.theme, self.actions_)
+        self.rail = self.workspaces.rail
+        self.setCentralWidget(self.workspaces)
         view.setFocus()
 
     def _connect(self) -> None:
@@ -96,6 +98,12 @@ class MainWindow(QMainWindow):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
 
     # ------------------------------------------------------------------ commands
+
+    def go_to(self, name: str) -> None:
+        """Switch to the workspace `name`."""
+        self.workspaces.go_to(name)
+        if name == "live":
+            self.view.setFocus()
 
     def check(self) -> None:
         if not self.controller.live:
@@ -159,6 +167,7 @@ class MainWindow(QMainWindow):
 
     def toggle_presenter(self) -> None:
         on = self.actions_["view.presenter"].isChecked()
+        self.rail.setVisible(not on)
         self.view.set_presenter(on)
         if on:
             self._was_maximized = self.isMaximized()
@@ -220,7 +229,7 @@ class MainWindow(QMainWindow):
     def _on_checked(self, checks: list[Check], facts: EndpointFacts | None) -> None:
         self.preflight.show_checks(checks, facts)
         self._update_texts()
-        free = _free_bytes(self.controller.settings.recordings_dir)
+        free = free_bytes(self.controller.settings.recordings_dir)
         found = next((c for c in checks if c.key == "microphone" and c.ok), None)
         self.status.show_idle(found.detail if found else "", free)
 
@@ -341,7 +350,7 @@ class MainWindow(QMainWindow):
         for n in range(1, commands.VERDICTS + 1):
             self.actions_[f"live.verdict{n}"].setEnabled(running)
         from_file = self.controller.plan is not None and self.controller.plan.source is not None
-        self.actions_["live.devices"].setVisible(from_file)
+        self.actions_.offer("live.devices", from_file)
         for key in ("live.file", "live.clip"):
             self.actions_[key].setEnabled(not live)
         self.actions_["live.devices"].setEnabled(not live and from_file)
@@ -360,6 +369,7 @@ class MainWindow(QMainWindow):
         QApplication.setFont(font(theme.font_px))
         self.setStyleSheet(style_sheet(theme))
         self.view.set_theme(theme)
+        self.workspaces.set_theme(theme)
         self._update_texts()
 
     def _on_system_scheme(self) -> None:
@@ -371,17 +381,21 @@ class MainWindow(QMainWindow):
             event.ignore()
             ask_close(self, self._stop_and_close)
             return
+        unsaved = self.workspaces.unsaved()
+        if unsaved and not self._close_anyway:
+            event.ignore()
+            ask_leave(self, unsaved, self._leave)
+            return
+        self.workspaces.shut()
         self.refresher.stop()
         self.controller.shutdown()
         event.accept()
         self.gone.emit()
 
+    def _leave(self) -> None:
+        self._close_anyway = True
+        self.close()
+
     def _stop_and_close(self) -> None:
         self._close_when_done = True
         self.controller.stop()
-
-
-def _free_bytes(folder: Path) -> int | None:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

@@ -6,7 +6,6 @@ The recording is never touched. Taking a grade back is a new line.
 from __future__ import annotations
 
 import getpass
-import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tmlapp
-from tmlapp.core.errors import AppError
+from tmlapp.bench.runs.lines import append_line, read_numbered
 from tmlapp.core.grade import Grade
 
 SCHEMA = 1
@@ -39,32 +38,25 @@ def write_grade(
     Raises:
         AppError: the line cannot be written.
     """
-    line = {
-        "schema": SCHEMA,
+    line = {"schema": SCHEMA, **provenance(why=why, who=who, when=when), "grade": grade.to_json()}
+    path = sidecar_of(recording)
+    append_line(path, line)
+    return path
+
+
+def provenance(*, why: str, who: str | None = None, when: datetime | None = None) -> dict[str, str]:
+    """Who, when, tool and why, as every line of a sidecar begins.
+
+    Args:
+        who: the user of this machine if left out.
+        when: time of day with its zone; now if left out.
+    """
+    return {
         "who": who or _user(),
         "when": (when or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds"),
         "tool": f"tmlapp {tmlapp.__version__}",
         "why": why,
-        "grade": grade.to_json(),
     }
-    # Escaped, because half of a surrogate pair, which some models send, has no UTF-8.
-    data = json.dumps(line, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
-    path = sidecar_of(recording)
-    try:
-        with path.open("a+b") as file:
-            # A line that a crash cut off must not swallow this one.
-            if file.tell() and not _ends_with_newline(path):
-                data = b"\n" + data
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise AppError(
-            f"The grade could not be written to {path}.",
-            f"{error.strerror}.",
-            "Free space, or check the folder's rights.",
-        ) from error
-    return path
 
 
 def _user() -> str:
@@ -73,12 +65,6 @@ def _user() -> str:
     except (KeyError, OSError):
         # Containers may run under a number that no user has.
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown user"
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +81,7 @@ def read_grades(recording: Path) -> GradeLog:
     Raises:
         AppError: the sidecar cannot be read at all.
     """
-    path = sidecar_of(recording)
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return GradeLog((), ())
-    except OSError as error:
-        raise AppError(
-            f"The grades {path} cannot be read.", f"{error.strerror}.", "Check the file's rights."
-        ) from error
-    lines: list[dict[str, Any]] = []
-    damaged: list[int] = []
-    for number, line in enumerate(raw.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError:
-            value = None
-        if isinstance(value, dict) and isinstance(value.get("grade"), dict):
-            lines.append(value)
-        else:
-            damaged.append(number)
-    return GradeLog(tuple(lines), tuple(damaged))
+    numbered, damaged = read_numbered(sidecar_of(recording))
+    lines = [value for _, value in numbered if isinstance(value.get("grade"), dict)]
+    damaged += [number for number, value in numbered if not isinstance(value.get("grade"), dict)]
+    return GradeLog(tuple(lines), tuple(sorted(damaged)))

@@ -26,6 +26,15 @@ if sys.platform == "win32":  # pragma: no cover - the tests run on Linux
             os.lseek(fd, at, os.SEEK_SET)
         return True
 
+    def lock(fd: int) -> None:
+        """Take the lock on an open file as soon as nobody else holds it; OSError after ten seconds."""
+        at = os.lseek(fd, 0, os.SEEK_CUR)
+        os.lseek(fd, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_LOCK, 1)
+        finally:
+            os.lseek(fd, at, os.SEEK_SET)
+
 else:
     import fcntl
 
@@ -36,3 +45,7 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def lock(fd: int) -> None:
+        """Take the lock on an open file as soon as nobody else holds it."""
+        fcntl.flock(fd, fcntl.LOCK_EX)

@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from tmlapp.core.errors import AppError
+from tmlapp.recording.lock import lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +68,31 @@ def write_lines(path: Path, values: Sequence[Any]) -> None:
 
 
 def append_line(path: Path, value: Any) -> None:
-    """Add one line.
+    """Add one line, whoever else adds to the file meanwhile; it is on the disk when this returns.
 
     Raises:
-        AppError: it cannot be written.
+        AppError: it cannot be written; the file is as it was.
     """
     data = dumped(value) + b"\n"
-    with written(path), path.open("a+b") as file:
+    # Unbuffered: what a failing disk took of the line is known, and taken back while nobody else can write.
+    with written(path), path.open("a+b", buffering=0) as file:
+        lock(file.fileno())
+        size = file.seek(0, os.SEEK_END)
         # A line that a crash cut off must not swallow this one.
-        if file.tell() and not _ends_with_newline(path):
+        if size and not _ends_with_newline(path):
             data = b"\n" + data
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            _write_all(file, data)
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 def _ends_with_newline(path: Path) -> bool:
@@ -93,7 +107,17 @@ def read_lines(path: Path) -> Lines:
     Raises:
         AppError: the file cannot be read at all.
     """
-    values: list[dict[str, Any]] = []
+    numbered, damaged = read_numbered(path)
+    return Lines(tuple(value for _, value in numbered), tuple(damaged))
+
+
+def read_numbered(path: Path) -> tuple[list[tuple[int, dict[str, Any]]], list[int]]:
+    """Every object in `path` with the number of its line, and the numbers of lines that hold something else.
+
+    Raises:
+        AppError: as `read_lines`.
+    """
+    values: list[tuple[int, dict[str, Any]]] = []
     damaged: list[int] = []
     try:
         with path.open("rb") as file:
@@ -104,12 +128,12 @@ def read_lines(path: Path) -> Lines:
                 if value is None:
                     damaged.append(number)
                 else:
-                    values.append(value)
+                    values.append((number, value))
     except FileNotFoundError:
-        return Lines()
+        pass
     except OSError as error:
         raise AppError(f"{path} cannot be read.", f"{error.strerror}.", "Check the file's rights.") from error
-    return Lines(tuple(values), tuple(damaged))
+    return values, damaged
 
 
 def parsed(data: bytes) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ demo: setup-run ## Run a session: in a window where there is a display, else hea
 test: setup lint ## Lint, types, import contracts, all tests but the slow ones, coverage
 	@echo "==> Tests (without the slow ones)"
 	@mkdir -p out
-	@$(SCREEN) $(PY) -m pytest -q -m "not slow" --cov --cov-report=json:out/coverage.json
+	@$(SCREEN) $(PY) -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=json:out/coverage.json
 	@$(PY) packaging/scripts/check_coverage.py out/coverage.json
 
 lint: setup ## ruff, mypy and the import contracts

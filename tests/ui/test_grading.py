@@ -77,7 +77,7 @@ def test_a_person_says_the_count_and_holds_a_graded_recording(open_window: OpenW
     assert kept["provenance"]["files"].keys() == {"recording", "truth"}
     truth = json.loads(recording.with_suffix(".truth.json").read_text())
     assert (truth["suite"], truth["count"], truth["action"]) == ("repcount-a", 4, "squats")
-    assert QApplication.focusWidget() is person.window.centralWidget()
+    assert QApplication.focusWidget() is person.window.view
 
 
 def test_another_count_is_another_grade_and_no_truth_is_overwritten(open_window: OpenWindow, counted: Desk) -> None:

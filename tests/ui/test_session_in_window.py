@@ -296,4 +296,4 @@ def test_the_size_of_the_recording_is_seen_to_grow(open_window: OpenWindow, coun
 def test_no_letter_is_lost_to_a_text_box_at_the_start(open_window: OpenWindow, counted: Desk) -> None:
     person = open_window(counted)
     person.start()
-    assert QApplication.focusWidget() is person.window.centralWidget()
+    assert QApplication.focusWidget() is person.window.view

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from tmlapp.config.settings import Settings, save_settings
 from tmlapp.core.errors import AppError
-from tmlapp.ui import commands
+from tmlapp.ui import commands, offers
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.after import AfterSession
 from tmlapp.ui.controller import LiveController
@@ -22,7 +22,7 @@ from tmlapp.ui.refresh import Refresher
 from tmlapp.ui.services import DeviceNames, EndpointFacts, Services
 from tmlapp.ui.settings_dialog import SettingsDialog
 from tmlapp.ui.style import style_sheet
-from tmlapp.ui.text import free_bytes, tr
+from tmlapp.ui.text import free_bytes
 from tmlapp.ui.theme import Theme, font, palette_of, theme_of
 from tmlapp.ui.workspaces import Workspaces
 
@@ -338,29 +338,7 @@ class MainWindow(QMainWindow):
 
     def update_actions(self) -> None:
         """Offer what can be done now."""
-        live = self.controller.live
-        session = self.controller.session
-        running = session is not None and session.state == "running"
-        page = self.pages.currentWidget()
-        toggle = self.actions_["live.toggle"]
-        toggle.setText(tr("Stop") if live else tr("New session") if page is self.result else tr("Start"))
-        toggle.setEnabled(running if live else page is self.result or self.preflight.ready)
-        for key in ("live.mute", "live.pause", "live.marker", "live.note", "live.text"):
-            self.actions_[key].setEnabled(running)
-        for n in range(1, commands.VERDICTS + 1):
-            self.actions_[f"live.verdict{n}"].setEnabled(running)
-        from_file = self.controller.plan is not None and self.controller.plan.source is not None
-        self.actions_.offer("live.devices", from_file)
-        for key in ("live.file", "live.clip"):
-            self.actions_[key].setEnabled(not live)
-        self.actions_["live.devices"].setEnabled(not live and from_file)
-        for key in ("live.check", "live.instruction", "live.presets", "app.settings"):
-            self.actions_[key].setEnabled(not live)
-        recorded = page is self.result and self.result.recording is not None
-        self.actions_["app.trash"].setEnabled(recorded)
-        self.actions_["app.report"].setEnabled(recorded)
-        self.actions_["app.grade"].setEnabled(recorded and not self.result.judge.isHidden())
-        self.actions_["live.consent"].setEnabled(page is self.preflight)
+        offers.update(self)
 
     def apply_theme(self, theme: Theme) -> None:
         """Repaint everything in `theme`."""

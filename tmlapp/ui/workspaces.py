@@ -38,6 +38,7 @@ class Workspaces(QWidget):
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads: ThreadPoolExecutor | None = None
         self.current = "live"
+        actions.enter("live")
         self.rail = Rail(theme, actions)
         self.stack = QStackedWidget()
         self.stack.addWidget(live)
@@ -46,7 +47,6 @@ class Workspaces(QWidget):
         row.setSpacing(0)
         row.addWidget(self.rail)
         row.addWidget(self.stack, 1)
-        actions.enter("live")
 
     # ------------------------------------------------------------------ for the window
 

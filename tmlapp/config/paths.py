@@ -55,6 +55,11 @@ def log_dir() -> Path:
     return Path(os.environ.get("TMLAPP_LOG_DIR") or platformdirs.user_log_dir("tmlapp", appauthor=False))
 
 
+def cache_dir() -> Path:
+    """Folder of what can be made again at any time; `TMLAPP_CACHE_DIR` overrides it."""
+    return Path(os.environ.get("TMLAPP_CACHE_DIR") or platformdirs.user_cache_dir("tmlapp", appauthor=False))
+
+
 def default_recordings_dir() -> Path:
     """Where recordings go unless the settings say otherwise."""
     return Path(platformdirs.user_documents_dir()) / "tmlapp" / "recordings"

@@ -1,0 +1,159 @@
+"""Instruction and script of the item: read here, written here (F2)."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+
+from tmlapp.bench.authoring.model import ItemDraft
+from tmlapp.ui.items.parts import LineField, TextField, flat, heading, words
+from tmlapp.ui.text import tr
+from tmlapp.ui.theme import Theme
+
+
+class ScriptCard(QFrame):
+    """What is asked, and what is said afterwards.
+
+    Signals:
+        edited: name of the member (`instruction`, `script`, `category`, `lang`) and its new text.
+        details_asked: the other members are wanted.
+        left: the keys are free for commands again.
+    """
+
+    edited = Signal(str, str)
+    details_asked = Signal()
+    left = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self._theme = theme
+        self._item: ItemDraft | None = None
+        self._cues: tuple[str, ...] = ()
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self._reading())
+        self._pages.addWidget(self._writing())
+
+    def _reading(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(14, 9, 14, 12)
+        column.setSpacing(5)
+        top = QHBoxLayout()
+        self.title = heading(tr("Instruction"))
+        self.facts = words("small", wrap=False)
+        self.edit_button = flat(tr("Edit"), self.edit, name="quiet", tip=tr("Write instruction and script (F2)"))
+        top.addWidget(self.title)
+        top.addStretch(1)
+        top.addWidget(self.facts)
+        top.addWidget(self.edit_button)
+        self.instruction = words("instruction")
+        self.script = QLabel()
+        self.script.setObjectName("muted")
+        self.script.setWordWrap(True)
+        self.script.setTextFormat(Qt.TextFormat.RichText)
+        column.addLayout(top)
+        column.addWidget(self.instruction)
+        column.addWidget(self.script)
+        column.addStretch(1)
+        return page
+
+    def _writing(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(14, 9, 14, 12)
+        column.setSpacing(6)
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        self.category, self.lang = LineField(tr("Category"), plain=False), LineField(tr("Language"), plain=False)
+        self.category.setPlaceholderText(tr("category, e.g. codeswitch"))
+        self.lang.setPlaceholderText(tr("language, e.g. en"))
+        self.lang.setMaximumWidth(self._theme.px(150))
+        top.addWidget(self.category, 1)
+        top.addWidget(self.lang)
+        top.addWidget(flat(tr("More…"), self.details_asked.emit, tip=tr("Id, author, licence, notes (Shift+F2)")))
+        top.addWidget(flat(tr("Done"), self.done, tip=tr("Take it (Ctrl+Return); Esc puts back what stood there")))
+        self.write_instruction = TextField(tr("Instruction"))
+        self.write_instruction.setPlaceholderText(tr("What the user asks for, as it is said"))
+        self.write_script = TextField(tr("Script"))
+        self.write_script.setPlaceholderText(tr("What is said after it, one line per breath; empty if nothing is"))
+        column.addLayout(top)
+        column.addWidget(self.write_instruction, 2)
+        column.addWidget(self.write_script, 3)
+        for name, field in self._fields().items():
+            field.taken.connect(lambda text, n=name: self.edited.emit(n, text))
+        for area in (self.write_instruction, self.write_script):
+            area.left.connect(self.done)
+        for line in (self.category, self.lang):
+            line.left.connect(self.done)
+        return page
+
+    def _fields(self) -> dict[str, LineField | TextField]:
+        return {
+            "category": self.category,
+            "lang": self.lang,
+            "instruction": self.write_instruction,
+            "script": self.write_script,
+        }
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.lang.setMaximumWidth(theme.px(150))
+        self._show()
+
+    @property
+    def writing(self) -> bool:
+        return self._pages.currentIndex() == 1
+
+    def show_item(self, item: ItemDraft | None, cues: tuple[str, ...]) -> None:
+        """Show `item`; words in `cues` are set bold in the script."""
+        other = item is None or self._item is None or item.id != self._item.id
+        self._item, self._cues = item, cues
+        if other and self.writing:
+            self._pages.setCurrentIndex(0)
+        for name, field in self._fields().items():
+            field.show_text(getattr(item, name) if item is not None else "")
+        self._show()
+
+    def edit(self) -> None:
+        """Write here."""
+        if self._item is None:
+            return
+        self._pages.setCurrentIndex(1)
+        self.setMinimumHeight(self._theme.px(190))
+        self.write_instruction.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.write_instruction.selectAll()
+
+    def done(self) -> None:
+        """Take what was written and show it."""
+        for area in (self.write_instruction, self.write_script):
+            area.take()
+        if self.writing:
+            self._pages.setCurrentIndex(0)
+            self.setMinimumHeight(0)
+        self.left.emit()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        super().mouseDoubleClickEvent(event)
+        self.edit()
+
+    def _show(self) -> None:
+        item = self._item
+        if item is None:
+            return
+        facts = " · ".join(p for p in (item.suite, item.category, item.lang) if p)
+        self.facts.setText(facts)
+        self.instruction.setText(item.instruction or tr("No instruction yet: F2 writes it."))
+        self.instruction.setEnabled(bool(item.instruction))
+        self.script.setText(self._script(item.script))
+        self.script.setVisible(bool(item.script))
+
+    def _script(self, text: str) -> str:
+        marked = escape(" ".join(text.split()))
+        ink = self._theme.text.name()
+        for cue in sorted({c for c in self._cues if c.strip()}, key=len, reverse=True):
+            marked = marked.replace(escape(cue), f'<b style="color:{ink}">{escape(cue)}</b>')
+        return f"{escape(tr('then say:'))} “{marked}”"

@@ -125,15 +125,28 @@ class Recording:
         for record in self.turn_records(start):
             yield _turn(record, sound.at(record["index"]), camera)
 
-    def events(self, types: tuple[type[Any], ...] | None = None) -> Iterator[Event]:
-        """Events in the order in which they were recorded, with their sound; only those of `types` if given."""
+    def events(
+        self,
+        types: tuple[type[Any], ...] | None = None,
+        start_ns: int = 0,
+        end_ns: int | None = None,
+        *,
+        sound: bool = True,
+    ) -> Iterator[Event]:
+        """Events in the order in which they were recorded; only those of `types` if given.
+
+        Args:
+            start_ns, end_ns: only those filed at `start_ns` ≤ t < `end_ns`, by the time they were received or set.
+            sound: False reads no sound: an `AudioOut` comes with silence of its length.
+        """
         names = {n for n, t in EVENT_TYPES.items() if types is None or issubclass(t, types)}
         topics = [t for t, base in _EVENT_TOPICS.items() if any(issubclass(EVENT_TYPES[n], base) for n in names)]
-        sound = _Ahead(self._log.messages(["/model/audio"] if "AudioOut" in names else []), lambda m: m.sequence)
-        for message in self._log.messages(topics):
+        wanted = ["/model/audio"] if sound and "AudioOut" in names else []
+        heard = _Ahead(self._log.messages(wanted, start_ns, end_ns), lambda m: m.sequence) if sound else None
+        for message in self._log.messages(topics, start_ns, end_ns):
             value = _object(message)
             if value["type"] in names:
-                yield _event(value, sound)
+                yield _event(value, heard)
 
     def cues(self) -> Iterator[Cue]:
         """The cues as they were shown."""
@@ -227,12 +240,12 @@ def _frames(record: dict[str, Any], camera: _Ahead) -> Iterator[Frame]:
         yield Frame(frame["t_ns"], jpeg, frame["width"], frame["height"], frame["repeated"])
 
 
-def _event(value: dict[str, Any], sound: _Ahead) -> Event:
+def _event(value: dict[str, Any], sound: _Ahead | None) -> Event:
     reference = value.pop("audio", None)
     event = from_json(value)
     if reference is None or not isinstance(event, AudioOut):
         return event
-    if reference.get("lost"):
+    if reference.get("lost") or sound is None:
         # Lost sound comes back as silence of the same length, so that nothing behind it moves.
         pcm16 = bytes(2 * reference["samples"])
     else:

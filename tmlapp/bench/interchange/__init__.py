@@ -1,0 +1,1 @@
+"""Tiers of labelled times as other programs read and write them: Praat, ELAN, WebVTT, CSV."""

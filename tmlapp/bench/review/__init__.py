@@ -1,0 +1,1 @@
+"""A recording as Review shows it: everything on one axis, why the model spoke, and exports for other programs."""

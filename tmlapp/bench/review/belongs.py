@@ -1,0 +1,247 @@
+"""Where a recording comes from: the run and item that it was made for, and what that item expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tmlapp.bench.answer import Answer
+from tmlapp.bench.data import SuiteItem
+from tmlapp.bench.labels.speak_items import SCHEMA, Expectation, ItemError, SpeakItem, parse_item
+from tmlapp.bench.report.marks import marks_of
+from tmlapp.bench.review.lanes import Expected, Graded
+from tmlapp.bench.runs.info import PartResult
+from tmlapp.bench.runs.lines import Lines, read_lines
+from tmlapp.bench.runs.run import ANSWERS, GRADES, ITEMS, RESULT, is_run, item_folder_name, read_answers, read_result
+from tmlapp.bench.sidecar import read_grades
+from tmlapp.bench.suites.speak_params import SpeakParams
+from tmlapp.bench.truth import load_truth
+from tmlapp.core.errors import AppError
+from tmlapp.core.grade import Grade
+from tmlapp.core.units import NS_PER_S, s_to_ns
+
+TRUTH_SUFFIX = ".truth.json"
+"""A truth file beside a recording: `<name>.truth.json`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belongs:
+    """What is known about a recording from the files around it.
+
+    Attributes:
+        run: folder of the run, None for a recording of its own.
+        item: of the run. part: how its session was driven. answer: what a transcriber or the endpoint said.
+        truth: of the item, or from the file beside the recording; empty where nothing is known.
+        speak: the item, where it is one of TimeSpeak or CueSpeak.
+        problems: what could not be read.
+    """
+
+    run: Path | None = None
+    item: SuiteItem | None = None
+    part: PartResult | None = None
+    answer: Answer | None = None
+    truth: Mapping[str, Any] = field(default_factory=dict)
+    speak: SpeakItem | None = None
+    problems: tuple[str, ...] = ()
+
+
+def run_of(recording: Path) -> Path | None:
+    """The run folder that `recording` lies in (`RUN/items/<number>-<id>/<part>.mcap`), or None."""
+    parents = recording.absolute().parents
+    return parents[2] if len(parents) > 2 and parents[1].name == "items" and is_run(parents[2]) else None
+
+
+def belongs_to(recording: Path, options: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Belongs:
+    """Read what lies around `recording`; damaged files are named in `problems` and cost nothing else.
+
+    Args:
+        recording: the `.mcap` file.
+        options: of its session.
+        item: the truth of its item, where the caller has it (a take that was tried).
+    """
+    found = Belongs()
+    run = run_of(recording)
+    if run is not None:
+        found = _in_run(run, recording)
+    if item is not None:
+        found = replace(found, truth=item)
+    elif not found.truth:
+        found = _beside(recording, found)
+    return _speak(found, options)
+
+
+def _in_run(run: Path, recording: Path) -> Belongs:
+    problems: list[str] = []
+    item = _item_of(run, recording.parent.name, problems)
+    part: PartResult | None = None
+    answer: Answer | None = None
+    try:
+        result = read_result(recording.parent / RESULT)
+        if result is not None:
+            part = next((p for p in result.parts.values() if p.recording == recording.name), None)
+        if item is not None and part is not None:
+            answers, damaged = read_answers(run)
+            problems += [f"{run / ANSWERS}: {d} cannot be read." for d in damaged]
+            answer = answers.get(item.id, {}).get(part.name)
+    except AppError as error:
+        problems.append(f"{error.what} {error.why}")
+    return Belongs(
+        run=run, item=item, part=part, answer=answer, truth=item.truth if item else {}, problems=tuple(problems)
+    )
+
+
+def _item_of(run: Path, folder: str, problems: list[str]) -> SuiteItem | None:
+    try:
+        lines = read_lines(run / ITEMS)
+    except AppError as error:
+        problems.append(f"{error.what} {error.why}")
+        return None
+    if lines.damaged:
+        problems.append(f"{run / ITEMS}: lines {', '.join(map(str, lines.damaged))} cannot be read.")
+    for number, value in enumerate(lines.values):
+        try:
+            item = SuiteItem.from_json(value)
+        except (TypeError, KeyError):
+            continue
+        # A damaged line before it would shift its number; the id alone is then enough.
+        if item_folder_name(number, item.id) == folder or (
+            lines.damaged and folder.endswith(item_folder_name(0, item.id)[5:])
+        ):
+            return item
+    return None
+
+
+def _beside(recording: Path, found: Belongs) -> Belongs:
+    path = recording.with_suffix(TRUTH_SUFFIX)
+    if not path.is_file():
+        return found
+    try:
+        return replace(found, truth=load_truth(path))
+    except AppError as error:
+        return replace(found, problems=(*found.problems, f"{error.what} {error.why}"))
+
+
+def _speak(found: Belongs, options: Mapping[str, Any]) -> Belongs:
+    if found.truth.get("schema") != SCHEMA:
+        return found
+    try:
+        return replace(found, speak=parse_item(found.truth))
+    except ItemError as error:
+        named = found.truth.get("id", options.get("item", ""))
+        return replace(found, problems=(*found.problems, f"The item {named} is not valid: {error}."))
+
+
+def media_start_ns(found: Belongs, options: Mapping[str, Any]) -> int:
+    """Session time at which the item's own clock is 0: where its media begin."""
+    if found.part is not None:
+        return s_to_ns(found.part.media_t0_s)
+    for value in (found.truth.get("video_start_s"), options.get("pad_before_s")):
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e6:
+            return s_to_ns(value)
+    return 0
+
+
+def grades_of(recording: Path, found: Belongs) -> tuple[list[Graded], list[str]]:
+    """Grades of the sidecar and of the run, oldest first, and what of them cannot be read."""
+    grades: list[Graded] = []
+    problems: list[str] = []
+    try:
+        kept = read_grades(recording)
+        if kept.damaged:
+            problems.append(f"Grades in lines {', '.join(map(str, kept.damaged))} of the sidecar cannot be read.")
+        grades += _graded(kept.lines, "recording", None, problems)
+        if found.run is not None and found.item is not None:
+            lines = _run_grades(found.run)
+            if lines.damaged:
+                problems.append(f"{found.run / GRADES}: lines {', '.join(map(str, lines.damaged))} cannot be read.")
+            grades += _graded(lines.values, "run", found.item.id, problems)
+    except AppError as error:
+        problems.append(f"{error.what} {error.why}")
+    return sorted(grades, key=lambda g: g.when), problems
+
+
+def _run_grades(run: Path) -> Lines:
+    return read_lines(run / GRADES)
+
+
+def _graded(lines: Sequence[Mapping[str, Any]], source: str, item: str | None, problems: list[str]) -> Iterator[Graded]:
+    for line in lines:
+        try:
+            grade = Grade.from_json(line["grade"])
+            when, who = str(line.get("when", "")), str(line.get("who", ""))
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            problems.append(f"A grade of {line.get('when')!r} cannot be read: {error}.")
+            continue
+        for verdict in grade.verdicts:
+            if item is None or verdict.item == item:
+                yield Graded(
+                    suite=grade.suite, profile=grade.provenance.profile, metric=grade.metric, score=verdict.score,
+                    passed=verdict.passed, why=verdict.why, item=verdict.item, when=when, who=who,
+                    source="run" if source == "run" else "recording", details=verdict.details,
+                )  # fmt: skip
+
+
+def expectations_of(found: Belongs, grades: Sequence[Graded], media_t0_ns: int) -> tuple[Expected, ...]:
+    """What was expected when, on session time: by the item, else by the newest grade that knows, else by the truth."""
+    if found.speak is not None:
+        outcomes = _outcomes(grades)
+        return tuple(_expected(e, found.speak, outcomes, media_t0_ns) for e in found.speak.expectations)
+    for graded in reversed(grades):
+        if marks := marks_of(graded.details):
+            # Details of a recording graded by hand are on the video's clock; so are those of a run.
+            start = graded.details.get("video_start_s")
+            t0_ns = s_to_ns(start) if isinstance(start, int | float) else media_t0_ns
+            return _marked(marks, t0_ns, graded)
+    return _marked(marks_of(found.truth), media_t0_ns, None)
+
+
+def _marked(marks: Sequence[tuple[float, float, str]], t0_ns: int, graded: Graded | None) -> tuple[Expected, ...]:
+    outcomes = list(graded.details.get("expectations", ())) if graded else []
+    made = []
+    for number, (start, end, label) in enumerate(marks):
+        met = outcomes[number] if number < len(outcomes) and isinstance(outcomes[number], Mapping) else {}
+        window = (t0_ns + round(start * NS_PER_S), t0_ns + round(max(start, end) * NS_PER_S))
+        made.append(
+            Expected(
+                id=str(met.get("id", number + 1)),
+                window=window,
+                meaning=str(met.get("meaning", label)),
+                required=bool(met.get("required", True)),
+                outcome=str(met.get("reason", "")),
+                passed=met.get("pass") if isinstance(met.get("pass"), bool) else None,
+            )
+        )
+    return tuple(made)
+
+
+def _outcomes(grades: Sequence[Graded]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for graded in grades:
+        listed = graded.details.get("expectations", ())
+        for met in listed if isinstance(listed, list | tuple) else ():
+            if isinstance(met, Mapping):
+                found[str(met.get("id"))] = met
+    return found
+
+
+def _expected(wanted: Expectation, item: SpeakItem, outcomes: Mapping[str, Mapping[str, Any]], t0_ns: int) -> Expected:
+    defaults = SpeakParams()
+    before, after = defaults.window_before_s[item.suite], defaults.window_after_s[item.suite]
+    window = wanted.window or (wanted.t_ref_s + before, wanted.t_ref_s + after)
+    met = outcomes.get(wanted.id, {})
+    utterance = met.get("utterance")
+    return Expected(
+        id=wanted.id,
+        window=(t0_ns + s_to_ns(window[0]), t0_ns + s_to_ns(window[1])),
+        meaning=wanted.meaning,
+        t_ref_ns=t0_ns + s_to_ns(wanted.t_ref_s),
+        cue=(t0_ns + s_to_ns(wanted.cue_s[0]), t0_ns + s_to_ns(wanted.cue_s[1])),
+        cue_text=wanted.cue_text,
+        kind=wanted.kind,
+        required=wanted.required,
+        outcome=str(met.get("reason", "")),
+        passed=met.get("pass") if isinstance(met.get("pass"), bool) else None,
+        output=utterance if isinstance(utterance, int) else None,
+    )

@@ -1,0 +1,145 @@
+"""The journal of a set: one line per change, on the disk before the change is called done.
+
+Each line carries a checksum and its number. What a crash cut off is kept beside the journal, never mixed into it.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tmlapp.bench.runs.lines import dumped, parsed, written
+from tmlapp.core.errors import AppError
+
+JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a journal holds: its entries, the length of the part that is whole, and the rest that is not."""
+
+    entries: tuple[dict[str, Any], ...]
+    whole: int
+    rest: bytes
+
+
+def read_journal(path: Path) -> Read:
+    """Every entry up to the first line that is damaged; nothing where there is no such file.
+
+    Raises:
+        AppError: the file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Read((), 0, b"")
+    except OSError as error:
+        raise AppError(f"{path} cannot be read.", f"{error.strerror}.", "Check the file's rights.") from error
+    entries: list[dict[str, Any]] = []
+    at = 0
+    while (end := data.find(b"\n", at)) >= 0:
+        entry = _entry(data[at:end])
+        if entry is None or (entries and entry["n"] != entries[-1]["n"] + 1):
+            break
+        entries.append(entry)
+        at = end + 1
+    return Read(tuple(entries), at, data[at:])
+
+
+def line_of(entry: dict[str, Any]) -> bytes:
+    """The line that stands for `entry`, with its checksum."""
+    return dumped({"crc32": f"{zlib.crc32(dumped(entry)):08x}", "entry": entry}) + b"\n"
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    value = parsed(line)
+    entry = value.get("entry") if value else None
+    if value is None or not isinstance(entry, dict) or type(entry.get("n")) is not int:
+        return None
+    try:
+        same = value.get("crc32") == f"{zlib.crc32(dumped(entry)):08x}"
+    except (ValueError, RecursionError):
+        # A line that was tampered with may hold NaN.
+        return None
+    return entry if same else None
+
+
+class Journal:
+    """The end of a journal, to which this process alone adds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd: int | None = None
+        self._size = 0
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Add `entry`; it is on the disk when this returns.
+
+        Raises:
+            AppError: it could not be written; the journal is as before.
+        """
+        data = line_of(entry)
+        with written(self.path):
+            fd = self._opened()
+            # What an earlier failure left behind must not stand before this line.
+            os.ftruncate(fd, self._size)
+            try:
+                _write(fd, data)
+                os.fsync(fd)
+            except OSError:
+                _cut(fd, self._size)
+                raise
+            self._size += len(data)
+
+    def _opened(self) -> int:
+        if self._fd is None:
+            new = not self.path.exists()
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+            self._size = os.fstat(self._fd).st_size
+            if new:
+                sync_folder(self.path.parent)
+        return self._fd
+
+    @property
+    def size(self) -> int:
+        """Bytes that are on the disk."""
+        return self._size
+
+    def close(self) -> None:
+        """Let go of the file; idempotent. The next `append` opens it again, under the name it then has."""
+        if self._fd is not None:
+            fd, self._fd, self._size = self._fd, None, 0
+            os.close(fd)
+
+
+def _write(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        # A full disk takes a part and refuses the rest with the next call.
+        view = view[os.write(fd, view) :]
+
+
+def _cut(fd: int, size: int) -> None:
+    try:
+        os.ftruncate(fd, size)
+    except OSError:
+        # The next append cuts before it writes, and a reader stops at the damaged line.
+        return
+
+
+def sync_folder(folder: Path) -> None:
+    """Put new and changed names in `folder` on the disk; without it a power cut may forget a whole file.
+
+    Raises:
+        OSError: the folder cannot be opened or written.
+    """
+    if os.name == "nt":  # pragma: no cover - folders cannot be opened there, and names are written at once
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

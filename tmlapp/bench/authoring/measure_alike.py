@@ -1,0 +1,165 @@
+"""Finds copies: takes that sound alike, and instructions that read alike.
+
+A sound's print is its log-mel envelope: 16 bands from 100 Hz to 3.8 kHz (what also a telephone keeps), a row every
+50 ms, 40 dB deep. Two prints are laid over each other where a coarse correlation (rows of 0.2 s, all lags) is highest,
+and there, 0.25 s around it, their likeness is the correlation of all rows in which one of them is less than 30 dB below
+its own loudest, the mean of each band taken off: neither gain nor a microphone's colour nor silence around it matters.
+From `SOUND_ALIKE` on they are called copies.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tmlapp.core.media import Pcm
+from tmlapp.core.units import SAMPLE_RATE_HZ
+
+VERSION = "sound-print@1"
+SOUND_ALIKE = 0.88
+"""Copies in another gain, format or with noise of 20 dB below the voice reach 0.89 and more; another reading of the same
+sentence by the same voice reached 0.81."""
+TEXT_ALIKE = 0.85
+
+_LOWEST_HZ, _HIGHEST_HZ, _BANDS = 100.0, 3_800.0, 16
+_ROW = SAMPLE_RATE_HZ // 20
+_HOP, _WINDOW = SAMPLE_RATE_HZ // 40, 512
+_DEPTH_DB, _ACTIVE_DB = 40.0, 30.0
+_COARSE, _COARSE_LONGEST = 4, 512
+"""Rows per coarse row, and how many of these are looked at (100 s)."""
+_COARSE_LEAST = 0.5
+_NEAR = 5
+_LEAST_ROWS = 8
+_LEAST_OVERLAP = 0.6
+_LONGEST_TEXT = 5_000
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoundPrint:
+    """What a sound is compared by.
+
+    Attributes:
+        rows: level in dB below the loudest row, float32 [n, 16]; empty for a sound of under 0.4 s.
+        spectrum: of the coarse rows and bands, complex64 [513, 8], so that a sound's correlation with itself is 1.
+    """
+
+    rows: Floats
+    spectrum: npt.NDArray[np.complex64]
+
+
+def sound_print(pcm: Pcm) -> SoundPrint:
+    """The print of `pcm` (int16 [n] at 16 kHz)."""
+    return print_of_rows(_levels(pcm))
+
+
+def print_of_rows(rows: Floats) -> SoundPrint:
+    """The print with these rows."""
+    whole = min(len(rows) // _COARSE, _COARSE_LONGEST)
+    coarse: Floats = np.zeros((0, _BANDS // 2), np.float32)
+    if len(rows) >= _LEAST_ROWS:
+        active = _active(rows)
+        centred = np.where(active[:, None], rows - rows[active].mean(axis=0), np.float32(0.0))
+        coarse = centred[: whole * _COARSE].reshape(whole, _COARSE, _BANDS // 2, 2).mean(axis=(1, 3))
+    size = float(np.linalg.norm(coarse))
+    scaled = coarse / size if size else coarse
+    spectrum = np.fft.rfft(scaled, 2 * _COARSE_LONGEST, axis=0) if len(scaled) else np.zeros((_COARSE_LONGEST + 1, _BANDS // 2))
+    return SoundPrint(rows, spectrum.astype(np.complex64))
+
+
+def _levels(pcm: Pcm) -> Floats:
+    count = len(pcm) // _ROW
+    if count < _LEAST_ROWS:
+        return np.zeros((0, _BANDS), np.float32)
+    sound = np.concatenate((pcm[: count * _ROW].astype(np.float32), np.zeros(_WINDOW, np.float32)))
+    sound /= np.float32(32768)
+    frames = np.lib.stride_tricks.sliding_window_view(sound, _WINDOW)[: count * _ROW : _HOP]
+    spectrum = np.fft.rfft(frames * np.hanning(_WINDOW).astype(np.float32), axis=1)
+    power = (spectrum.real**2 + spectrum.imag**2) @ _mel()
+    power = power.reshape(count, _ROW // _HOP, _BANDS).mean(axis=1)
+    level = 10.0 * np.log10(np.maximum(power, 1e-12))
+    return np.maximum(level - level.max(), -_DEPTH_DB).astype(np.float32)
+
+
+def _mel() -> Floats:
+    """Triangles of equal width on the mel scale: [bins, bands]."""
+    lowest, highest = (2595.0 * math.log10(1.0 + hertz / 700.0) for hertz in (_LOWEST_HZ, _HIGHEST_HZ))
+    edges = 700.0 * (10.0 ** (np.linspace(lowest, highest, _BANDS + 2) / 2595.0) - 1.0)
+    bins = np.fft.rfftfreq(_WINDOW, 1.0 / SAMPLE_RATE_HZ)[:, None]
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+
+
+def _active(rows: Floats) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = rows.max(axis=1) > -_ACTIVE_DB
+    return found
+
+
+def likeness(one: SoundPrint, other: SoundPrint) -> float:
+    """How alike two sounds are, at most 1; 0 where one is very short or the coarse look finds them different."""
+    return alike(one, [other])[0]
+
+
+def alike(one: SoundPrint, others: Sequence[SoundPrint]) -> list[float]:
+    """`likeness` of one sound with each of the others."""
+    found = [0.0] * len(others)
+    if not len(one.rows) or not others:
+        return found
+    # One after the other: stacked they would need the memory of all sounds twice.
+    for place, other in enumerate(others):
+        if not len(other.rows):
+            continue
+        product = np.einsum("ij,ij->i", one.spectrum, other.spectrum.conj())
+        correlation = np.fft.irfft(product, 2 * _COARSE_LONGEST)
+        at = int(correlation.argmax())
+        if correlation[at] >= _COARSE_LEAST:
+            lag = at if at < _COARSE_LONGEST else at - 2 * _COARSE_LONGEST
+            found[place] = _refined(one.rows, other.rows, lag * _COARSE)
+    return found
+
+
+def _refined(one: Floats, other: Floats, lag: int) -> float:
+    best = 0.0
+    for tried in range(lag - _NEAR, lag + _NEAR + 1):
+        a, b = one[max(0, tried) :], other[max(0, -tried) :]
+        rows = min(len(a), len(b))
+        if rows >= max(_LEAST_ROWS, _LEAST_OVERLAP * min(len(one), len(other))):
+            best = max(best, _correlation(a[:rows], b[:rows]))
+    return best
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    either = _active(one) | _active(other)
+    if either.sum() < _LEAST_ROWS:
+        return 0.0
+    a, b = one[either], other[either]
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    size = math.sqrt(float(np.vdot(a, a)) * float(np.vdot(b, b)))
+    return float(np.vdot(a, b)) / size if size > 0.0 else 0.0
+
+
+def plain_text(text: str) -> str:
+    """`text` for comparison: compatibility forms and case folded, letters and digits only, single blanks."""
+    folded = unicodedata.normalize("NFKC", text[:_LONGEST_TEXT]).casefold()
+    return " ".join(re.sub(r"[\W_]+", " ", folded).split())
+
+
+def trigrams(text: str) -> frozenset[str]:
+    """Every three neighbouring characters of the plain text, with a blank at either end."""
+    plain = plain_text(text)
+    padded = f" {plain} "
+    return frozenset(padded[i : i + 3] for i in range(len(padded) - 2)) if plain else frozenset()
+
+
+def text_likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Dice's coefficient of two sets of trigrams, 0 … 1; two empty texts are not alike."""
+    total = len(one) + len(other)
+    return 2.0 * len(one & other) / total if total else 0.0

@@ -101,8 +101,7 @@ class LiveSession:
         self._duplex: Duplex | None = None
         self._playout: Playout = VirtualPlayout()
         self._time = Timeline(clock, virtual=options.virtual_time)
-        self._paused = False
-        self._muted = False
+        self._paused = self._muted = False
         self._answered = -1
         self._items = 0
         self._endpoint_closed = False
@@ -166,10 +165,12 @@ class LiveSession:
         """Type `text` to the model; the micro-turn being captured carries it."""
         self._requests.put(TextInput(self.now_ns(), text))
 
-    def marker(self, label: str, note: str = "") -> None:
-        """Set a marker (`marker`, `note`, or a verdict tag `1` … `9`) at the present moment."""
-        self._requests.put(Marker(t_ns=self.now_ns(), label=label, note=note))
+    def marker(self, label: str, note: str = "", *, t_ns: int | None = None) -> int:
+        """Set a marker (`marker`, `note`, a verdict tag `1` … `9`) at `t_ns`, or now; its session time."""
+        t_ns = self.now_ns() if t_ns is None else t_ns
+        self._requests.put(Marker(t_ns=t_ns, label=label, note=note))
         self._wake.set()
+        return t_ns
 
     def set_muted(self, muted: bool) -> None:
         """While muted the model hears, and the recording holds, digital silence."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tmlapp.bench.catalogue.bundle import heal_all
 from tmlapp.bench.catalogue.entry import Candidate, Entry
 from tmlapp.bench.catalogue.probe import iso, sessions_in, with_sidecars
 from tmlapp.bench.catalogue.store import Catalogue, Known
@@ -101,6 +102,8 @@ class _Look:
 
     def run(self) -> Refreshed:
         walked = walk(self._roots, self._cancelled)
+        if heal_all(walked.bundles):
+            walked = walk(self._roots, self._cancelled)
         self._result.unread = walked.unread
         if self._cancelled():
             self._result.cancelled = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,11 +29,13 @@ class Walked:
     Attributes:
         unread: folders that could not be read, with the reason; what was known of them stays known.
         strays: annotation files beside which no recording lies.
+        bundles: manifests of what lies in a trash folder, or was on its way when a process ended.
     """
 
     found: list[Candidate] = field(default_factory=list)
     unread: list[tuple[Path, str]] = field(default_factory=list)
     strays: list[Path] = field(default_factory=list)
+    bundles: list[Path] = field(default_factory=list)
 
 
 def walk(roots: Sequence[Path], cancelled: Callable[[], bool] = lambda: False) -> Walked:
@@ -94,6 +96,7 @@ class _Root:
             self._walked.unread.append((trash, error.strerror or str(error)))
             return
         for bundle in bundles:
+            self._walked.bundles.append(bundle / MANIFEST)
             self._trashed = bundle / MANIFEST
             self.folder(bundle, None, 1)
             self._trashed = None
@@ -165,10 +168,3 @@ def _status(path: Path) -> _File:
     except OSError:
         return _File(path.name, 0, 0)
     return _File(path.name, status.st_size, status.st_mtime_ns)
-
-
-def trash_bundles(roots: Sequence[Path]) -> Iterator[Path]:
-    """Manifests of everything that lies in the trash folders of `roots`."""
-    for root in roots:
-        if (root / TRASH).is_dir():
-            yield from sorted((root / TRASH).glob(f"*/{MANIFEST}"))

@@ -28,6 +28,7 @@ class Settings(BaseModel):
         camera: `camera:0`, a URL, or `none`.
         endpoint: address of the endpoint, e.g. `onnx:tiny`.
         recordings_dir: the one folder in which recordings lie.
+        library_folders: further ones that the library shows (runs, item sets, other people's recordings).
         theme: colour scheme, or `system` to follow the desktop.
         text_scale: size of the window's texts, 1.0 for the usual one.
         jpeg_quality: of recorded frames, which are the frames that a model sees.
@@ -45,6 +46,7 @@ class Settings(BaseModel):
     jpeg_quality: int = Field(default=85, ge=50, le=100)
     endpoint: str = "onnx:tiny"
     recordings_dir: Path = Field(default_factory=default_recordings_dir)
+    library_folders: tuple[Path, ...] = ()
     session_name: str = "session"
     instruction: str = "Please count out reps for squats."
     presets: tuple[str, ...] = PRESETS

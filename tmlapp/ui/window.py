@@ -184,7 +184,7 @@ class MainWindow(QMainWindow):
         self.events.open_search()
 
     def toggle_theme(self) -> None:
-        self._save(self.controller.settings.model_copy(update={"theme": "light" if self.theme.dark else "dark"}))
+        self.keep_settings(self.controller.settings.model_copy(update={"theme": "light" if self.theme.dark else "dark"}))
         self.apply_theme(theme_of(self.controller.settings))
 
     def back(self) -> None:
@@ -318,12 +318,13 @@ class MainWindow(QMainWindow):
             self.controller.check()
 
     def _take_settings(self, settings: Settings) -> None:
-        self._save(settings)
+        self.keep_settings(settings)
         self.controller.use_settings(settings)
         self.apply_theme(theme_of(settings))
         self.check()
 
-    def _save(self, settings: Settings) -> None:
+    def keep_settings(self, settings: Settings) -> None:
+        """Use `settings` from now on, and save them."""
         self.controller.settings = settings
         try:
             save_settings(settings)

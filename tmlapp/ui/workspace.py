@@ -64,6 +64,14 @@ class Host(Protocol):
         """Switch to the workspace `name`."""
         ...
 
+    def open_in(self, name: str, what: object) -> None:
+        """Go to the workspace `name` and open `what` there (see `Workspace.open`)."""
+        ...
+
+    def keep_settings(self, settings: Settings) -> None:
+        """Use `settings` from now on, and save them; that they cannot be saved is shown as an error."""
+        ...
+
     @property
     def session_running(self) -> bool:
         """A live session holds the microphone, camera and loudspeaker."""

@@ -141,6 +141,13 @@ class Workspaces(QWidget):
         self.go_to("review")
         self.page("review").open((path, at_s))
 
+    def open_in(self, name: str, what: object) -> None:
+        self.go_to(name)
+        self.page(name).open(what)
+
+    def keep_settings(self, settings: Settings) -> None:
+        self._window.keep_settings(settings)
+
     def restored(self) -> None:
         self._window.update_actions()
 

@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 import tmlapp
-from tmlapp.cli import bench, data, demo, devices, doctor, export, grade, recover, replay, run, show, verify
+from tmlapp.cli import (
+    agree,
+    bench,
+    data,
+    demo,
+    devices,
+    doctor,
+    export,
+    grade,
+    packet,
+    recover,
+    replay,
+    run,
+    show,
+    verify,
+)
 from tmlapp.cli.common import reported, start_logging
 
 app = typer.Typer(
@@ -42,9 +57,9 @@ def _root(
             raise typer.Exit(run_window([]))
 
 
-for _verb in (devices, doctor, run, show, grade, replay, recover, verify, export, demo):
+for _verb in (agree, devices, doctor, run, show, grade, replay, recover, verify, export, demo):
     app.command(_verb.__name__.rsplit(".", 1)[-1])(_verb.command)
-for _group in (bench, data):
+for _group in (bench, data, packet):
     app.add_typer(_group.app, name=_group.__name__.rsplit(".", 1)[-1])
 
 

@@ -126,7 +126,7 @@ def patched(state: ItemSet, raw: object) -> ItemSet:
         item = codec.from_json(ItemDraft, value, "items")
         items[item.id] = item
     order = raw.get("order", list(items))
-    if not isinstance(order, list) or any(name not in items for name in order if isinstance(name, str)):
+    if not isinstance(order, list) or not all(isinstance(name, str) and name in items for name in order):
         raise FormError("a change of the journal orders items that the set does not have")
     found = replace(state, items=tuple(items[name] for name in order), **texts)
     if "speakers" in raw:

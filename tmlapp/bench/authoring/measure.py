@@ -6,7 +6,8 @@ Formulas, on samples x in -1 … 1 of 16 kHz mono sound:
     speech    10 log10 of the mean power of the voice frames, the noise's power taken off
     noise     10 log10 of the mean power of all other frames
     snr       speech - noise, in dB
-    rise      median level of the frames without voice in the last fifth, minus that of those before, in dB
+    rise      of the frames without voice (median of 9 neighbours), those at the end that stay 3 dB above the median of
+              all: their median minus that of the others, in dB; 0 where the end is like the rest
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ QUIETEST_DBFS = -96.0
 VOICE_ABOVE_DB = 12.0
 VOICE_GAP = SAMPLE_RATE_HZ * 3 // 10
 VOICE_LEAST = SAMPLE_RATE_HZ // 10
-_LAST_SHARE = 5
 _LEAST_FRAMES = 5
+_MEDIAN_OF, _RISE_LEAST_DB = 9, 3.0
 _FULL = 32768.0
 
 Stretch = tuple[int, int]
@@ -56,7 +57,8 @@ class SoundFigures:
         sha256: of the samples, little-endian: the same for a copy with another header.
         clipped: stretches that are cut off.
         voice: stretches with voice, and `voice_by`: who found them.
-        speech_dbfs, noise_dbfs, snr_db, rise_db: None where there is no voice, no pause, or no ending to measure.
+        speech_dbfs, noise_dbfs, snr_db: None where there is no voice, or no pause.
+        rise_db, rise_from: by how much the noise is louder at the end, and from where on; None without pauses.
     """
 
     samples: int
@@ -71,6 +73,7 @@ class SoundFigures:
     noise_dbfs: float | None
     snr_db: float | None
     rise_db: float | None
+    rise_from: int | None
 
     @property
     def lead(self) -> int:
@@ -93,9 +96,8 @@ class SoundFigures:
         Raises:
             TypeError, ValueError, KeyError: `value` is something else.
         """
-        made = cls(**value)
-        pairs = {key: tuple((int(a), int(b)) for a, b in value[key]) for key in ("clipped", "voice")}
-        return replace(made, **pairs)
+        clipped, voice = (tuple((int(a), int(b)) for a, b in value[key]) for key in ("clipped", "voice"))
+        return replace(cls(**value), clipped=clipped, voice=voice)
 
 
 def measure(pcm: Pcm, voice: Sequence[Stretch] | None = None, *, voice_by: str = "given") -> SoundFigures:
@@ -110,6 +112,7 @@ def measure(pcm: Pcm, voice: Sequence[Stretch] | None = None, *, voice_by: str =
     powers = frame_powers(pcm)
     spoken = _frames_in(voice, len(powers))
     speech, noise = _levels(powers, spoken)
+    rise_db, rise_from = _rise(powers, spoken)
     return SoundFigures(
         samples=len(pcm),
         sha256=pcm_sha256(pcm),
@@ -122,7 +125,8 @@ def measure(pcm: Pcm, voice: Sequence[Stretch] | None = None, *, voice_by: str =
         speech_dbfs=speech,
         noise_dbfs=noise,
         snr_db=None if speech is None or noise is None else round(speech - noise, 2),
-        rise_db=_rise(powers, spoken),
+        rise_db=rise_db,
+        rise_from=rise_from,
     )
 
 
@@ -136,7 +140,8 @@ def frame_powers(pcm: Pcm) -> npt.NDArray[np.float64]:
     whole = len(pcm) // FRAME
     frames = pcm[: whole * FRAME].reshape(whole, FRAME).astype(np.float32)
     found: npt.NDArray[np.float64] = np.einsum("ij,ij->i", frames, frames).astype(np.float64) / (FRAME * _FULL**2)
-    return np.maximum(found, 10.0 ** (QUIETEST_DBFS / 10.0))
+    np.maximum(found, 10.0 ** (QUIETEST_DBFS / 10.0), out=found)
+    return found
 
 
 def voice_by_energy(pcm: Pcm) -> tuple[Stretch, ...]:
@@ -200,12 +205,18 @@ def _levels(powers: npt.NDArray[np.float64], spoken: npt.NDArray[np.bool_]) -> t
     return _decibels(voice), None if noise is None else _decibels(noise)
 
 
-def _rise(powers: npt.NDArray[np.float64], spoken: npt.NDArray[np.bool_]) -> float | None:
-    at = len(powers) - len(powers) // _LAST_SHARE
-    before, after = powers[:at][~spoken[:at]], powers[at:][~spoken[at:]]
-    if len(before) < _LEAST_FRAMES or len(after) < _LEAST_FRAMES:
-        return None
-    return round(_decibels(float(np.median(after))) - _decibels(float(np.median(before))), 2)
+def _rise(powers: npt.NDArray[np.float64], spoken: npt.NDArray[np.bool_]) -> tuple[float | None, int | None]:
+    places = np.flatnonzero(~spoken)
+    if len(places) < _MEDIAN_OF:
+        return None, None
+    levels = 10.0 * np.log10(powers[places])
+    padded = np.pad(levels, _MEDIAN_OF // 2, mode="edge")
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN_OF), axis=1)
+    low = np.flatnonzero(smooth <= float(np.median(levels)) + _RISE_LEAST_DB)
+    first = int(low[-1]) + 1 if len(low) else 0
+    if not _LEAST_FRAMES <= len(levels) - first < len(levels):
+        return 0.0, None
+    return round(float(np.median(levels[first:]) - np.median(levels[:first])), 2), int(places[first]) * FRAME
 
 
 def _decibels(power: float) -> float:

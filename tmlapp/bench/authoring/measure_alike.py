@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +24,12 @@ from tmlapp.core.units import SAMPLE_RATE_HZ
 
 VERSION = "sound-print@1"
 SOUND_ALIKE = 0.88
-"""Copies in another gain, format or with noise of 20 dB below the voice reach 0.89 and more; another reading of the same
-sentence by the same voice reached 0.81."""
+"""Copies in another gain or format, or with noise 20 dB below the voice, reach 0.89 and more; another reading of the
+same sentence by the same voice reached 0.81."""
 TEXT_ALIKE = 0.85
 
-_LOWEST_HZ, _HIGHEST_HZ, _BANDS = 100.0, 3_800.0, 16
+BANDS = 16
+_LOWEST_HZ, _HIGHEST_HZ = 100.0, 3_800.0
 _ROW = SAMPLE_RATE_HZ // 20
 _HOP, _WINDOW = SAMPLE_RATE_HZ // 40, 512
 _DEPTH_DB, _ACTIVE_DB = 40.0, 30.0
@@ -37,6 +39,7 @@ _COARSE_LEAST = 0.5
 _NEAR = 5
 _LEAST_ROWS = 8
 _LEAST_OVERLAP = 0.6
+_AT_ONCE = 128
 _LONGEST_TEXT = 5_000
 
 Floats = npt.NDArray[np.float32]
@@ -48,11 +51,19 @@ class SoundPrint:
 
     Attributes:
         rows: level in dB below the loudest row, float32 [n, 16]; empty for a sound of under 0.4 s.
-        spectrum: of the coarse rows and bands, complex64 [513, 8], so that a sound's correlation with itself is 1.
+        coarse: float32 [m, 8], four rows and two bands in one, of length 1 as a vector; silence is 0.
     """
 
     rows: Floats
-    spectrum: npt.NDArray[np.complex64]
+    coarse: Floats
+    _spectra: dict[int, npt.NDArray[np.complex64]] = field(default_factory=dict)
+
+    def spectrum(self, size: int) -> npt.NDArray[np.complex64]:
+        """Of the coarse rows, at `size` points; made once."""
+        found = self._spectra.get(size)
+        if found is None:
+            found = self._spectra[size] = np.fft.rfft(self.coarse, size, axis=0).astype(np.complex64)
+        return found
 
 
 def sound_print(pcm: Pcm) -> SoundPrint:
@@ -63,39 +74,40 @@ def sound_print(pcm: Pcm) -> SoundPrint:
 def print_of_rows(rows: Floats) -> SoundPrint:
     """The print with these rows."""
     whole = min(len(rows) // _COARSE, _COARSE_LONGEST)
-    coarse: Floats = np.zeros((0, _BANDS // 2), np.float32)
+    coarse: Floats = np.zeros((0, BANDS // 2), np.float32)
     if len(rows) >= _LEAST_ROWS:
         active = _active(rows)
         centred = np.where(active[:, None], rows - rows[active].mean(axis=0), np.float32(0.0))
-        coarse = centred[: whole * _COARSE].reshape(whole, _COARSE, _BANDS // 2, 2).mean(axis=(1, 3))
-    size = float(np.linalg.norm(coarse))
-    scaled = coarse / size if size else coarse
-    spectrum = np.fft.rfft(scaled, 2 * _COARSE_LONGEST, axis=0) if len(scaled) else np.zeros((_COARSE_LONGEST + 1, _BANDS // 2))
-    return SoundPrint(rows, spectrum.astype(np.complex64))
+        coarse = centred[: whole * _COARSE].reshape(whole, _COARSE, BANDS // 2, 2).mean(axis=(1, 3))
+    size = np.float32(np.linalg.norm(coarse))
+    return SoundPrint(rows, coarse / size if size else coarse)
 
 
 def _levels(pcm: Pcm) -> Floats:
     count = len(pcm) // _ROW
     if count < _LEAST_ROWS:
-        return np.zeros((0, _BANDS), np.float32)
+        return np.zeros((0, BANDS), np.float32)
     sound = np.concatenate((pcm[: count * _ROW].astype(np.float32), np.zeros(_WINDOW, np.float32)))
     sound /= np.float32(32768)
     frames = np.lib.stride_tricks.sliding_window_view(sound, _WINDOW)[: count * _ROW : _HOP]
     spectrum = np.fft.rfft(frames * np.hanning(_WINDOW).astype(np.float32), axis=1)
     power = (spectrum.real**2 + spectrum.imag**2) @ _mel()
-    power = power.reshape(count, _ROW // _HOP, _BANDS).mean(axis=1)
+    power = power.reshape(count, _ROW // _HOP, BANDS).mean(axis=1)
     level = 10.0 * np.log10(np.maximum(power, 1e-12))
-    return np.maximum(level - level.max(), -_DEPTH_DB).astype(np.float32)
+    # In steps of a quarter, so that a print that was kept in a byte per level is the same print.
+    found: Floats = (np.round(np.maximum(level - level.max(), -_DEPTH_DB) * 4.0) / 4.0).astype(np.float32)
+    return found
 
 
 def _mel() -> Floats:
     """Triangles of equal width on the mel scale: [bins, bands]."""
     lowest, highest = (2595.0 * math.log10(1.0 + hertz / 700.0) for hertz in (_LOWEST_HZ, _HIGHEST_HZ))
-    edges = 700.0 * (10.0 ** (np.linspace(lowest, highest, _BANDS + 2) / 2595.0) - 1.0)
+    edges = 700.0 * (10.0 ** (np.linspace(lowest, highest, BANDS + 2) / 2595.0) - 1.0)
     bins = np.fft.rfftfreq(_WINDOW, 1.0 / SAMPLE_RATE_HZ)[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+    found: Floats = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+    return found
 
 
 def _active(rows: Floats) -> npt.NDArray[np.bool_]:
@@ -111,18 +123,26 @@ def likeness(one: SoundPrint, other: SoundPrint) -> float:
 def alike(one: SoundPrint, others: Sequence[SoundPrint]) -> list[float]:
     """`likeness` of one sound with each of the others."""
     found = [0.0] * len(others)
-    if not len(one.rows) or not others:
+    if not len(one.coarse):
         return found
-    # One after the other: stacked they would need the memory of all sounds twice.
+    groups: dict[int, list[int]] = {}
     for place, other in enumerate(others):
-        if not len(other.rows):
-            continue
-        product = np.einsum("ij,ij->i", one.spectrum, other.spectrum.conj())
-        correlation = np.fft.irfft(product, 2 * _COARSE_LONGEST)
-        at = int(correlation.argmax())
-        if correlation[at] >= _COARSE_LEAST:
-            lag = at if at < _COARSE_LONGEST else at - 2 * _COARSE_LONGEST
-            found[place] = _refined(one.rows, other.rows, lag * _COARSE)
+        if len(other.coarse):
+            size = 1 << (len(one.coarse) + len(other.coarse) - 1).bit_length()
+            groups.setdefault(size, []).append(place)
+    for size, places in groups.items():
+        for at in range(0, len(places), _AT_ONCE):
+            part = places[at : at + _AT_ONCE]
+            spectra = np.stack([others[place].spectrum(size) for place in part])
+            products = np.einsum("ij,kij->ki", one.spectrum(size), spectra.conj())
+            correlations = np.fft.irfft(products, size, axis=1)
+            peaks = correlations.argmax(axis=1)
+            for row, place in enumerate(part):
+                lag = int(peaks[row])
+                if correlations[row, lag] >= _COARSE_LEAST:
+                    lag = lag if lag < len(one.coarse) else lag - size
+                    # 1 is left to sounds that are the same sample for sample.
+                    found[place] = min(0.9999, _refined(one.rows, others[place].rows, lag * _COARSE))
     return found
 
 
@@ -163,3 +183,58 @@ def text_likeness(one: frozenset[str], other: frozenset[str]) -> float:
     """Dice's coefficient of two sets of trigrams, 0 … 1; two empty texts are not alike."""
     total = len(one) + len(other)
     return 2.0 * len(one & other) / total if total else 0.0
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Neighbours(Generic[K, V]):
+    """Which of many values are alike; each pair is compared once, and only pairs from `least` on are remembered.
+
+    Args:
+        compare: a value with many others, how alike it is to each.
+    """
+
+    def __init__(self, compare: Callable[[V, Sequence[V]], Sequence[float]], least: float) -> None:
+        self._compare = compare
+        self._least = least
+        self._values: dict[K, V] = {}
+        self._near: dict[K, dict[K, float]] = {}
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._values
+
+    def add(self, key: K, value: V) -> None:
+        """Compare a new value with all known ones; one that is known changes nothing."""
+        if key in self._values:
+            return
+        keys = list(self._values)
+        likeness = self._compare(value, [self._values[k] for k in keys]) if keys else ()
+        self._near[key] = {}
+        for other, found in zip(keys, likeness, strict=True):
+            if found >= self._least:
+                self._near[key][other] = self._near[other][key] = found
+        self._values[key] = value
+
+    def near(self, key: K) -> Mapping[K, float]:
+        """What is like `key`, itself left out."""
+        return self._near.get(key, {})
+
+    def keep_only(self, keys: Collection[K]) -> None:
+        """Forget what is not in use, once that is more than what is."""
+        if len(self._values) <= 2 * len(keys) + 16:
+            return
+        for key in [k for k in self._values if k not in keys]:
+            del self._values[key]
+            for other in self._near.pop(key):
+                del self._near[other][key]
+
+
+def texts_alike(one: frozenset[str], others: Sequence[frozenset[str]]) -> list[float]:
+    """`text_likeness` with each of the others; 0 at once where the sizes alone keep it below `TEXT_ALIKE`."""
+    size = len(one)
+    return [
+        text_likeness(one, other) if 2 * min(size, len(other)) >= TEXT_ALIKE * (size + len(other)) else 0.0
+        for other in others
+    ]

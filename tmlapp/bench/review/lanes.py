@@ -165,6 +165,17 @@ class Flag:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a local model was set to do from micro-turn `from_turn` on; `params` are its numbers."""
+
+    t_ns: int
+    instruction: str
+    task: str
+    params: Mapping[str, float]
+    from_turn: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Vitals:
     """Signs of life, one entry per second: arrays of the same length; NaN where nothing was measured."""
@@ -203,6 +214,7 @@ class Lanes:
     received: tuple[Utterance, ...]
     heard: tuple[Utterance, ...]
     outputs: tuple[Output, ...]
+    tasks: tuple[Task, ...]
     expected: tuple[Expected, ...]
     grades: tuple[Graded, ...]
     replies: Replies

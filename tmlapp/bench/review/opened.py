@@ -18,11 +18,12 @@ from tmlapp.bench.review.lanes import (
     Missing,
     Replies,
     SpokenWord,
+    Task,
     Vitals,
 )
 from tmlapp.bench.review.said import ModelSaid, UserSaid, outputs_of, timed_words, utterances, words_of
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import EndpointError, Event, Gap, Granted, Health, Interrupted, Marker, Notice, UnitDone
+from tmlapp.core.event import EndpointError, Event, Gap, Granted, Health, Interrupted, Marker, Notice, TaskSet, UnitDone
 from tmlapp.core.units import TURN_NS
 from tmlapp.recording.reader import Recording
 
@@ -124,6 +125,7 @@ def read_lanes(path: Path, item: Mapping[str, Any] | None = None) -> Lanes:
         received=utterances(received),
         heard=utterances(heard, sounded=True),
         outputs=outputs,
+        tasks=tuple(gathered.tasks),
         expected=expectations_of(found, grades, media_t0_ns),
         grades=tuple(grades),
         replies=replies,
@@ -171,6 +173,7 @@ class _Gathered:
         self.units: list[UnitDone] = []
         self.gaps: list[Missing] = []
         self.flags: list[Flag] = []
+        self.tasks: list[Task] = []
         self._health: list[Health] = []
 
     def add(self, event: Event) -> None:
@@ -183,6 +186,16 @@ class _Gathered:
                 end_ns = event.t_ns + max(0, event.dur_ns)
                 gap = Missing(t0_ns=event.t_ns, t1_ns=end_ns, track=event.track, kind=event.kind, reason=event.reason)
                 self.gaps.append(gap)
+            case TaskSet():
+                self.tasks.append(
+                    Task(
+                        t_ns=event.t_rx_ns,
+                        instruction=event.instruction,
+                        task=event.task,
+                        params=event.params,
+                        from_turn=event.from_turn,
+                    )
+                )
             case Marker():
                 self.flags.append(Flag(t_ns=event.t_ns, kind=event.label, text=event.note))
             case Notice():

@@ -14,24 +14,31 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.event import AudioOut, to_json
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_MS, NS_PER_S
+from tmlapp.recording.export.clip import has_media, write_mp4
+from tmlapp.recording.export.pace import Pace, StoppedError
 from tmlapp.recording.export.pictures import write_video
 from tmlapp.recording.log_writer import pcm_bytes
 from tmlapp.recording.reader import Recording
 
 _CUE_NS = 2 * NS_PER_S
 _BLOCK_NS = 60 * NS_PER_S
+_SOUND_SHARE = 0.1
+"""Of the time that a folder takes, roughly; the rest goes into the film."""
+
 _ESCAPED = "backslashreplace"  # half of a surrogate pair has no UTF-8, but an escape that is JSON
 
 
-def export_folder(recording: Recording, out: Path) -> list[Path]:
+def export_folder(recording: Recording, out: Path, *, pace: Pace | None = None) -> list[Path]:
     """Write a recording out as files that any program opens.
 
     `user.wav` (16 kHz mono, to the sample), `model.wav` (as received, at its place), `heard.wav` (as played),
-    `video.mp4` (constant rate, without sound; only if there are frames), `turns.jsonl`, `events.jsonl`,
-    `cues.vtt`, `setup.json`, and `SHA256SUMS` over all of them.
+    `video.mp4` (only if there are frames: each at its time, with the sound of both sides; without the extra `media`
+    at a constant rate and silent), `turns.jsonl`, `events.jsonl`, `cues.vtt`, `setup.json`, and `SHA256SUMS` over all
+    of them.
 
     Raises:
         AppError: `out` is there and not empty, or cannot be written, or the recording is damaged.
+        StoppedError: the export was stopped; what it had written is removed.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -39,21 +46,27 @@ def export_folder(recording: Recording, out: Path) -> list[Path]:
             raise AppError(
                 f"{out} is not empty.", "An export does not mix with other files.", "Name a new or an empty folder."
             )
-        return _write_all(recording, out)
+        try:
+            return _write_all(recording, out, pace or Pace())
+        except StoppedError:
+            for path in out.iterdir():
+                path.unlink()
+            raise
     except OSError as error:
         raise AppError(
             f"The export to {out} failed.", f"{error.strerror or error}.", "Choose another folder, or free space."
         ) from error
 
 
-def _write_all(recording: Recording, out: Path) -> list[Path]:
+def _write_all(recording: Recording, out: Path, pace: Pace) -> list[Path]:
     written: list[Path] = []
-    for name, topic in (("user.wav", "/mic"), ("model.wav", "/model/audio"), ("heard.wav", "/model/heard")):
+    tracks = (("user.wav", "/mic"), ("model.wav", "/model/audio"), ("heard.wav", "/model/heard"))
+    for n, (name, topic) in enumerate(tracks):
+        pace.at(_SOUND_SHARE * n / len(tracks))
         written.append(_write_wav(out / name, recording, topic))
     times_ns = [f["t_ns"] for record in recording.turn_records() for f in record["frames"]]
     if times_ns:
-        written.append(out / "video.mp4")
-        write_video(out / "video.mp4", recording.frames(), times_ns, recording.duration_ns)
+        written.append(_write_film(out / "video.mp4", recording, times_ns, pace))
     written.append(_write_lines(out / "turns.jsonl", recording.turn_records()))
     written.append(_write_lines(out / "events.jsonl", _events(recording)))
     written.append(out / "cues.vtt")
@@ -64,6 +77,14 @@ def _write_all(recording: Recording, out: Path) -> list[Path]:
     sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in written)
     (out / "SHA256SUMS").write_text(sums, encoding="utf-8")
     return [*written, out / "SHA256SUMS"]
+
+
+def _write_film(path: Path, recording: Recording, times_ns: list[int], pace: Pace) -> Path:
+    if has_media():
+        share = Pace(lambda x: pace.progress(_SOUND_SHARE + (1 - _SOUND_SHARE) * x), pace.cancelled)
+        return write_mp4(recording, path, pace=share)
+    write_video(path, recording.frames(), times_ns, recording.duration_ns)
+    return path
 
 
 def _end_ns(recording: Recording, topic: str) -> int:

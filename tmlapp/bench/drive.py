@@ -92,6 +92,7 @@ def drive_part(
     history: Sequence[HistoryTurn] = (),
     endpoint: Endpoint | None = None,
     ticks: Clock | None = None,
+    on_session: Callable[[LiveSession], None] = lambda _: None,
 ) -> Driven:
     """Drive `part` of the item called `item` and leave its recording in `folder`.
 
@@ -101,6 +102,7 @@ def drive_part(
         clock: `real` for real time, `fast` for virtual time as fast as the machine can.
         synthesize: the voice of local models that have texts only.
         ticks: the machine's clock if left out.
+        on_session: gets the session before it starts, to watch it or to stop it.
 
     Raises:
         AppError: a file cannot be used, the endpoint cannot be opened, or the session ended before the programme did.
@@ -136,6 +138,7 @@ def drive_part(
         history=history,
     )
     session.add_observer(listener)
+    on_session(session)
     path = _run(session, feed, listener, item)
     return Driven(_result(part, path, feed, told, program), session.granted)
 

@@ -82,7 +82,7 @@ class SpeakSuite(Suite):
         if len(every) > len(mine):
             notes.append(f"{len(every) - len(mine)} items of the other suite in the same file are left to it")
         return Loaded(
-            items=tuple(_suite_item(item, path.parent) for item in mine),
+            items=tuple(suite_item(item, path.parent) for item in mine),
             notes=tuple(notes),
             version=SCHEMA,
             files={"items": file_sha256(path)},
@@ -163,7 +163,8 @@ def _recorded(path: Path, number: int, row: Mapping[str, Any]) -> list[RecordedV
     return found
 
 
-def _suite_item(item: SpeakItem, folder: Path) -> SuiteItem:
+def suite_item(item: SpeakItem, folder: Path) -> SuiteItem:
+    """How `item` is driven: its sound, the pictures beside it, and the tail. Its media lie below `folder`."""
     part = Part(
         silence_s=0.0,
         sounds=(str(folder / item.audio),),

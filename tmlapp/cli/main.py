@@ -24,6 +24,7 @@ from tmlapp.cli import (
     show,
     verify,
 )
+from tmlapp.cli import open as open_
 from tmlapp.cli.common import reported, start_logging
 
 app = typer.Typer(
@@ -57,7 +58,7 @@ def _root(
             raise typer.Exit(run_window([]))
 
 
-for _verb in (agree, devices, doctor, run, show, grade, replay, recover, verify, export, demo):
+for _verb in (agree, devices, doctor, run, show, open_, grade, replay, recover, verify, export, demo):
     app.command(_verb.__name__.rsplit(".", 1)[-1])(_verb.command)
 for _group in (bench, data, packet):
     app.add_typer(_group.app, name=_group.__name__.rsplit(".", 1)[-1])

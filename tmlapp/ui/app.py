@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -33,12 +33,13 @@ def make_app(argv: Sequence[str]) -> QApplication:
     return app
 
 
-def run_window(argv: Sequence[str], plan: SessionPlan | None = None) -> int:
+def run_window(argv: Sequence[str], plan: SessionPlan | None = None, *, go: tuple[str, Any] | None = None) -> int:
     """Show the window and stay until it is closed; the exit status.
 
     Args:
         argv: as given to the program; Qt takes its own options out of it.
         plan: what to run; None plans from the settings, which keeps heavy imports off the way to the first picture.
+        go: a workspace by its name, and what to open there: `("review", (path, at_s))`; None begins with Live.
 
     Raises:
         AppError: the settings or the colour scheme cannot be read.
@@ -59,6 +60,9 @@ def run_window(argv: Sequence[str], plan: SessionPlan | None = None) -> int:
     with faults_shown(window), loop:
         window.show()
         window.check()
+        if go is not None:
+            # When the loop runs: a workspace begins work as soon as it is shown.
+            loop.call_soon(window.workspaces.open_in, *go)
         loop.run_forever()
         loop.run_until_complete(drained(loop))
     return 0

@@ -101,7 +101,8 @@ def export_recording(
     """
     chosen = format_of(out, format)
     review = open_review(recording)
-    end_ns = min(review.duration_ns if end_ns is None else end_ns, review.duration_ns)
+    whole = end_ns is None or end_ns >= review.duration_ns
+    end_ns = review.duration_ns if end_ns is None or whole else end_ns
     pace = Pace(progress, cancelled)
     pace.at(0.0)
     if chosen.name == "folder":
@@ -118,8 +119,10 @@ def export_recording(
             raise StoppedError from error
     if chosen.name == "html":
         return write_page(review, lanes, out, start_ns=start_ns, end_ns=end_ns, sound=sound, force=force, pace=pace)
+    # What the model says after the last micro-turn belongs to the whole.
+    edge_ns = None if whole else end_ns
     if chosen.name == "vtt":
-        return [write_webvtt(out, captions_of(lanes, start_ns, end_ns), force=force)]
-    tiers = tiers_of_lanes(lanes, start_ns, end_ns)
+        return [write_webvtt(out, captions_of(lanes, start_ns, edge_ns), force=force)]
+    tiers = tiers_of_lanes(lanes, start_ns, edge_ns)
     writers: dict[str, Callable[..., Path]] = {"textgrid": write_textgrid, "eaf": write_eaf, "csv": write_csv}
     return [writers[chosen.name](out, tiers, force=force)]

@@ -9,6 +9,7 @@ from tmlapp.bench.interchange.tiers import Span, Tier, Tiers
 from tmlapp.bench.review.lanes import Lanes, SpokenWord, Utterance
 from tmlapp.core.units import NS_PER_S
 
+_FOR_EVER_NS = 1 << 62
 _LAST_WORD_NS = NS_PER_S // 5
 """How long a word is shown whose end nobody knows and after which nothing is said."""
 
@@ -38,30 +39,30 @@ def tiers_of_lanes(lanes: Lanes, start_ns: int = 0, end_ns: int | None = None, *
         Tier("gaps", tuple(Span(g.t0_ns, g.t1_ns, f"{g.track}, {g.kind}: {g.reason}") for g in lanes.gaps)),
         Tier("marks", tuple(Span(f.t_ns, f.end_ns or f.t_ns, _label(f.kind, f.text)) for f in lanes.flags)),
     )
-    last_ns = lanes.duration_ns if end_ns is None else end_ns
-    cut = (Tier(t.name, tuple(_cut(t.spans, start_ns, last_ns)), t.points) for t in tiers)
-    return Tiers(tuple(t for t in cut if t.spans), last_ns - start_ns, media)
+    cut = (Tier(t.name, tuple(_cut(t.spans, start_ns, end_ns)), t.points) for t in tiers)
+    return Tiers(tuple(t for t in cut if t.spans), (end_ns or lanes.duration_ns) - start_ns, media)
 
 
 def captions_of(lanes: Lanes, start_ns: int = 0, end_ns: int | None = None) -> Tiers:
     """What both sides said, for captions: tiers `user` and `model` (as heard, or as received where nothing was)."""
     user = lanes.user_said or _phrases(lanes.user_words)
     model = lanes.heard or lanes.received
-    last_ns = lanes.duration_ns if end_ns is None else end_ns
     tiers = (Tier("user", _said(user, 2 * NS_PER_S)), Tier("model", _said(model, 2 * NS_PER_S)))
-    cut = tuple(Tier(t.name, tuple(_cut(t.spans, start_ns, last_ns))) for t in tiers)
-    return Tiers(cut, last_ns - start_ns)
+    cut = tuple(Tier(t.name, tuple(_cut(t.spans, start_ns, end_ns))) for t in tiers)
+    return Tiers(cut, (end_ns or lanes.duration_ns) - start_ns)
 
 
-def _cut(spans: Iterable[Span], start_ns: int, end_ns: int) -> Iterable[Span]:
+def _cut(spans: Iterable[Span], start_ns: int, end_ns: int | None) -> Iterable[Span]:
+    # The model may go on speaking when the last micro-turn is over: a whole recording has no edge there.
+    edge_ns = _FOR_EVER_NS if end_ns is None else end_ns
     for span in sorted(spans):
-        if span.t0_ns <= end_ns and (span.t1_ns > start_ns or span.t0_ns >= start_ns):
-            yield Span(max(span.t0_ns, start_ns) - start_ns, min(span.t1_ns, end_ns) - start_ns, span.text)
+        if span.t0_ns < edge_ns and (span.t1_ns > start_ns or span.t0_ns >= start_ns):
+            yield Span(max(span.t0_ns, start_ns) - start_ns, min(span.t1_ns, edge_ns) - start_ns, span.text)
 
 
 def _words(words: tuple[SpokenWord, ...]) -> tuple[Span, ...]:
     """A word whose end is not known lasts until the next one begins, a fifth of a second at most."""
-    following = [w.t0_ns for w in words[1:]] + [1 << 62]
+    following = [w.t0_ns for w in words[1:]] + [_FOR_EVER_NS]
     return tuple(
         Span(w.t0_ns, min(w.t0_ns + _LAST_WORD_NS, max(w.t0_ns, after)) if w.t1_ns is None else w.t1_ns, w.text)
         for w, after in zip(words, following, strict=False)
@@ -69,7 +70,7 @@ def _words(words: tuple[SpokenWord, ...]) -> tuple[Span, ...]:
 
 
 def _said(said: tuple[Utterance, ...], shown_ns: int = _LAST_WORD_NS) -> tuple[Span, ...]:
-    following = [u.t0_ns for u in said[1:]] + [1 << 62]
+    following = [u.t0_ns for u in said[1:]] + [_FOR_EVER_NS]
     return tuple(
         Span(u.t0_ns, min(u.t0_ns + shown_ns, max(u.t0_ns, after)) if u.t1_ns is None else u.t1_ns, u.text)
         for u, after in zip(said, following, strict=False)

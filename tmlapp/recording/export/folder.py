@@ -48,7 +48,7 @@ def export_folder(recording: Recording, out: Path, *, pace: Pace | None = None) 
             )
         try:
             return _write_all(recording, out, pace or Pace())
-        except StoppedError:
+        except (StoppedError, KeyboardInterrupt):
             for path in out.iterdir():
                 path.unlink()
             raise

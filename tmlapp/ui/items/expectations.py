@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tmlapp.bench.authoring.model import Expectation
 from tmlapp.ui.items.chips import ChipRow
-from tmlapp.ui.items.parts import LineField, repolish, seconds, span_text, words
+from tmlapp.ui.items.parts import LineField, Tick, repolish, seconds, span_text, words
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
@@ -51,7 +51,7 @@ class ExpectationCard(QFrame):
         self.meaning.setPlaceholderText(tr("what the reply must convey (M)"))
         self.accept = ChipRow(theme, tr("accept"))
         self.reject = ChipRow(theme, tr("reject"))
-        self.required = QCheckBox(tr("required"))
+        self.required = Tick(tr("required"))
         self.required.setToolTip(tr("An expectation that is not required is reported, but does not count"))
         chips = QVBoxLayout()
         chips.setSpacing(5)

@@ -25,6 +25,7 @@ class FindingRow:
     show: Callable[[], object] | None = None
     fix: Callable[[], object] | None = None
     fix_words: str = ""
+    detail: str = ""
 
     @property
     def said(self) -> str:
@@ -43,7 +44,7 @@ class _Row(QWidget):
         sign.setAccessibleName({"good": tr("good"), "warning": tr("warning"), "error": tr("error")}[row.level])
         text = words()
         text.setText(row.text)
-        text.setToolTip(row.text)
+        text.setToolTip(row.detail or row.text)
         line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(text, 1)
         if row.show is not None:
@@ -90,6 +91,7 @@ class Findings(QWidget):
                 (lambda i=at: self._do(i, "show")) if row.show else None,
                 (lambda i=at: self._do(i, "fix")) if row.fix else None,
                 row.fix_words,
+                row.detail,
             )
             self._column.addWidget(_Row(live))
         self.setAccessibleDescription("; ".join(r.said for r in rows))

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QPlainTextEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tmlapp.bench.authoring.model import RATE_HZ, Span
 from tmlapp.ui.theme import Theme
@@ -39,9 +49,36 @@ def card() -> tuple[QFrame, QVBoxLayout]:
     return frame, column
 
 
-def flat(text: str, do: Callable[[], object], *, name: str = "flat", tip: str = "") -> QToolButton:
+class FlatButton(QToolButton):
+    """Return presses it; Space belongs to the take."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+            return
+        event.ignore()
+
+
+class Tick(QCheckBox):
+    """A box to tick with Return, or with Space while it has the focus, although Space is a command."""
+
+    def event(self, event: QEvent) -> bool:
+        over = event.type() == QEvent.Type.ShortcutOverride
+        if over and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Space:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+            return
+        super().keyPressEvent(event)
+
+
+def flat(text: str, do: Callable[[], object], *, name: str = "flat", tip: str = "") -> FlatButton:
     """A button that looks like a word."""
-    button = QToolButton()
+    button = FlatButton()
     button.setObjectName(name)
     button.setText(text)
     button.setAccessibleName(tip or text)
@@ -52,7 +89,7 @@ def flat(text: str, do: Callable[[], object], *, name: str = "flat", tip: str = 
     return button
 
 
-def following(action: QAction, text: str) -> QToolButton:
+def following(action: QAction, text: str) -> FlatButton:
     """A flat button for `action`, enabled as it is."""
     button = flat(text, action.trigger, name="quiet", tip=action.toolTip())
     button.setAccessibleName(action.text())

@@ -1,0 +1,126 @@
+"""What Items asks of the rest of the program. Heavy modules are imported when first used, off the window's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tmlapp.bench.authoring.model import ItemDraft, Take
+from tmlapp.core.media import Pcm
+
+if TYPE_CHECKING:
+    from tmlapp.bench.authoring.aligning import Aligned
+    from tmlapp.bench.authoring.editor import Editor
+    from tmlapp.bench.authoring.snapping import SnapPoints
+    from tmlapp.bench.authoring.taking import Taken
+    from tmlapp.bench.authoring.validate import Context
+    from tmlapp.config.settings import Settings
+    from tmlapp.live.player import Player
+    from tmlapp.live.take import TakeRecorder
+
+
+def _open_editor(folder: Path) -> Editor:
+    from tmlapp.bench.authoring.editor import Editor
+
+    return Editor.open(folder)
+
+
+def _read_take(folder: Path, take: Take) -> Pcm:
+    from tmlapp.bench.authoring.media import read_take
+
+    return read_take(folder, take)
+
+
+def _free_take_id(folder: Path, item: ItemDraft) -> str:
+    from tmlapp.bench.authoring.media import free_take_id
+
+    return free_take_id(folder, item)
+
+
+def _take_recorder(folder: Path, item: ItemDraft, name: str, settings: Settings, count_in_s: float) -> TakeRecorder:
+    from tmlapp.live.take import TakePlan, take_recorder
+
+    plan = TakePlan(
+        folder=folder / "takes" / item.id,
+        name=name,
+        microphone=settings.microphone,
+        count_in_s=count_in_s,
+        instruction=item.instruction,
+    )
+    return take_recorder(plan, settings)
+
+
+def _take_from_recording(folder: Path, item: ItemDraft, recording: Path, name: str, speaker: str) -> Taken:
+    from tmlapp.bench.authoring.taking import take_from_recording
+
+    return take_from_recording(folder, item, recording, take_id=name, speaker=speaker)
+
+
+def _take_from_stretch(
+    folder: Path, item: ItemDraft, recording: Path, start_ns: int, end_ns: int, speaker: str
+) -> Taken:
+    from tmlapp.bench.authoring.taking import take_from_recording
+
+    return take_from_recording(folder, item, recording, start_ns=start_ns, end_ns=end_ns, video=True, speaker=speaker)
+
+
+def _take_from_file(folder: Path, item: ItemDraft, path: Path, speaker: str) -> Taken:
+    from tmlapp.bench.authoring.importing import take_from_file
+
+    return take_from_file(folder, item, path, speaker=speaker)
+
+
+def _player(pcm: Pcm, settings: Settings) -> Player:
+    from tmlapp.capture.speaker import Speaker
+    from tmlapp.core.clock import MonotonicClock
+    from tmlapp.live.player import Player
+    from tmlapp.live.player_sound import ArraySound
+
+    clock = MonotonicClock()
+    name = settings.loudspeaker
+    speaker = None if name == "none" else lambda: Speaker(name, clock=clock)
+    duration_ns = len(pcm) * 62_500
+    return Player(clock, duration_ns=duration_ns, choices={"take": [ArraySound(pcm, 16_000)]}, loudspeaker=speaker)
+
+
+def _align(item: ItemDraft, pcm: Pcm) -> Aligned:
+    from tmlapp.bench.authoring.aligning import align
+
+    return align(item, pcm)
+
+
+def _snap_points(pcm: Pcm, take: Take) -> SnapPoints:
+    from tmlapp.bench.authoring.snapping import points_of
+
+    return points_of(pcm, take)
+
+
+def _context(folder: Path) -> Context:
+    from tmlapp.bench.authoring.validate import Context
+
+    return Context(folder, eager=True)
+
+
+def _today() -> str:
+    return datetime.now().astimezone().date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsServices:
+    """The real ones by default; a test may put its own in any place. All may block, and raise `AppError`."""
+
+    open_editor: Callable[[Path], Editor] = _open_editor
+    read_take: Callable[[Path, Take], Pcm] = _read_take
+    free_take_id: Callable[[Path, ItemDraft], str] = _free_take_id
+    take_recorder: Callable[[Path, ItemDraft, str, Settings, float], TakeRecorder] = _take_recorder
+    take_from_recording: Callable[[Path, ItemDraft, Path, str, str], Taken] = _take_from_recording
+    take_from_stretch: Callable[[Path, ItemDraft, Path, int, int, str], Taken] = _take_from_stretch
+    take_from_file: Callable[[Path, ItemDraft, Path, str], Taken] = _take_from_file
+    player: Callable[[Pcm, Settings], Player] = _player
+    align: Callable[[ItemDraft, Pcm], Aligned] = _align
+    snap_points: Callable[[Pcm, Take], SnapPoints] = _snap_points
+    context: Callable[[Path], Context] = _context
+    today: Callable[[], str] = _today

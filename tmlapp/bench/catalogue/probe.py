@@ -234,9 +234,9 @@ def newest_grade(grades: list[dict[str, Any]]) -> tuple[str, str]:
         score, metric = grade.get("score"), str(grade.get("metric") or "")
         if isinstance(score, int | float):
             unit = " %" if metric.endswith(", %") else ""
-            return f"{metric.removesuffix(', %')} {score:.1f}{unit}", verdict
+            return f"{score:.1f}{unit} {metric.removesuffix(', %')}".rstrip(), verdict
         if metric:
-            return f"{metric} –", verdict
+            return f"– {metric}", verdict
     return "", ""
 
 

@@ -96,21 +96,19 @@ def _run(entry: Entry) -> Entry:
 
 
 def _set(entry: Entry) -> Entry:
-    whole = _object(entry.path)
-    state = next((whole[k] for k in ("state", "set", "item_set") if isinstance(whole.get(k), dict)), whole)
-    items = [i for i in state.get("items") or () if isinstance(i, dict)]
-    texts = [str(i.get(k) or "") for i in items for k in ("id", "instruction", "script", "notes")]
-    suites = Counter(str(i.get("suite") or "") for i in items)
-    takes = sum(len(i.get("takes") or ()) for i in items)
-    if not any(k in state for k in ("items", "suite", "speakers")):
+    from tmlapp.bench.authoring.store import SCHEMA, read_set
+
+    if _object(entry.path).get("schema") != SCHEMA:
         return replace(entry, state="foreign", why="This set.json is another program's.")
+    state = read_set(entry.path.parent)
+    texts = [text for i in state.items for text in (i.id, i.instruction, i.script, i.notes)]
     return replace(
         entry,
         identity=f"set:{_digest(entry.path)}",
-        name=str(state.get("name") or "") or entry.name,
-        suite=str(state.get("suite") or "") or ", ".join(s for s in suites if s),
+        name=state.name or entry.name,
+        suite=str(state.suite),
         said="\n".join(t for t in texts if t)[:LONGEST_TEXT],
-        details={"items": len(items), "takes": takes, "version": str(state.get("version") or "")},
+        details={"items": len(state.items), "takes": sum(len(i.takes) for i in state.items), "version": state.version},
     )
 
 

@@ -1,0 +1,1 @@
+"""The Library workspace: every recording, run and set of items, found, shown, moved, tagged."""

@@ -1,0 +1,207 @@
+"""The rows of the Library: only their ids are held; what is on the screen is fetched, a page at a time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QByteArray,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import QPainter, QPixmap
+
+from tmlapp.bench.catalogue.entry import Entry
+from tmlapp.bench.catalogue.pictures import Wanted, kept, wanted
+from tmlapp.bench.catalogue.store import Catalogue, Sort
+from tmlapp.recording.thumbnail import Thumbnail
+from tmlapp.ui.library.texts import accessible_text, cell_text
+from tmlapp.ui.text import tr
+from tmlapp.ui.theme import Theme
+
+ENTRY = Qt.ItemDataRole.UserRole
+COLUMNS: tuple[Sort, ...] = (
+    "name", "created", "duration", "endpoint", "suite", "tags", "verdict", "size", "state",
+)  # fmt: skip
+_PAGE, _PAGES, _PICTURES = 64, 48, 600
+_Index = QModelIndex | QPersistentModelIndex
+
+
+def column_title(column: str) -> str:
+    """Heading of a column."""
+    return {
+        "name": tr("Name"), "created": tr("Date"), "duration": tr("Length"), "endpoint": tr("Endpoint"),
+        "suite": tr("Suite"), "tags": tr("Tags"), "verdict": tr("Grade"), "size": tr("Size"), "state": tr("State"),
+    }[column]  # fmt: skip
+
+
+class LibraryModel(QAbstractTableModel):
+    """What a search found.
+
+    Signals:
+        pictures_wanted: thumbnails that are on the screen and not made yet.
+    """
+
+    pictures_wanted = Signal(list)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._catalogue: Catalogue | None = None
+        self._theme = theme
+        self.ids: list[int] = []
+        self._rows: dict[int, int] = {}
+        self._pages: OrderedDict[int, dict[int, Entry]] = OrderedDict()
+        self._pictures: OrderedDict[str, QPixmap | None] = OrderedDict()
+        self._made: dict[str, Thumbnail] = {}
+        self._asked: dict[str, Wanted] = {}
+        self._asking = QTimer(self)
+        self._asking.setSingleShot(True)
+        self._asking.setInterval(30)
+        self._asking.timeout.connect(self._ask)
+        self._in_work = False
+
+    def use(self, catalogue: Catalogue) -> None:
+        """Show rows of `catalogue`."""
+        self._catalogue = catalogue
+
+    def stop(self) -> None:
+        """Ask for nothing any more."""
+        self._asking.stop()
+        self._in_work = True
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self._pictures.clear()
+
+    def show_ids(self, ids: Sequence[int]) -> None:
+        """Show the rows `ids` in that order; nothing moves on the screen where they are the same ones."""
+        self._pages.clear()
+        if self.ids == list(ids):
+            if self.ids:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(self.ids) - 1, len(COLUMNS) - 1))
+            return
+        self.beginResetModel()
+        self.ids = list(ids)
+        self._rows = {row_id: row for row, row_id in enumerate(self.ids)}
+        self.endResetModel()
+
+    def row_of(self, row_id: int) -> int | None:
+        """Where the row with this id stands."""
+        return self._rows.get(row_id)
+
+    def entry(self, row: int) -> Entry | None:
+        """What stands in a row; None where it has gone since the search."""
+        if self._catalogue is None or not 0 <= row < len(self.ids):
+            return None
+        number = row // _PAGE
+        page = self._pages.get(number)
+        if page is None:
+            ids = self.ids[number * _PAGE : (number + 1) * _PAGE]
+            page = self._pages[number] = {e.id: e for e in self._catalogue.rows(ids)}
+            if len(self._pages) > _PAGES:
+                self._pages.popitem(last=False)
+        else:
+            self._pages.move_to_end(number)
+        return page.get(self.ids[row])
+
+    def changed(self, entry: Entry) -> None:
+        """Show `entry` instead of what was known of it."""
+        row = self._rows.get(entry.id)
+        if row is not None and (page := self._pages.get(row // _PAGE)) is not None:
+            page[entry.id] = entry
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(COLUMNS) - 1))
+
+    # ------------------------------------------------------------------ Qt
+
+    def rowCount(self, parent: _Index | None = None) -> int:  # noqa: N802 - Qt's name
+        return 0 if parent is not None and parent.isValid() else len(self.ids)
+
+    def columnCount(self, parent: _Index | None = None) -> int:  # noqa: N802 - Qt's name
+        return 0 if parent is not None and parent.isValid() else len(COLUMNS)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role not in (ENTRY, Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return None
+        entry = self.entry(index.row())
+        if role == ENTRY or entry is None:
+            return entry
+        if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == 0:
+            return accessible_text(entry)
+        return cell_text(entry, COLUMNS[index.column()])
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802 - Qt's name
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return column_title(COLUMNS[section])
+        return None
+
+    # ------------------------------------------------------------------ thumbnails
+
+    def picture(self, entry: Entry) -> QPixmap | None:
+        """The thumbnail of `entry`; None while it is being made, or where there is none."""
+        asked = wanted(entry)
+        if asked is None:
+            return None
+        if asked.key in self._pictures:
+            self._pictures.move_to_end(asked.key)
+            return self._pictures[asked.key]
+        if asked.key in self._made:
+            return self._take(asked.key, self._made.pop(asked.key))
+        self._asked[asked.key] = asked
+        if not self._asking.isActive() and not self._in_work:
+            self._asking.start()
+        return None
+
+    def take(self, made: dict[str, Thumbnail]) -> None:
+        """Thumbnails that were asked for are there now."""
+        self._in_work = False
+        self._made.update(made)
+        if self.ids:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.ids) - 1, 0))
+        if self._asked:
+            self._asking.start()
+
+    def _ask(self) -> None:
+        # The last ones first: they are on the screen now, the others have been scrolled past.
+        newest = list(self._asked.values())[-24:]
+        self._asked.clear()
+        if newest:
+            self._in_work = True
+            self.pictures_wanted.emit(newest)
+
+    def _take(self, key: str, made: Thumbnail) -> QPixmap | None:
+        picture: QPixmap | None = None
+        if made.jpeg:
+            picture = QPixmap()
+            picture.loadFromData(QByteArray(made.jpeg))
+        elif made.bars:
+            picture = outline_picture(made.bars, self._theme)
+        self._pictures[key] = picture
+        if len(self._pictures) > _PICTURES:
+            self._pictures.popitem(last=False)
+        return picture
+
+
+def outline_picture(bars: bytes, theme: Theme) -> QPixmap:
+    """The outline of a sound, 240×135."""
+    picture = QPixmap(240, 135)
+    picture.fill(theme.raised)
+    painter = QPainter(picture)
+    step = 240 / len(bars)
+    for i, level in enumerate(bars):
+        height = max(1.0, level / 255 * 100)
+        painter.fillRect(QRectF(i * step, 67.5 - height / 2, max(1.0, step - 0.6), height), theme.you)
+    painter.end()
+    return picture
+
+
+def kept_or_made(asked: Sequence[Wanted]) -> tuple[dict[str, Thumbnail], list[Wanted]]:
+    """What lies in the cache, and what has to be made."""
+    there = {w.key: found for w in asked if (found := kept(w)) is not None}
+    return there, [w for w in asked if w.key not in there]

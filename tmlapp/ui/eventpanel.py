@@ -189,7 +189,8 @@ class EventPanel(QFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self.search_button = KeyButton(theme, tr("Search"))
-        column.addWidget(self._head())
+        self.head = self._head()
+        column.addWidget(self.head)
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Words to look for"))
         self.search.setAccessibleName(tr("Search events"))
@@ -210,7 +211,8 @@ class EventPanel(QFrame):
         self.empty.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.empty.setContentsMargins(14, 4, 14, 0)
         column.addWidget(self.empty, 1)
-        column.addWidget(self._composer())
+        self.composer = self._composer()
+        column.addWidget(self.composer)
         self._say_emptiness()
 
     def set_theme(self, theme: Theme) -> None:

@@ -12,6 +12,7 @@ from tmlapp.ui.eventpanel import EventPanel
 from tmlapp.ui.header import Header
 from tmlapp.ui.lanes import HEIGHT_PX, Lanes
 from tmlapp.ui.preflight import PreflightPage
+from tmlapp.ui.qa.side import SidePanel
 from tmlapp.ui.result import ResultPage
 from tmlapp.ui.stage import Stage
 from tmlapp.ui.statusbar import StatusBar
@@ -40,6 +41,7 @@ class LiveView(QWidget):
         self.lanes = Lanes(theme)
         self.events = EventPanel(theme)
         self.events.search_button.follow(actions["view.search"])
+        self.side = SidePanel(theme, self.events, actions)
         self.status = StatusBar(theme)
         self.banner = ErrorBanner(theme)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -47,7 +49,7 @@ class LiveView(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """Repaint every part in `theme`."""
-        for part in (self.header, self.stage, self.preflight, self.result, self.lanes, self.events):
+        for part in (self.header, self.stage, self.preflight, self.result, self.lanes, self.side):
             part.set_theme(theme)
         self.status.set_theme(theme)
         self._theme = theme
@@ -59,7 +61,7 @@ class LiveView(QWidget):
 
     def set_presenter(self, on: bool) -> None:
         """Leave only the stage, from edge to edge."""
-        for part in (self.header, self.events, self.lanes, self.status):
+        for part in (self.header, self.side, self.lanes, self.status):
             part.setVisible(not on)
         margin = 0 if on else _MARGIN_PX
         self._middle.setContentsMargins(margin, margin, margin, margin)
@@ -69,7 +71,7 @@ class LiveView(QWidget):
         """Events and lanes give way in a small window; the stage keeps at least half of the height."""
         width, height, px = self.width(), self.height(), self._theme.px
         beside = max(px(248), min(px(360), round(width * _EVENTS_SHARE)))
-        self.events.setFixedWidth(min(beside, round(width * _EVENTS_MOST)))
+        self.side.setFixedWidth(min(beside, round(width * _EVENTS_MOST)))
         around = self.header.height() + self.status.height() + 2 * _MARGIN_PX + _SPACING_PX
         most = height - around - height // 2
         self.lanes.setFixedHeight(
@@ -86,7 +88,7 @@ class LiveView(QWidget):
         body = QHBoxLayout()
         body.setSpacing(0)
         body.addWidget(middle, 1)
-        body.addWidget(self.events)
+        body.addWidget(self.side)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

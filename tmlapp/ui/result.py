@@ -34,6 +34,7 @@ class ResultPage(QFrame):
         super().__init__()
         self.setObjectName("card")
         self.recording: Path | None = None
+        self._added: list[KeyButton] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(4)
@@ -60,7 +61,7 @@ class ResultPage(QFrame):
         self.report_button = KeyButton(theme, tr("Report"), key="Ctrl+R")
         self.folder_button = KeyButton(theme, tr("Open folder"), key="Ctrl+O")
         self.trash_button = KeyButton(theme, tr("Move to trash…"), key="Del")
-        self.buttons = (self.again_button, self.report_button, self.folder_button, self.trash_button)
+        self.buttons = [self.again_button, self.report_button, self.folder_button, self.trash_button]
         self.again_button.clicked.connect(self.again)
         self.report_button.clicked.connect(self.report)
         self.folder_button.clicked.connect(self.open_folder)
@@ -69,6 +70,12 @@ class ResultPage(QFrame):
             row.addWidget(button)
         row.addStretch(1)
         column.addLayout(row)
+        self._buttons_row = row
+
+    def add_button(self, button: KeyButton) -> None:
+        """Put one more button behind that of the report; whoever adds it says when it can be pressed."""
+        self._buttons_row.insertWidget(2, button)
+        self._added.append(button)
 
     def _scrolled(self) -> QScrollArea:
         """All between title and buttons, so that large texts in a small window squeeze nothing."""
@@ -95,7 +102,7 @@ class ResultPage(QFrame):
 
     def set_theme(self, theme: Theme) -> None:
         self.judge.set_theme(theme)
-        for button in self.buttons:
+        for button in (*self.buttons, *self._added):
             button.set_theme(theme)
 
     def show_result(self, recording: Path | None, t_ns: int, error: AppError | None) -> None:

@@ -18,6 +18,7 @@ from tmlapp.ui.controller import LiveController
 from tmlapp.ui.dialogs import CommandPalette, ShortcutSheet
 from tmlapp.ui.live_view import LiveView
 from tmlapp.ui.prompts import ask_close, ask_file, ask_leave
+from tmlapp.ui.qa.desk import QaDesk
 from tmlapp.ui.refresh import Refresher
 from tmlapp.ui.services import DeviceNames, EndpointFacts, Services
 from tmlapp.ui.settings_dialog import SettingsDialog
@@ -60,6 +61,7 @@ class MainWindow(QMainWindow):
         self._build(settings)
         self.refresher = Refresher(self)
         self.after = AfterSession(self)
+        self.qa = QaDesk(self)
         self._connect()
         self.apply_theme(self.theme)
         self.setMinimumSize(1024, 640)

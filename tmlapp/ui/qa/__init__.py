@@ -1,0 +1,1 @@
+"""The checklist beside the stage."""

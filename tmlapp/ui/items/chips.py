@@ -31,10 +31,10 @@ class Flow(QLayout):
     def count(self) -> int:
         return len(self._items)
 
-    def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]  # noqa: N802 - Qt's name
+    def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802 - Qt's name
         return self._items[index] if 0 <= index < len(self._items) else None
 
-    def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]  # noqa: N802 - Qt's name
+    def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802 - Qt's name
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
@@ -48,7 +48,9 @@ class Flow(QLayout):
         self._arrange(rect, move=True)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return self.minimumSize()
+        hints = [i.sizeHint() for i in self._items if i.widget() is None or not i.widget().isHidden()]
+        width = sum(h.width() for h in hints) + self._gap * max(0, len(hints) - 1)
+        return QSize(width, max((h.height() for h in hints), default=0))
 
     def minimumSize(self) -> QSize:  # noqa: N802 - Qt's name
         size = QSize()
@@ -65,11 +67,12 @@ class Flow(QLayout):
                 continue
             hint = item.sizeHint()
             width = min(hint.width(), rect.width())
+            height = item.heightForWidth(width) if item.hasHeightForWidth() else hint.height()
             if x + width > rect.right() + 1 and x > rect.x():
                 x, y, row = rect.x(), y + row + self._gap, 0
-            placed.append((item, QRect(QPoint(x, y), QSize(width, hint.height()))))
+            placed.append((item, QRect(QPoint(x, y), QSize(width, height))))
             x += width + self._gap
-            row = max(row, hint.height())
+            row = max(row, height)
         if move:
             for item, box in placed:
                 item.setGeometry(box)
@@ -177,7 +180,7 @@ class ChipRow(QWidget):
         self.field.setPlaceholderText("+")
         self.field.setAccessibleName(tr("Add to {title}").format(title=title))
         self.field.setToolTip(tr("Write, and press Return"))
-        self.field.setFixedWidth(theme.px(64))
+        self.field.setFixedWidth(theme.px(46))
         self.field.returnPressed.connect(self._add)
         self.field.emptied.connect(lambda: self._set(self.texts[:-1]))
         self.field.left.connect(self.left)
@@ -189,7 +192,7 @@ class ChipRow(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
-        self.field.setFixedWidth(theme.px(64))
+        self.field.setFixedWidth(theme.px(46))
         self._label.setMinimumHeight(theme.px(22))
         for chip in self.chips():
             chip.set_theme(theme)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from tmlapp.bench.authoring.model import Expectation
-from tmlapp.ui.items.chips import ChipRow
+from tmlapp.ui.items.chips import ChipRow, Flow
 from tmlapp.ui.items.parts import LineField, Tick, repolish, seconds, span_text, words
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
@@ -53,13 +53,17 @@ class ExpectationCard(QFrame):
         self.reject = ChipRow(theme, tr("reject"))
         self.required = Tick(tr("required"))
         self.required.setToolTip(tr("An expectation that is not required is reported, but does not count"))
-        chips = QVBoxLayout()
-        chips.setSpacing(5)
-        chips.addWidget(self.accept)
-        chips.addWidget(self.reject)
+        self.required.setObjectName("small")
+        chips = QWidget()
+        flow = Flow(chips, gap=6)
+        flow.addWidget(self.accept)
+        flow.addWidget(self.reject)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        chips.setSizePolicy(policy)
         column.addLayout(top)
         column.addWidget(self.meaning)
-        column.addLayout(chips)
+        column.addWidget(chips)
         column.addWidget(self.required)
         self._connect()
         self.show_value(value)

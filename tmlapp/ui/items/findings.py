@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from PySide6.QtCore import Qt
@@ -88,8 +89,8 @@ class Findings(QWidget):
             live = FindingRow(
                 row.level,
                 row.text,
-                (lambda i=at: self._do(i, "show")) if row.show else None,
-                (lambda i=at: self._do(i, "fix")) if row.fix else None,
+                partial(self._do, at, "show") if row.show else None,
+                partial(self._do, at, "fix") if row.fix else None,
                 row.fix_words,
                 row.detail,
             )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu
 
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.items.parts import FlatButton
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
@@ -19,43 +24,58 @@ class ItemsHeader(QFrame):
         super().__init__()
         self.setObjectName("header")
         row = QHBoxLayout(self)
-        row.setContentsMargins(16, 0, 16, 0)
+        row.setContentsMargins(12, 0, 16, 0)
         row.setSpacing(12)
-        self.title = QLabel()
-        self.title.setObjectName("title")
-        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.title = FlatButton()
+        self.title.setObjectName("set")
+        self.title.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.title.setToolTip(tr("Open, make, describe or export a set"))
         self.badge = QLabel()
         self.badge.setObjectName("badge")
-        self.sets = KeyButton(theme, tr("Set"))
-        self.sets.setAccessibleName(tr("Open or make a set"))
         self.undo = KeyButton(theme)
         self.endpoint = KeyButton(theme)
-        self.try_it = KeyButton(theme)
         self.record = KeyButton(theme, kind="primary")
-        row.addWidget(self.title, 1)
-        for widget in (self.badge, self.sets, self.undo, self.endpoint, self.try_it, self.record):
+        row.addWidget(self.title)
+        row.addWidget(self.badge)
+        row.addStretch(1)
+        for widget in (self.undo, self.endpoint, self.record):
             row.addWidget(widget)
         self.undo.follow(actions["items.undo"], text=tr("Undo"))
-        self.try_it.follow(actions["items.try"], text=tr("Try"))
         self.record.follow(actions["items.record"])
-        self.endpoint.clicked.connect(actions["items.endpoint"].trigger)
-        self.menu = QMenu(self)
-        self.sets.clicked.connect(lambda: self.menu.popup(self.sets.mapToGlobal(self.sets.rect().bottomLeft())))
+        self.menu, self.try_menu = QMenu(self), QMenu(self)
+        for key in ("new-set", "open-set", "set-details", "new-item", "speakers", "import-windows", "export"):
+            self.menu.addAction(actions[f"items.{key}"])
+        self.recent = self.menu.addMenu(tr("Recent sets"))
+        for key in ("try", "endpoint"):
+            self.try_menu.addAction(actions[f"items.{key}"])
+        self.title.clicked.connect(lambda: self.menu.popup(self.title.mapToGlobal(self.title.rect().bottomLeft())))
+        self.endpoint.clicked.connect(
+            lambda: self.try_menu.popup(self.endpoint.mapToGlobal(self.endpoint.rect().bottomLeft()))
+        )
         self._title = ""
         self.set_theme(theme)
 
     def set_theme(self, theme: Theme) -> None:
         self.setFixedHeight(theme.px(48))
-        for button in (self.sets, self.undo, self.endpoint, self.try_it, self.record):
+        self.badge.setFixedHeight(theme.px(30))
+        for button in (self.undo, self.endpoint, self.record):
             button.set_theme(theme)
         self._fit()
+
+    def show_recent(self, folders: tuple[str, ...], open_: Callable[[Path], object]) -> None:
+        """Offer `folders` in the menu of the set."""
+        self.recent.clear()
+        self.recent.setEnabled(bool(folders))
+        for folder in folders:
+            action = self.recent.addAction(folder)
+            action.triggered.connect(partial(open_, Path(folder)))
 
     def show_set(self, title: str, valid: int, total: int) -> None:
         """Name the set and say how many of its items are valid; an empty title stands for no set."""
         self._title = title or tr("Items")
         self.badge.setVisible(bool(title))
         self.badge.setText(tr("{n} of {m} valid").format(n=valid, m=total))
-        self.title.setAccessibleName(self._title)
+        self.title.setAccessibleName(tr("Set: {title}").format(title=self._title))
         self._fit()
 
     def show_endpoint(self, address: str) -> None:
@@ -72,11 +92,10 @@ class ItemsHeader(QFrame):
 
     def _fit(self) -> None:
         """Large texts in a small window: what has a key of its own goes first."""
-        room = self.width() - 32 - 120
-        for button in (self.record, self.endpoint, self.undo, self.sets, self.try_it):
+        room = self.width() - 28 - 160
+        for button in (self.record, self.endpoint, self.undo):
             room -= button.sizeHint().width() + 12
-            button.set_spared(room < 0)
-        self.record.set_spared(False)
-        metrics = self.title.fontMetrics()
-        self.title.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, max(60, self.title.width())))
-        self.title.setToolTip(self._title)
+            button.set_spared(room < 0 and button is not self.record)
+        room = max(80, room + 160 - (self.badge.sizeHint().width() + 24 if not self.badge.isHidden() else 0))
+        text = self.title.fontMetrics().elidedText(f"{self._title}  ▾", Qt.TextElideMode.ElideMiddle, room)
+        self.title.setText(text)

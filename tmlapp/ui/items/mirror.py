@@ -105,6 +105,9 @@ class Mirror(QObject):
             self._page.status.saved.setText(tr("▲ set.json not written; every change is in the journal"))
             self._page.status.saved.setToolTip(str(editor.save_error))
             return
+        if editor is None:
+            self._page.status.saved.setText("")
+            return
         self._page.status.show_saved(None if self.changed_s is None else time.monotonic() - self.changed_s)
 
     def note_change(self) -> None:
@@ -148,6 +151,7 @@ class Mirror(QObject):
         valid = sum(page.checking.state_of(i).valid for i in state.items)
         page.header.show_set(title, valid, len(state.items))
         page.header.show_endpoint(page.trying.address)
+        page.header.show_recent(page.memory.recent, page.sets.open)
 
     def _show_list(self) -> None:
         page = self._page

@@ -6,7 +6,7 @@ from html import escape
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tmlapp.bench.authoring.model import ItemDraft
 from tmlapp.ui.items.parts import LineField, TextField, flat, heading, words
@@ -33,9 +33,13 @@ class ScriptCard(QFrame):
         self._theme = theme
         self._item: ItemDraft | None = None
         self._cues: tuple[str, ...] = ()
-        self._pages = QStackedLayout(self)
-        self._pages.addWidget(self._reading())
-        self._pages.addWidget(self._writing())
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        self._read, self._write = self._reading(), self._writing()
+        whole.addWidget(self._read)
+        whole.addWidget(self._write)
+        self._write.hide()
+        self.writing = False
 
     def _reading(self) -> QWidget:
         page = QWidget()
@@ -58,7 +62,6 @@ class ScriptCard(QFrame):
         column.addLayout(top)
         column.addWidget(self.instruction)
         column.addWidget(self.script)
-        column.addStretch(1)
         return page
 
     def _writing(self) -> QWidget:
@@ -81,8 +84,9 @@ class ScriptCard(QFrame):
         self.write_script = TextField(tr("Script"))
         self.write_script.setPlaceholderText(tr("What is said after it, one line per breath; empty if nothing is"))
         column.addLayout(top)
-        column.addWidget(self.write_instruction, 2)
-        column.addWidget(self.write_script, 3)
+        column.addWidget(self.write_instruction)
+        column.addWidget(self.write_script)
+        self._fit_areas()
         for name, field in self._fields().items():
             field.taken.connect(lambda text, n=name: self.edited.emit(n, text))
         for area in (self.write_instruction, self.write_script):
@@ -99,21 +103,22 @@ class ScriptCard(QFrame):
             "script": self.write_script,
         }
 
+    def _fit_areas(self) -> None:
+        self.write_instruction.setFixedHeight(self._theme.px(62))
+        self.write_script.setFixedHeight(self._theme.px(96))
+
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
+        self._fit_areas()
         self.lang.setMaximumWidth(theme.px(150))
         self._show()
-
-    @property
-    def writing(self) -> bool:
-        return self._pages.currentIndex() == 1
 
     def show_item(self, item: ItemDraft | None, cues: tuple[str, ...]) -> None:
         """Show `item`; words in `cues` are set bold in the script."""
         other = item is None or self._item is None or item.id != self._item.id
         self._item, self._cues = item, cues
         if other and self.writing:
-            self._pages.setCurrentIndex(0)
+            self._turn(writing=False)
         for name, field in self._fields().items():
             field.show_text(getattr(item, name) if item is not None else "")
         self._show()
@@ -122,8 +127,7 @@ class ScriptCard(QFrame):
         """Write here."""
         if self._item is None:
             return
-        self._pages.setCurrentIndex(1)
-        self.setMinimumHeight(self._theme.px(190))
+        self._turn(writing=True)
         self.write_instruction.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.write_instruction.selectAll()
 
@@ -132,9 +136,13 @@ class ScriptCard(QFrame):
         for area in (self.write_instruction, self.write_script):
             area.take()
         if self.writing:
-            self._pages.setCurrentIndex(0)
-            self.setMinimumHeight(0)
+            self._turn(writing=False)
         self.left.emit()
+
+    def _turn(self, *, writing: bool) -> None:
+        self.writing = writing
+        self._read.setVisible(not writing)
+        self._write.setVisible(writing)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         super().mouseDoubleClickEvent(event)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmlapp.bench.authoring.model import ItemDraft, Take
+from tmlapp.bench.authoring.model import ItemDraft, ItemSet, Take
 from tmlapp.core.media import Pcm
 
 if TYPE_CHECKING:
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from tmlapp.bench.authoring.editor import Editor
     from tmlapp.bench.authoring.snapping import SnapPoints
     from tmlapp.bench.authoring.taking import Taken
+    from tmlapp.bench.authoring.trying import Cancel, Progress, TryRequest
+    from tmlapp.bench.authoring.trying_tried import Tried, TryLog
     from tmlapp.bench.authoring.validate import Context
     from tmlapp.config.settings import Settings
     from tmlapp.live.player import Player
     from tmlapp.live.take import TakeRecorder
+    from tmlapp.ui.services import EndpointFacts
 
 
 def _open_editor(folder: Path) -> Editor:
@@ -104,6 +107,34 @@ def _context(folder: Path) -> Context:
     return Context(folder, eager=True)
 
 
+def _endpoint_facts(addresses: tuple[str, ...], settings: Settings) -> Mapping[str, EndpointFacts]:
+    from tmlapp.live.plan import make_endpoint
+    from tmlapp.ui.services import EndpointFacts
+
+    made = {address: make_endpoint(address, settings) for address in addresses}
+    return {address: EndpointFacts(e.local, "" if e.local else e.host) for address, e in made.items()}
+
+
+def _try_item(
+    state: ItemSet, folder: Path, request: TryRequest, tell: Callable[[Progress], object], cancel: Cancel
+) -> Tried | None:
+    from tmlapp.bench.authoring.trying import CancelledError, try_item
+
+    def told(progress: Progress) -> None:
+        tell(progress)
+
+    try:
+        return try_item(state, folder, request, on_progress=told, cancel=cancel)
+    except CancelledError:
+        return None
+
+
+def _read_tries(folder: Path) -> TryLog:
+    from tmlapp.bench.authoring.trying_tried import read_tries
+
+    return read_tries(folder)
+
+
 def _today() -> str:
     return datetime.now().astimezone().date().isoformat()
 
@@ -123,4 +154,7 @@ class ItemsServices:
     align: Callable[[ItemDraft, Pcm], Aligned] = _align
     snap_points: Callable[[Pcm, Take], SnapPoints] = _snap_points
     context: Callable[[Path], Context] = _context
+    endpoint_facts: Callable[[tuple[str, ...], Settings], Mapping[str, EndpointFacts]] = _endpoint_facts
+    try_item: Callable[[ItemSet, Path, TryRequest, Callable[[Progress], object], Cancel], Tried | None] = _try_item
+    read_tries: Callable[[Path], TryLog] = _read_tries
     today: Callable[[], str] = _today

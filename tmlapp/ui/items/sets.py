@@ -46,12 +46,11 @@ class Sets:
 
     def open(self, folder: Path) -> None:
         """Open the set in `folder`; the one that is open is closed first."""
-        page = self._page
-        self._opening = folder = Path(folder)
+        page, folder = self._page, Path(folder)
         self._tried_latest = True
-        if page.model.folder == folder:
-            self._opening = None
+        if folder in (page.model.folder, self._opening):
             return
+        self._opening = folder
         self.close()
         page.host.work(lambda: page.services.open_editor(folder), self._opened, self._not_opened)
 

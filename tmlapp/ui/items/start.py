@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -82,6 +83,6 @@ class StartPage(QWidget):
         self.buttons = []
         for folder in folders:
             path = Path(folder)
-            button = flat(f"{path.name}   {path.parent}", lambda p=path: self.recent_asked.emit(p), tip=folder)
+            button = flat(f"{path.name}   {path.parent}", partial(self.recent_asked.emit, path), tip=folder)
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
             self.buttons.append(button)

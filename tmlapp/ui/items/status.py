@@ -65,7 +65,7 @@ class ItemsStatus(QFrame):
     def show_saved(self, seconds: float | None) -> None:
         """How long ago everything was on the disk; None before anything was."""
         if seconds is None:
-            self._say(self.saved, "", "", tr("nothing to save"))
+            self._say(self.saved, "", "", tr("all saved"))
         elif seconds < 1:
             self._say(self.saved, tr("saved"), "", tr("just now"))
         else:

@@ -7,7 +7,13 @@ from tmlapp.ui.theme import Theme, rgba
 _SHEET = """
 #items-list {{ background: {surface}; border-right: 1px solid {line}; }}
 #badge {{ background: {raised}; border: 1px solid {line}; border-radius: {radius}px; padding: 0 12px;
-  color: {muted}; min-height: {control}px; }}
+  color: {muted}; }}
+QToolButton#set {{ background: transparent; border: 1px solid transparent; border-radius: {radius}px; padding: 3px 4px;
+  color: {text}; font-size: {title}px; font-weight: 700; }}
+QToolButton#set:hover {{ background: {raised}; }}
+QToolButton#set:focus {{ border-color: {accent}; }}
+QCheckBox#small {{ font-weight: 400; color: {muted}; font-size: {small}px; spacing: 7px; }}
+QCheckBox#small::indicator {{ width: 12px; height: 12px; border-radius: 4px; }}
 QLabel#section {{ color: {muted}; font-size: {small}px; font-weight: 600; }}
 QLabel#instruction {{ font-size: {title}px; color: {text}; }}
 QLabel#strong {{ font-weight: 600; }}
@@ -31,7 +37,7 @@ QToolButton#flat {{ background: transparent; border: 1px solid transparent; bord
 QToolButton#flat:hover {{ background: {pressed}; }}
 QToolButton#flat:focus {{ border-color: {accent}; }}
 QToolButton#quiet {{ background: transparent; border: 1px solid transparent; border-radius: 5px; padding: 1px 4px;
-  color: {muted}; }}
+  color: {muted}; font-size: {small}px; font-weight: 600; }}
 QToolButton#quiet:hover, QToolButton#quiet:checked {{ background: {pressed}; color: {text}; }}
 QToolButton#quiet:focus {{ border-color: {accent}; }}
 QToolButton#take {{ background: transparent; border: 1px solid transparent; border-radius: 6px; padding: 2px 8px;

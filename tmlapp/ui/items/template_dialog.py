@@ -38,12 +38,12 @@ class TemplateDialog(FormDialog):
         self.number = self.line(tr("&N, in seconds"), "4" if item.suite == "timespeak" else "10")
         self.word = self.line(tr("&Words"), first.cue_text if first is not None else "", tr("as the script has them"))
         self.meaning = self.line(tr("&Meaning"), first.meaning if first is not None else "")
-        self.accept = self.line(tr("&Accept"), ", ".join(first.accept) if first is not None else "", tr("a, b, c"))
+        self.accepted_ = self.line(tr("&Accept"), ", ".join(first.accept) if first is not None else "", tr("a, b, c"))
         self.list = QListWidget()
         self.list.setAccessibleName(tr("What would be made"))
         self.list.setMinimumHeight(theme.px(130))
         self.body.addWidget(self.list)
-        for field in (self.number, self.word, self.meaning, self.accept):
+        for field in (self.number, self.word, self.meaning, self.accepted_):
             field.textChanged.connect(self._show)
         self.rule.currentIndexChanged.connect(self._show)
         self.on_yes(self._done)
@@ -51,7 +51,7 @@ class TemplateDialog(FormDialog):
 
     def _made(self) -> tuple[Expectation, ...]:
         rule, suite, take = str(self.rule.currentData()), self._item.suite, self._take
-        accept = tuple(a for a in (p.strip() for p in self.accept.text().split(",")) if a)
+        accept = tuple(a for a in (p.strip() for p in self.accepted_.text().split(",")) if a)
         wording = Wording(meaning=self.meaning.text().strip(), accept=accept)
         if rule.startswith("copy:"):
             return copy_command(self._model.state, self._item.id, take.id, rule.removeprefix("copy:")).expectations
@@ -72,7 +72,7 @@ class TemplateDialog(FormDialog):
         rule = str(self.rule.currentData())
         self.form.setRowVisible(self.number, rule in ("every", "once"))
         self.form.setRowVisible(self.word, rule == "word")
-        for field in (self.meaning, self.accept):
+        for field in (self.meaning, self.accepted_):
             self.form.setRowVisible(field, not rule.startswith("copy:"))
         self.list.clear()
         try:

@@ -65,7 +65,8 @@ def refresh(
     """Compare the files under `roots` with the catalogue, and read what is new or changed.
 
     Args:
-        roots: folders; one that is missing or cannot be read keeps its rows, as missing, until it is back.
+        roots: folders; one that is missing or cannot be read keeps its rows, as missing, until it is back. Rows of
+            files elsewhere are left alone.
         workers: the processes that read; ended by their owner. Own ones if left out.
         progress: called from this thread, often.
         cancelled: asked often.
@@ -165,6 +166,9 @@ class _Look:
             entry = replace(with_sidecars(entry, strays), strays=_digest(strays))
         before = self._known.get(entry.path)
         gone = self._gone.get(entry.identity, []) if entry.identity else []
+        # A file that was only not looked for is no file that has gone.
+        while gone and os.path.lexists(gone[0][0]):
+            gone.pop(0)
         if gone and (before is None or before.identity != entry.identity):
             path, known = gone.pop(0)
             self._known.pop(path, None)
@@ -181,7 +185,7 @@ class _Look:
 
     def _say_missing(self, walked: Walked) -> None:
         there = {c.path for c in walked.found}
-        outside: list[int] = []
+        over: list[int] = []
         missing: dict[str, list[int]] = {}
         unread = [path for path, _ in walked.unread]
         for path, known in self._known.items():
@@ -189,16 +193,18 @@ class _Look:
                 continue
             root = next((r for r in self._roots if path.is_relative_to(r)), None)
             away = next((u for u in unread if path.is_relative_to(u)), None)
-            if root is None or (known.state in ("foreign", "trashed") and away is None):
-                outside.append(known.id)
+            if root is None:
+                continue  # Another look with other folders knows it.
+            if known.state in ("foreign", "trashed") and away is None:
+                over.append(known.id)
             elif known.state != "missing":
                 why = "Its file is gone." if away is None else f"The folder {away} cannot be read."
                 missing.setdefault(why, []).append(known.id)
         for why, ids in missing.items():
             self._catalogue.set_state(ids, "missing", why)
             self._result.missing += len(ids)
-        if outside:
-            self._catalogue.forget(outside)
+        if over:
+            self._catalogue.forget(over)
 
 
 def _unread(candidate: Candidate, failed: Failed) -> Entry:

@@ -104,9 +104,8 @@ class Catalogue:
         """
         made = compiled(text, fts=self.full_text == "fts5", now=now)
         where, values = made.where or "1", list(made.values)
-        if roots is not None:
-            where += f" AND root IN ({', '.join('?' * len(roots))})"
-            values += [os.fsencode(r) for r in roots]
+        under, places = _under(roots)
+        where, values = f"{where} AND {under}", [*values, *places]
         way = "ASC" if ascending else "DESC"
         order = ", ".join(f"{column} {way}" for column in SORTS[sort].split(", "))
         with self._reading() as db:
@@ -141,10 +140,13 @@ class Catalogue:
             sql = "SELECT path, id, size, mtime_ns, stamp, strays, state, identity, session FROM entry"
             return {Path(os.fsdecode(row[0])): Known(*row[1:]) for row in db.execute(sql)}
 
-    def counts(self) -> dict[str, int]:
-        """Rows by state."""
+    def counts(self, roots: Sequence[Path] | None = None) -> dict[str, int]:
+        """Rows by state; only those of files under `roots` if given."""
+        under, places = _under(roots)
         with self._reading() as db:
-            return dict(db.execute("SELECT state, count(*) FROM entry GROUP BY state").fetchall())
+            return dict(
+                db.execute(f"SELECT state, count(*) FROM entry WHERE {under} GROUP BY state", places).fetchall()
+            )
 
     def values_of(self, column: Literal["endpoint", "suite", "tags"]) -> list[str]:
         """What stands in `column`, without repetition, most frequent first: what a search may ask for."""
@@ -290,6 +292,18 @@ def _told(path: Path) -> Iterator[None]:
             f"{path}: {error}.",
             "Restart tmlapp, which sets it aside, or run `tmlapp library rebuild`; no recording is affected.",
         ) from error
+
+
+def _under(roots: Sequence[Path] | None) -> tuple[str, list[bytes]]:
+    """A condition for files below `roots`, and its values: paths are compared byte by byte."""
+    if roots is None:
+        return "1", []
+    places: list[bytes] = []
+    for root in roots:
+        inside = os.fsencode(root).rstrip(os.sep.encode()) + os.sep.encode()
+        # What begins with "folder/" sorts from there up to the next sign after the slash.
+        places += [inside, inside[:-1] + bytes([inside[-1] + 1])]
+    return "(" + " OR ".join(["(path >= ? AND path < ?)"] * len(roots) or ["0"]) + ")", places
 
 
 def _values(entry: Entry) -> list[Any]:

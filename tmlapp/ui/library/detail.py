@@ -132,7 +132,8 @@ class Detail(QFrame):
         self.setFixedWidth(theme.px(WIDTH_PX))
         self._theme = theme
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        # The line at the left is the panel's own; nothing inside may cover it.
+        column.setContentsMargins(1, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._area(theme), 1)
         column.addWidget(self._composer(theme))

@@ -26,6 +26,8 @@ _WIDTHS = {
 _LEAST_NAME_PX = 230
 _DROPPED = ("size", "suite", "tags", "endpoint")
 """Columns that give way, in this order, where the name would have no room."""
+_GROWING = ("endpoint", "suite", "tags", "verdict")
+_USUAL_PX, _MOST_GROWTH = 960, 1.7
 _RIGHT = ("duration", "size")
 _MARGIN_PX, _PICTURE = 14, QSize(64, 36)
 _LINE = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
@@ -231,7 +233,10 @@ class LibraryTable(QTableView):
 
     def _share_room(self) -> None:
         room = self.viewport().width()
-        widths = {name: self._theme.px(width) for name, width in _WIDTHS.items()}
+        # On a wide screen long addresses and tags get their share, too.
+        wide = min(_MOST_GROWTH, max(1.0, room / self._theme.px(_USUAL_PX)))
+        grown = {name: width * (wide if name in _GROWING else 1.0) for name, width in _WIDTHS.items()}
+        widths = {name: self._theme.px(width) for name, width in grown.items()}
         for name in _DROPPED:
             if room - sum(widths.values()) < self._theme.px(_LEAST_NAME_PX):
                 del widths[name]

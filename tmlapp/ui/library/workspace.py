@@ -284,8 +284,8 @@ class LibraryWorkspace(Workspace):
         sort: Sort = self._sort  # type: ignore[assignment]
         catalogue = self.shelf.catalogue
         try:
-            ids = catalogue.search(self._text, sort=sort, ascending=self._ascending)
-            counts = catalogue.counts()
+            ids = catalogue.search(self._text, sort=sort, ascending=self._ascending, roots=self.roots)
+            counts = catalogue.counts(self.roots)
         except AppError as error:
             self.count.setText(error.what)
             self.count.setToolTip(f"{error.why} {error.fix}")
@@ -310,6 +310,7 @@ class LibraryWorkspace(Workspace):
         # A list that goes or comes takes the keys along, unless the person types.
         keys_here = not self.search.hasFocus() and not self.detail.isAncestorOf(QApplication.focusWidget() or self)
         self.pages.setCurrentIndex(0 if self.model.ids else 1)
+        self.detail.setVisible(bool(self.model.ids))
         if keys_here and self.isVisible():
             self.focus_table()
         if self.model.ids:

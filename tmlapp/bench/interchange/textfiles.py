@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from tmlapp.core.errors import AppError
@@ -91,5 +92,7 @@ def write_text(path: Path, text: str, *, force: bool = False) -> Path:
             f"{path} cannot be written.", f"{error.strerror}.", "Choose another folder, or free space."
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        # Where the folder itself cannot be used, there is nothing to remove.
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,9 @@ def unfinished(path: Path, *, force: bool = False) -> Iterator[Path]:
             f"{path} cannot be written.", f"{error.strerror or error}.", "Choose another folder, or free space."
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        # Where the folder itself cannot be used, there is nothing to remove.
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def check_stretch(start_ns: int, end_ns: int, duration_ns: int) -> None:

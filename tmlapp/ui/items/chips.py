@@ -48,7 +48,7 @@ class Flow(QLayout):
         self._arrange(rect, move=True)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        hints = [i.sizeHint() for i in self._items if i.widget() is None or not i.widget().isHidden()]
+        hints = [i.sizeHint() for i in self._items if (w := i.widget()) is None or not w.isHidden()]
         width = sum(h.width() for h in hints) + self._gap * max(0, len(hints) - 1)
         return QSize(width, max((h.height() for h in hints), default=0))
 

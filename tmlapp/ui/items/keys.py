@@ -26,8 +26,8 @@ EDITING = (
     Hint(("[", "]"), "edges"),
     Hint(("←", "→"), "10 ms"),
     Hint(("Shift",), "200 ms"),
-    Hint(("Alt",), "1 sample"),
     Hint(("Space",), "play ± 1 s"),
+    Hint(("Alt",), "1 sample"),
     Hint(("X",), "snap"),
     Hint(("B",), "best"),
 )

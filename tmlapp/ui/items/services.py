@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tmlapp.bench.authoring.trying import Cancel, Progress, TryRequest
     from tmlapp.bench.authoring.trying_tried import Tried, TryLog
     from tmlapp.bench.authoring.validate import Context
+    from tmlapp.bench.interchange.of_take import ImportedWindows
     from tmlapp.config.settings import Settings
     from tmlapp.live.player import Player
     from tmlapp.live.take import TakeRecorder
@@ -63,7 +64,7 @@ def _take_from_recording(folder: Path, item: ItemDraft, recording: Path, name: s
 
 
 def _take_from_stretch(
-    folder: Path, item: ItemDraft, recording: Path, start_ns: int, end_ns: int, speaker: str
+    folder: Path, item: ItemDraft, recording: Path, start_ns: int, end_ns: int | None, speaker: str
 ) -> Taken:
     from tmlapp.bench.authoring.taking import take_from_recording
 
@@ -135,6 +136,20 @@ def _read_tries(folder: Path) -> TryLog:
     return read_tries(folder)
 
 
+def _windows_from(path: Path, take: Take) -> ImportedWindows:
+    from tmlapp.bench.interchange.files import read_tiers
+    from tmlapp.bench.interchange.of_take import windows_from
+
+    return windows_from(read_tiers(path), take)
+
+
+def _write_tiers(path: Path, item: ItemDraft, take: Take) -> Path:
+    from tmlapp.bench.interchange.files import write_tiers
+    from tmlapp.bench.interchange.of_take import tiers_of_take
+
+    return write_tiers(path, tiers_of_take(item, take))
+
+
 def _today() -> str:
     return datetime.now().astimezone().date().isoformat()
 
@@ -148,7 +163,7 @@ class ItemsServices:
     free_take_id: Callable[[Path, ItemDraft], str] = _free_take_id
     take_recorder: Callable[[Path, ItemDraft, str, Settings, float], TakeRecorder] = _take_recorder
     take_from_recording: Callable[[Path, ItemDraft, Path, str, str], Taken] = _take_from_recording
-    take_from_stretch: Callable[[Path, ItemDraft, Path, int, int, str], Taken] = _take_from_stretch
+    take_from_stretch: Callable[[Path, ItemDraft, Path, int, int | None, str], Taken] = _take_from_stretch
     take_from_file: Callable[[Path, ItemDraft, Path, str], Taken] = _take_from_file
     player: Callable[[Pcm, Settings], Player] = _player
     align: Callable[[ItemDraft, Pcm], Aligned] = _align
@@ -157,4 +172,6 @@ class ItemsServices:
     endpoint_facts: Callable[[tuple[str, ...], Settings], Mapping[str, EndpointFacts]] = _endpoint_facts
     try_item: Callable[[ItemSet, Path, TryRequest, Callable[[Progress], object], Cancel], Tried | None] = _try_item
     read_tries: Callable[[Path], TryLog] = _read_tries
+    windows_from: Callable[[Path, Take], ImportedWindows] = _windows_from
+    write_tiers: Callable[[Path, ItemDraft, Take], Path] = _write_tiers
     today: Callable[[], str] = _today

@@ -86,7 +86,7 @@ class Takes:
 
         StretchDialog(self._page, recording, from_s, to_s).open()
 
-    def take_stretch(self, recording: Path, start_ns: int, end_ns: int) -> None:
+    def take_stretch(self, recording: Path, start_ns: int, end_ns: int | None) -> None:
         """Make a take of a part of `recording`."""
         page = self._page
         item, folder, speaker = page.model.item, page.model.folder, page.model.speaker_id

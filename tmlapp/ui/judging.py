@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tmlapp.bench.companions import companions as companions
 from tmlapp.core.errors import AppError
 from tmlapp.ui.text import tr
 
@@ -175,12 +176,6 @@ def grade_from_json(value: Mapping[str, Any]) -> Grade:
         raise AppError(
             tr("A grade of this recording cannot be read."), f"{error!r}.", tr("Grade the recording again.")
         ) from error
-
-
-def companions(path: Path) -> Iterator[Path]:
-    """The files that belong to the recording `path`: truths, grades, report."""
-    own = re.compile(re.escape(path.stem) + r"\.(?:truth(?:-\d+)?\.json|grades\.jsonl|html)")
-    return (p for p in sorted(path.parent.iterdir()) if own.fullmatch(p.name))
 
 
 def _truth(recording: Recording, judgement: Judgement) -> dict[str, Any]:

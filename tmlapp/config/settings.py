@@ -32,6 +32,7 @@ class Settings(BaseModel):
         theme: colour scheme, or `system` to follow the desktop.
         text_scale: size of the window's texts, 1.0 for the usual one.
         jpeg_quality: of recorded frames, which are the frames that a model sees.
+        rater: pseudonym under which the person judges; empty for one made from the name of the user.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -53,6 +54,7 @@ class Settings(BaseModel):
     theme: Literal["system", "light", "dark"] = "system"
     text_scale: float = Field(default=1.0, ge=0.8, le=2.0)
     model_threads: int = Field(default=1, ge=1, le=64)
+    rater: str = ""
 
 
 def settings_path() -> Path:

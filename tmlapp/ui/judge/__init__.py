@@ -1,0 +1,1 @@
+"""Judging by people: the panel beside a recording, packets, agreement."""

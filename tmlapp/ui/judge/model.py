@@ -1,0 +1,186 @@
+"""What the judging panel shows: questions, verdicts and the queue of one rater. No Qt; may block where it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tmlapp.bench.people.adjudication import Conflict, conflicts_of
+from tmlapp.bench.people.agreement import Agreement, agreements
+from tmlapp.bench.people.questions import Question, questions_of
+from tmlapp.bench.people.queue import Queue, queue_of
+from tmlapp.bench.people.summary import labels_of
+from tmlapp.bench.people.verdicts import PersonVerdict, Subject, Verdicts, give, read_verdicts, run_of, take_back
+
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything that can be judged at some places, and what people have said."""
+
+    places: tuple[Path, ...] = ()
+    questions: tuple[Question, ...] = ()
+    verdicts: dict[Path, Verdicts] = field(default_factory=dict)
+
+
+def load(places: Sequence[Path]) -> Loaded:
+    """Questions and verdicts of runs and recordings; a recording of a run brings the whole run. Blocks.
+
+    Raises:
+        AppError: one of them cannot be read.
+    """
+    wanted = tuple(dict.fromkeys(run_of(place) or place for place in places))
+    questions = tuple(q for place in wanted for q in questions_of(place))
+    return Loaded(wanted, questions, {place: read_verdicts(place) for place in wanted})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """After a verdict was written or taken back: what people say about its place now; blocks to be made."""
+
+    place: Path
+    verdicts: Verdicts
+    verdict: PersonVerdict | None = None
+
+
+def keep(question: Question, value: str, rater: str, confidence: int | None, note: str) -> Kept:
+    """Write a verdict. Blocks.
+
+    Raises:
+        AppError: it cannot be written.
+    """
+    made = give(
+        question.place, question.subject, value, rater=rater, confidence=confidence, note=note, scale=question.scale
+    )
+    return Kept(question.place, read_verdicts(question.place), made)
+
+
+def remove(place: Path, verdict: str) -> Kept:
+    """Take a verdict back. Blocks.
+
+    Raises:
+        AppError: it cannot be written.
+    """
+    take_back(place, verdict)
+    return Kept(place, read_verdicts(place))
+
+
+def settle(question: Question, value: str, rater: str, note: str) -> Kept:
+    """Decide a conflict. Blocks.
+
+    Raises:
+        AppError: it cannot be written.
+    """
+    made = give(
+        question.place, question.subject, value, rater=rater, note=note, scale=question.scale, decides=True,
+        why="adjudicated",
+    )  # fmt: skip
+    return Kept(question.place, read_verdicts(question.place), made)
+
+
+class Judging:
+    """The state of the panel: what is asked now, and what comes next."""
+
+    def __init__(self, rater: str) -> None:
+        self.rater = rater
+        self.loaded = Loaded()
+        self.current: Question | None = None
+        self.queue: Queue = queue_of((), {}, rater=rater, seed=SEED)
+        self._given: list[tuple[Path, Subject, str]] = []
+
+    def use(self, loaded: Loaded, recording: Path | None = None) -> None:
+        """Judge these from now on; begin with `recording`, or with what the queue names first."""
+        before = self.current
+        self.loaded = loaded
+        self._count()
+        known = {(q.place, q.subject): q for q in loaded.questions}
+        same = known.get((before.place, before.subject)) if before else None
+        if same is not None and (recording is None or same_file(same.recording, recording)):
+            self.current = same
+            return
+        here = [q for q in loaded.questions if recording is None or same_file(q.recording, recording)]
+        queued = [e.question for e in self.queue.entries if e.question in here]
+        judged = [q for q in here if q.subject.aspect != "timing"] or here
+        self.current = queued[0] if queued else judged[0] if judged else None
+
+    def set_rater(self, rater: str) -> None:
+        """Judge under another pseudonym."""
+        self.rater = rater
+        self._given.clear()
+        self._count()
+
+    def go_on(self) -> Question | None:
+        """The first of the queue that is not the one shown now; None at the end."""
+        left = [e.question for e in self.queue.entries if not self._is_current(e.question)]
+        if left:
+            self.current = left[0]
+        return left[0] if left else None
+
+    def choose(self, question: Question) -> None:
+        self.current = question
+
+    def mine(self) -> PersonVerdict | None:
+        """What this rater has said about the current question."""
+        return self.people().get(self.rater)
+
+    def people(self) -> dict[str, PersonVerdict]:
+        """What everybody has said about the current question."""
+        if self.current is None:
+            return {}
+        return self.loaded.verdicts.get(self.current.place, Verdicts()).of(self.current.subject)
+
+    def decision(self) -> PersonVerdict | None:
+        """How the current question was settled, if it was."""
+        if self.current is None:
+            return None
+        return self.loaded.verdicts.get(self.current.place, Verdicts()).decisions.get(self.current.subject)
+
+    def take(self, kept: Kept) -> None:
+        """Something was written."""
+        self.loaded.verdicts[kept.place] = kept.verdicts
+        if kept.verdict is not None and kept.verdict.rater == self.rater:
+            self._given.append((kept.place, kept.verdict.subject, kept.verdict.id))
+        self._count()
+
+    def to_undo(self) -> tuple[Path, str] | None:
+        """The newest verdict of this sitting, else that on the current question: place and id. It is shown, too."""
+        if self._given:
+            place, subject, verdict = self._given.pop()
+            found = [q for q in self.loaded.questions if (q.place, q.subject) == (place, subject)]
+            self.current = found[0] if found else self.current
+            return place, verdict
+        mine = self.mine()
+        return (self.current.place, mine.id) if self.current is not None and mine is not None else None
+
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Where people differ, open ones first."""
+        return conflicts_of(self.loaded.questions, self.loaded.verdicts)
+
+    def agreement(self) -> Agreement | None:
+        """Of the raters on the aspect that is asked now: kappa of two, alpha of more (not all judge all). Blocks.
+
+        Raises:
+            AppError: the extra `agreement` is not installed.
+        """
+        if self.current is None:
+            return None
+        asked = [q for q in self.loaded.questions if q.subject.aspect == self.current.subject.aspect]
+        found = agreements(labels_of(asked, dict(self.loaded.verdicts)))
+        name = "alpha" if len(found[0].raters) > 2 else "cohen"
+        return next(a for a in found if a.name == name)
+
+    def _is_current(self, question: Question) -> bool:
+        return self.current is not None and (question.place, question.subject) == (
+            self.current.place,
+            self.current.subject,
+        )
+
+    def _count(self) -> None:
+        self.queue = queue_of(self.loaded.questions, self.loaded.verdicts, rater=self.rater, seed=SEED)
+
+
+def same_file(a: Path | None, b: Path) -> bool:
+    """Whether two paths name one file (it need not be there)."""
+    return a is not None and a.resolve() == b.resolve()

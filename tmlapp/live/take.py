@@ -6,6 +6,7 @@ person marks while speaking lies in it as markers.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from tmlapp.core.feed import Captured, Feed
 from tmlapp.core.media import Picture
 from tmlapp.core.session import SessionInfo, SessionState
 from tmlapp.core.turn import MicroTurn
-from tmlapp.core.units import SAMPLE_RATE_HZ, samples_to_ns
+from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS, samples_to_ns
 from tmlapp.endpoints.scripted import ScriptedEndpoint
 from tmlapp.live.observer import BlankObserver, Observer
 from tmlapp.live.plan import SessionPlan, make_feed, versions
@@ -43,6 +44,8 @@ TAKE = "take"
 """Label of a marker, and member of the recording's options: the count-in is over."""
 
 _SILENT = "scripted:silent"
+_OVER = "the take is over"
+_LAST_TURN_NS = 3 * TURN_NS
 _MOST_COUNT_IN_S = 60.0
 
 
@@ -81,7 +84,7 @@ class TakeRecorder:
             )
         self.plan = plan
         self.count_in_ns = samples_to_ns(round(plan.count_in_s * SAMPLE_RATE_HZ))
-        clock = clock or MonotonicClock()
+        self._clock = clock = clock or MonotonicClock()
         self._watch = TakeWatch(self.count_in_ns)
         self._session = LiveSession(
             feed=feed,
@@ -93,7 +96,8 @@ class TakeRecorder:
             name=plan.name,
         )
         self._session.add_observer(self._watch)
-        self._session.add_observer(_CountIn(self._session, self.count_in_ns))
+        self._marks = _Ends(self._session, self.count_in_ns)
+        self._session.add_observer(self._marks)
 
     def add_observer(self, observer: Observer) -> None:
         """Let `observer` watch, too; only before `start`."""
@@ -159,8 +163,11 @@ class TakeRecorder:
         return self._session.marker(label, note)
 
     def request_stop(self) -> None:
-        """Ask for the end; returns at once."""
-        self._session.stop("the take is over")
+        """Ask for the end; returns at once. The micro-turn that is being captured still belongs to the take."""
+        if self.plan.fast or self.state != "running":
+            self._session.stop(_OVER)
+        else:
+            self._marks.end_at(self.now_ns())
 
     def stop(self) -> Path:
         """End the take and wait until the recording is finished; its path. See `error` for what went wrong.
@@ -169,6 +176,9 @@ class TakeRecorder:
             AppError: nothing was recorded.
         """
         self.request_stop()
+        # A microphone that gives nothing more must not keep the take open.
+        self._clock.wait(self._marks.over, self._clock.now_ns() + _LAST_TURN_NS)
+        self._session.stop(_OVER)
         self._session.wait()
         path = self._session.recording_path
         if path is None or path.name.endswith(PART):
@@ -195,17 +205,30 @@ class TakeRecorder:
         )
 
 
-class _CountIn(BlankObserver):
-    """Marks where the count-in ends, to the sample, whenever the engine comes to it."""
+class _Ends(BlankObserver):
+    """Marks where the count-in ends, to the sample, and ends the take with the micro-turn that was being captured."""
 
     def __init__(self, session: LiveSession, count_in_ns: int) -> None:
         self._session = session
-        self._at_ns: int | None = count_in_ns or None
+        self._count_in_ns: int | None = count_in_ns or None
+        self._end_ns: int | None = None
+        self.over = threading.Event()
+
+    def end_at(self, t_ns: int) -> None:
+        """The take ends with the micro-turn in which session time `t_ns` lies."""
+        self._end_ns = t_ns
 
     def on_turn(self, turn: MicroTurn, captured: Captured) -> None:  # noqa: ARG002 - an observer's form
-        if self._at_ns is not None and turn.end_ns > self._at_ns:
-            self._session.marker(TAKE, t_ns=self._at_ns)
-            self._at_ns = None
+        if self._count_in_ns is not None and turn.end_ns > self._count_in_ns:
+            self._session.marker(TAKE, t_ns=self._count_in_ns)
+            self._count_in_ns = None
+        if self._end_ns is not None and turn.end_ns >= self._end_ns:
+            self._session.stop(_OVER)
+            self.over.set()
+
+    def on_state(self, state: str, reason: str) -> None:  # noqa: ARG002 - an observer's form
+        if state in ("draining", "closed"):
+            self.over.set()
 
 
 def take_recorder(plan: TakePlan, settings: Settings, *, clock: Clock | None = None) -> TakeRecorder:

@@ -22,6 +22,8 @@ CLIP_LEVEL = 32_700
 
 _FULL = 32768.0
 _LEAST_FRAMES = 10
+_BINS_PER_DB = 4
+_BINS = round(-FLOOR_DBFS) * _BINS_PER_DB + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,8 @@ class TakeSound:
         now_peak_dbfs, now_rms_dbfs: of the newest micro-turn.
         peak_dbfs, clipped: highest level and clipped samples since the count-in ended.
         voice_s: seconds with voice since then.
-        noise_dbfs: mean level of the frames (20 ms) without voice, the count-in included; None below 0.2 s of them.
+        noise_dbfs: median level of the frames (20 ms) without voice, the count-in included; None below 0.2 s of them.
+            The median, because the ends of words are often taken for pauses.
         snr_db: level of the frames with voice, the noise taken off, above the noise; None while either is unknown.
         lost_s: seconds of the microphone that are missing.
     """
@@ -56,7 +59,7 @@ class TakeWatch(BlankObserver):
         self._count_in = count_in_ns * 16 // 1_000_000
         self._vad = VoiceActivity()
         self._voiced = [0, 0.0]
-        self._quiet = [0, 0.0]
+        self._quiet: npt.NDArray[np.int64] = np.zeros(_BINS, np.int64)
         self._lost_ns = 0
         self._voice_frames = 0
 
@@ -64,7 +67,7 @@ class TakeWatch(BlankObserver):
         """Measure one micro-turn."""
         take = turn.pcm[max(0, self._count_in - turn.index * TURN_SAMPLES) :]
         self._frames(turn.pcm, turn.index)
-        before, noise = self.sound, _db(self._quiet)
+        before, noise = self.sound, self._noise_dbfs()
         self.sound = TakeSound(
             t_ns=turn.end_ns,
             now_peak_dbfs=peak_dbfs(turn.pcm),
@@ -73,7 +76,7 @@ class TakeWatch(BlankObserver):
             clipped=before.clipped + int(np.count_nonzero((take >= CLIP_LEVEL) | (take <= -CLIP_LEVEL))),
             voice_s=round(self._voice_frames * 0.02, 2),
             noise_dbfs=noise,
-            snr_db=self._snr(),
+            snr_db=self._snr_db(noise),
             lost_s=round(self._lost_ns / 1e9, 3),
         )
 
@@ -85,22 +88,28 @@ class TakeWatch(BlankObserver):
     def _frames(self, pcm: Pcm, index: int) -> None:
         powers: npt.NDArray[np.float64] = np.square(pcm.reshape(-1, FRAME_SAMPLES), dtype=np.float64).mean(axis=1)
         for n, (voice, power) in enumerate(zip(self._vad.push(pcm), powers, strict=True)):
-            into = self._voiced if voice else self._quiet
-            into[0] += 1
-            into[1] += float(power)
-            if voice and index * TURN_SAMPLES + n * FRAME_SAMPLES >= self._count_in:
+            if not voice:
+                self._quiet[round((_power_db(float(power)) - FLOOR_DBFS) * _BINS_PER_DB)] += 1
+                continue
+            self._voiced[0] += 1
+            self._voiced[1] += float(power)
+            if index * TURN_SAMPLES + n * FRAME_SAMPLES >= self._count_in:
                 self._voice_frames += 1
 
-    def _snr(self) -> float | None:
-        if min(self._voiced[0], self._quiet[0]) < _LEAST_FRAMES:
+    def _noise_dbfs(self) -> float | None:
+        frames = int(self._quiet.sum())
+        if frames < _LEAST_FRAMES:
             return None
-        noise = max(self._quiet[1] / self._quiet[0], 0.25)
-        speech = max(self._voiced[1] / self._voiced[0] - noise, 0.25)
-        return 10.0 * math.log10(speech / noise)
+        middle = int(np.searchsorted(np.cumsum(self._quiet), (frames + 1) // 2))
+        return FLOOR_DBFS + middle / _BINS_PER_DB
 
-
-def _db(frames: list[float]) -> float | None:
-    return _power_db(frames[1] / frames[0]) if frames[0] >= _LEAST_FRAMES else None
+    def _snr_db(self, noise_dbfs: float | None) -> float | None:
+        frames, power = self._voiced
+        if noise_dbfs is None or frames < _LEAST_FRAMES:
+            return None
+        # Digital silence reads as half a step of 16 bits, so that the ratio stays a number.
+        noise = max(10 ** (noise_dbfs / 10) * _FULL**2, 0.25)
+        return 10.0 * math.log10(max(power / frames - noise, 0.25) / noise)
 
 
 def _power_db(power: float) -> float:

@@ -135,6 +135,7 @@ class Editor:
         if self.unsaved:
             self._journal.close()
             store.write_snapshot(self.folder, self.state, self._n)
+            self._journal.begin()
             self._saved = self._n
         self.save_error = None
 

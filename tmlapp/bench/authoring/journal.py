@@ -73,7 +73,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd: int | None = None
-        self._size = 0
+        # Of the part that is whole: what a failed write left behind it does not count.
+        self._size: int | None = None
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add `entry`; it is on the disk when this returns.
@@ -83,36 +84,44 @@ class Journal:
         """
         data = line_of(entry)
         with written(self.path):
-            fd = self._opened()
+            fd, size = self._opened()
             # What an earlier failure left behind must not stand before this line.
-            os.ftruncate(fd, self._size)
+            os.ftruncate(fd, size)
             try:
                 _write(fd, data)
                 os.fsync(fd)
             except OSError:
-                _cut(fd, self._size)
+                _cut(fd, size)
                 raise
-            self._size += len(data)
+            self._size = size + len(data)
 
-    def _opened(self) -> int:
+    def _opened(self) -> tuple[int, int]:
         if self._fd is None:
             new = not self.path.exists()
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-            self._size = os.fstat(self._fd).st_size
+            found = os.fstat(self._fd).st_size
+            self._size = found if self._size is None else self._size
+            if found < self._size:
+                self.close()
+                raise AppError(
+                    f"{self.path} is shorter than it was.",
+                    "Something else has cut or removed it.",
+                    "Save the set: what you see is all there.",
+                )
             if new:
                 sync_folder(self.path.parent)
-        return self._fd
-
-    @property
-    def size(self) -> int:
-        """Bytes that are on the disk."""
-        return self._size
+        return self._fd, self._size or 0
 
     def close(self) -> None:
-        """Let go of the file; idempotent. The next `append` opens it again, under the name it then has."""
+        """Let go of the file; idempotent. The next `append` opens it again, and goes on where this one ended."""
         if self._fd is not None:
-            fd, self._fd, self._size = self._fd, None, 0
+            fd, self._fd = self._fd, None
             os.close(fd)
+
+    def begin(self) -> None:
+        """Begin a new journal under the old name: what was in this one is saved, and it was set aside."""
+        self.close()
+        self._size = 0
 
 
 def _write(fd: int, data: bytes) -> None:

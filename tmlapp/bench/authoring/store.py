@@ -126,7 +126,8 @@ def _rebuilt(folder: Path, journal: Read, why: str) -> Found:
     before = before or Snapshot(ItemSet(), 0)
     earlier = read_journal(folder / PREVIOUS_JOURNAL)
     found = _followed(before, journal, earlier.entries)
-    if found.n == before.n or len(found.rest) > len(journal.rest) or earlier.rest:
+    ends = earlier.entries[-1]["n"] if earlier.entries else -1
+    if (found.n == before.n and ends != before.n) or len(found.rest) > len(journal.rest) or earlier.rest:
         raise _damaged(folder, f"{why}; the older copy and the journals do not lead to it")
     report = f"{SET} was damaged ({why}); it was made again from {PREVIOUS_SET} and the journals."
     return replace(found, damaged=True, reports=(report, *found.reports))

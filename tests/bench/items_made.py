@@ -72,7 +72,9 @@ def cuespeak_take(name: str, audio: str, samples: int, sha256: str, *, cue: str 
     return Take(id=name, audio=audio, samples=samples, sha256=sha256, **(values | more))
 
 
-def add_item(editor: Editor, name: str, seed: int, *, pcm: Pcm | None = None, item: dict[str, Any] | None = None, **take: Any) -> None:
+def add_item(
+    editor: Editor, name: str, seed: int, *, pcm: Pcm | None = None, item: dict[str, Any] | None = None, **take: Any
+) -> None:
     """An item of CueSpeak with one take whose sound lies in the set."""
     sound = take_sound(seed) if pcm is None else pcm
     audio = f"takes/{name}/t1.wav"

@@ -17,6 +17,7 @@ from tmlapp.cli import (
     doctor,
     export,
     grade,
+    items,
     library,
     packet,
     recover,
@@ -61,7 +62,7 @@ def _root(
 
 for _verb in (agree, devices, doctor, run, show, open_, grade, replay, recover, verify, export, demo):
     app.command(_verb.__name__.rsplit(".", 1)[-1])(_verb.command)
-for _group in (bench, data, library, packet):
+for _group in (bench, data, items, library, packet):
     app.add_typer(_group.app, name=_group.__name__.rsplit(".", 1)[-1])
 
 

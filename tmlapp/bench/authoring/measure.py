@@ -3,7 +3,7 @@
 Formulas, on samples x in -1 … 1 of 16 kHz mono sound:
     peak      20 log10 max |x|            rms   10 log10 mean(x²)          dc   mean(x)
     frames    20 ms without overlap; a frame is voice where its middle lies in a stretch of voice
-    speech    10 log10 of the mean power of the voice frames, the noise's power taken off
+    speech    10 log10 of the mean power of the voice frames (which hold the noise, too)
     noise     10 log10 of the mean power of all other frames
     snr       speech - noise, in dB
     rise      of the frames without voice (median of 9 neighbours), those at the end that stay 3 dB above the median of
@@ -200,9 +200,7 @@ def _levels(powers: npt.NDArray[np.float64], spoken: npt.NDArray[np.bool_]) -> t
     noise = float(powers[~spoken].mean()) if (~spoken).sum() >= _LEAST_FRAMES else None
     if spoken.sum() < _LEAST_FRAMES:
         return None, None if noise is None else _decibels(noise)
-    # What is called voice holds the noise, too.
-    voice = max(float(powers[spoken].mean()) - (noise or 0.0), 10.0 ** (QUIETEST_DBFS / 10.0))
-    return _decibels(voice), None if noise is None else _decibels(noise)
+    return _decibels(float(powers[spoken].mean())), None if noise is None else _decibels(noise)
 
 
 def _rise(powers: npt.NDArray[np.float64], spoken: npt.NDArray[np.bool_]) -> tuple[float | None, int | None]:

@@ -51,6 +51,8 @@ __all__ = [
     "Where",
     "all_findings",
     "findings",
+    "has_errors",
+    "own_findings",
     "set_findings",
 ]
 
@@ -195,6 +197,11 @@ def findings(state: ItemSet, item: str | ItemDraft, context: Context, *, good: b
     case = _case(state, draft, context)
     found = [*_own(case, context), *_beside_others(case, context)]
     return worst_first([*found, *_good(case, found)] if good else found)
+
+
+def own_findings(state: ItemSet, item: ItemDraft, context: Context) -> tuple[Finding, ...]:
+    """What is to be said about one item alone, without looking at the others; errors are all among these."""
+    return worst_first(list(_own(_case(state, item, context), context)))
 
 
 def all_findings(state: ItemSet, context: Context) -> Report:

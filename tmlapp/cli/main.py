@@ -20,6 +20,7 @@ from tmlapp.cli import (
     items,
     library,
     packet,
+    qa,
     recover,
     replay,
     run,
@@ -62,7 +63,7 @@ def _root(
 
 for _verb in (agree, devices, doctor, run, show, open_, grade, replay, recover, verify, export, demo):
     app.command(_verb.__name__.rsplit(".", 1)[-1])(_verb.command)
-for _group in (bench, data, items, library, packet):
+for _group in (bench, data, items, library, packet, qa):
     app.add_typer(_group.app, name=_group.__name__.rsplit(".", 1)[-1])
 
 

@@ -65,6 +65,7 @@ class QaDesk(QObject):
         controller.opened.connect(self._on_opened)
         controller.started.connect(self._on_started)
         controller.moved.connect(lambda _state, _reason: self.update_actions())
+        window.pages.currentChanged.connect(lambda _page: self.refresh())
         controller.closed.connect(self._on_closed)
         window.events.note_written.connect(self._on_note)
         window.actions_["view.search"].triggered.connect(self._on_search)

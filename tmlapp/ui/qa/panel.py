@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from tmlapp.bench.qa.checklist import Checklist
@@ -18,6 +19,7 @@ from tmlapp.ui.theme import Theme, rgba
 
 _MARGIN = 14
 _MOST_SIGNS = 12
+_SHORT_PX = 360
 
 
 class QaPanel(QWidget):
@@ -59,6 +61,13 @@ class QaPanel(QWidget):
         self.show_nothing()
 
     # ------------------------------------------------------------------ what is shown
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        # Where room is short the step is worth more than what its key does as well.
+        short = self.height() < self._theme.px(_SHORT_PX)
+        for button in (self.verdicts[-1], self.choose):
+            button.set_spared(short)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -107,7 +116,7 @@ class QaPanel(QWidget):
         self._show_timer(view, last)
         why = view.why if view.state == "not_applicable" else ""
         if not live and not why and view.state == "pending":
-            why = tr("Start the session first (Space), then this step.")
+            why = tr("Steps are done while a session runs: Space starts one.")
         self.why.setText(why)
         self.why.setVisible(bool(why))
         shown = last.checks if last is not None else ()
@@ -159,14 +168,12 @@ class QaPanel(QWidget):
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(0)
         head = QHBoxLayout()
-        head.setContentsMargins(_MARGIN, 0, _MARGIN, 8)
-        names = QVBoxLayout()
-        names.setSpacing(0)
-        names.addWidget(self.title)
-        names.addWidget(self.progress)
-        head.addLayout(names, 1)
-        head.addWidget(self.choose, 0, Qt.AlignmentFlag.AlignTop)
+        head.setContentsMargins(_MARGIN, 0, _MARGIN, 2)
+        head.addWidget(self.title, 1)
+        head.addWidget(self.choose)
         body.addLayout(head)
+        self.progress.setContentsMargins(_MARGIN, 0, _MARGIN, 8)
+        body.addWidget(self.progress)
         body.addWidget(self._scrolled(), 1)
         body.addWidget(self._controls())
         column.addWidget(self._none, 1)

@@ -169,8 +169,8 @@ def back(bundle: Bundle) -> None:
     problem: OSError | None = None
     for move in bundle.moves:
         old, new = bundle.old(move), bundle.new(move)
-        if not os.path.lexists(new):
-            continue
+        if not os.path.lexists(new) or (new.parent != bundle.folder and _apart(old, new)):
+            continue  # It was not moved; what stands at its new place, if anything does, is another's.
         try:
             old.parent.mkdir(parents=True, exist_ok=True)
             move_file(new, old)
@@ -186,6 +186,10 @@ def held(folder: Path) -> Iterator[bool]:
     """Keep other processes from healing the bundle in `folder` meanwhile; False where one of them works on it."""
     with (folder / LOCK).open("ab") as lock:
         yield try_lock(lock.fileno())
+
+
+def _apart(old: Path, new: Path) -> bool:
+    return os.path.lexists(old) and not (old.exists() and new.exists() and old.samefile(new))
 
 
 def discard(bundle: Bundle) -> None:

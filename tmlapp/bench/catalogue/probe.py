@@ -138,7 +138,9 @@ def _unfinished(entry: Entry) -> Entry:
         tail = file.read(_TAIL)
     found = _heads(head)
     if found is None:
-        return replace(entry, state="damaged" if size else "unfinished", why="Its beginning cannot be read.")
+        if writing:
+            return replace(entry, state="recording", why="It is being recorded now.")
+        return replace(entry, state="damaged", why="Its beginning cannot be read." if size else "It has 0 bytes.")
     turns: list[int] = []
     scan(tail, lambda m: turns.append(m.log_time // TURN_NS + 1) if m.topic.name in ("/turn", "/mic") else None)
     entry = _with_setup(entry, found)

@@ -25,7 +25,7 @@ kind:run         recording, run, items, or export
 in:folder        part of the path
 -tag:x           not this"""
 
-_TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?(?:"([^"]*)"?|([^\s"]+))')
+_TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?(?:"([^"]*)"?|([^\s"]*))')
 _VERDICTS = ("pass", "fail", "unsure", "none")
 _CJK = re.compile(r"([\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])")
 _WORD = re.compile(r"\w+", re.UNICODE)

@@ -79,7 +79,12 @@ def open_database(folder: Path) -> Opened:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = connect(path)
+    try:
+        connection = connect(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise _UnusableError(f"it was damaged ({error}).") from error
     try:
         _check(connection)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -93,8 +98,12 @@ def _connected(path: Path) -> sqlite3.Connection:
 def connect(path: Path) -> sqlite3.Connection:
     """One more connection to the database at `path`, for any thread, one at a time."""
     connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
-    # A cache may lose its last second to a power cut, but is never damaged by one.
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        # A cache may lose its last second to a power cut, but is never damaged by one.
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

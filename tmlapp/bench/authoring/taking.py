@@ -165,9 +165,18 @@ def _frame_times(source: Recording, start_ns: int, end_ns: int) -> Iterator[int]
 
 
 def _marked(suite: Suite, take: Take, source: Recording, begin: int) -> Take:
-    """`take` with what was marked in its stretch; markers are rounded to the sample."""
-    marks = [(round(m.t_ns / _NS_PER_SAMPLE) - begin, m) for m in source.events((Marker,)) if isinstance(m, Marker)]
-    marks = [(at, m) for at, m in sorted(marks, key=lambda mark: mark[0]) if 0 <= at <= take.samples]
+    """`take` with what was marked in its stretch, rounded to the sample.
+
+    A mark behind the last micro-turn of the recording belongs to the end of the take.
+    """
+    last = source.duration_ns // _NS_PER_SAMPLE
+    marks: list[tuple[int, Marker]] = []
+    for event in source.events((Marker,)):
+        if isinstance(event, Marker):
+            at = min(round(event.t_ns / _NS_PER_SAMPLE), last) - begin
+            if 0 <= at <= take.samples:
+                marks.append((at, event))
+    marks.sort(key=lambda mark: mark[0])
     said = [at for at, m in marks if m.label == INSTRUCTION]
     stops = [at for at, m in marks if m.label == STOP]
     drops = [(at, Wording(m.note)) for at, m in marks if m.label == EXPECT]

@@ -10,7 +10,7 @@ from tests.perf.figure import Effort, Measure
 
 def measures() -> dict[str, Measure]:
     """Everything that can be measured, by name."""
-    from tests.perf import bench_run, grading, ifeval, live, model, peers, recorder, report, window
+    from tests.perf import bench_run, catalogue, grading, ifeval, live, model, peers, recorder, report, window
 
     return {
         "cadence": live.cadence,
@@ -24,6 +24,7 @@ def measures() -> dict[str, Measure]:
         "ifeval": ifeval.ifeval,
         "report": report.report,
         "bench_run": bench_run.bench_run,
+        "catalogue": catalogue.catalogue,
         "ray": bench_run.ray_workers,
     }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mcap.reader import SeekingReader
 from mcap.writer import Writer
 
 from tests.recording.parts import (
@@ -25,6 +27,7 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.event import AudioOut, EndpointEvent, Gap, Health, Marker, SessionEvent, UnitDone
 from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS, TURN_SAMPLES
 from tmlapp.recording.finalize import write_finished
+from tmlapp.recording.log import Log
 from tmlapp.recording.log_writer import dump_json
 from tmlapp.recording.reader import Recording
 from tmlapp.recording.scan import Found, payloads, scan
@@ -319,3 +322,51 @@ def test_messages_of_a_chunk_that_contradicts_itself_are_not_believed(tmp_path: 
     path = tmp_path / "x.mcap"
     write_finished(path, [Found(topic, 0, 0, dump_json({"a": 1})), Found(topic, 1, 0, b"[1]")], [])
     assert len(scan(path.read_bytes())) == 1
+
+
+def test_events_of_a_stretch_are_read_without_the_rest(tmp_path: Path) -> None:
+    recording = Recording.open(record(tmp_path))
+    stretch = list(recording.events((UnitDone, AudioOut), 2 * TURN_NS, 4 * TURN_NS))
+    assert [e.t_rx_ns for e in stretch] == [2 * TURN_NS] * 2 + [3 * TURN_NS] * 2
+    sounds = [e for e in stretch if isinstance(e, AudioOut)]
+    assert sounds == [e for e in recording.events((AudioOut,)) if e.t_rx_ns in (2 * TURN_NS, 3 * TURN_NS)]
+    assert sounds[0].pcm16 == np.full(1200, 2, "<i2").tobytes()
+
+
+def test_events_without_sound_have_silence_of_the_same_length(tmp_path: Path) -> None:
+    recording = Recording.open(record(tmp_path))
+    loud, silent = (list(recording.events((AudioOut,), sound=sound)) for sound in (True, False))
+    assert [len(e.pcm16) for e in silent] == [len(e.pcm16) for e in loud]
+    assert not any(any(e.pcm16) for e in silent)
+
+
+def test_typed_texts_are_found_where_there_are_any(tmp_path: Path) -> None:
+    recording = Recording.open(record(tmp_path))
+    assert [t.text for t in recording.typed()] == ["text 0 “ü”", "text 3 “ü”"]
+
+
+def test_an_event_whose_type_does_not_come_first_is_read_all_the_same(tmp_path: Path) -> None:
+    def turned(message: Found) -> Found:
+        if message.topic.name != "/output":
+            return message
+        value = json.loads(message.data)
+        kind = value.pop("type")
+        return replace(message, data=dump_json({**value, "type": kind}))
+
+    path = record(tmp_path)
+    before = list(Recording.open(path).events((UnitDone,)))
+    other = tmp_path / "other.mcap"
+    found = scan(path.read_bytes())
+    every = payloads(path.read_bytes(), found, iter(range(len(found))))
+    write_finished(other, [turned(message) for _, message in every], [])
+    assert list(Recording.open(other).events((UnitDone,))) == before
+
+
+def test_the_index_is_the_one_that_mcap_reads(tmp_path: Path) -> None:
+    path = record(tmp_path)
+    with path.open("rb") as file:
+        summary = SeekingReader(file).get_summary()
+    assert summary is not None
+    ours = Log.open(path).summary
+    for member in ("chunk_indexes", "channels", "schemas", "statistics", "metadata_indexes"):
+        assert getattr(ours, member) == getattr(summary, member), member

@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
-from mcap.reader import SeekingReader
 from mcap.records import Metadata, MetadataIndex
 from mcap.summary import Summary
 from mcap.writer import MCAP0_MAGIC
 
 from tmlapp.core.errors import AppError
+from tmlapp.recording.index import summary_of
 from tmlapp.recording.names import PART
 from tmlapp.recording.scan import Found, open_file, read_message, records_in, unpacked
 from tmlapp.recording.schema import CHANNEL_IDS, METADATA, TOPIC_NAMES
@@ -47,10 +47,7 @@ class Log:
                 f"{path.name} is an unfinished recording.", "The session that wrote it did not end.", _recover(path)
             )
         with open_file(path) as file:
-            _check_ends(path, file)
-            file.seek(0)
-            summary = SeekingReader(file).get_summary()
-            assert summary is not None  # its checksum was right, so it is there
+            summary = summary_of(_checked_summary(path, file))
             metadata = _metadata(file, summary.metadata_indexes)
         ours = {i: c.topic for i, c in summary.channels.items()}
         if metadata is None or ours != TOPIC_NAMES:
@@ -105,7 +102,7 @@ def _recover(path: Path) -> str:
     return f'Run `tmlapp recover "{path}"`.'
 
 
-def _check_ends(path: Path, file: BinaryIO) -> None:
+def _checked_summary(path: Path, file: BinaryIO) -> bytes:
     size = file.seek(0, 2)
     if size == 0:
         raise AppError(f"{path.name} is empty.", "It has 0 bytes.", "Choose another recording.")
@@ -125,8 +122,10 @@ def _check_ends(path: Path, file: BinaryIO) -> None:
         raise cut
     file.seek(summary_start)
     # The checksum covers the summary and the footer up to the checksum itself.
-    if zlib.crc32(file.read(size - summary_start - len(MCAP0_MAGIC) - 4)) != crc:
+    data = file.read(size - summary_start - len(MCAP0_MAGIC) - 4)
+    if zlib.crc32(data) != crc:
         raise cut
+    return data[: 4 - _FOOTER.size]
 
 
 def _metadata(file: BinaryIO, indexes: list[MetadataIndex]) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,12 @@ from tmlapp.recording.schema import Sound, decode_picture, decode_sound
 _EVENT_TOPICS: dict[str, type[Any]] = {
     "/output": EndpointEvent, "/gap": Gap, "/marker": Marker, "/health": Health, "/session": SessionEvent,
 }  # fmt: skip
+
+
+_NAMED = re.compile(rb'\{"type":"([A-Za-z]+)",')
+"""How an event begins as we write it."""
+
+_NO_TEXTS = b'"texts":[]'
 
 
 def samples_of(pcm16: bytes) -> Pcm:
@@ -114,6 +121,13 @@ class Recording:
         for message in self._log.messages(["/turn"], start * TURN_NS):
             yield _object(message)
 
+    def typed(self) -> Iterator[TextInput]:
+        """Texts that were typed to the model, in order; micro-turns without any are not parsed."""
+        for message in self._log.messages(["/turn"]):
+            if _NO_TEXTS not in message.data:
+                for text in _object(message)["texts"]:
+                    yield TextInput(**text)
+
     def turns(self, start: int = 0) -> Iterator[MicroTurn]:
         """Micro-turns from `start` on, none left out, as the endpoint got them.
 
@@ -144,6 +158,10 @@ class Recording:
         wanted = ["/model/audio"] if sound and "AudioOut" in names else []
         heard = _Ahead(self._log.messages(wanted, start_ns, end_ns), lambda m: m.sequence) if sound else None
         for message in self._log.messages(topics, start_ns, end_ns):
+            # Most of a long log are units: those that nobody asked for are not even parsed.
+            named = _NAMED.match(message.data)
+            if named is not None and named[1].decode("ascii") not in names:
+                continue
             value = _object(message)
             if value["type"] in names:
                 yield _event(value, heard)

@@ -65,7 +65,8 @@ def parse_csv(text: str) -> Tiers:
             key, span = _row(row, reader.line_num)
             found.setdefault(key, []).append(span)
     except csv.Error as error:
-        raise FormError(reader.line_num, str(error)) from error
+        # The inner reader is at the line that it stumbled over.
+        raise FormError(reader.reader.line_num, str(error)) from error
     finally:
         csv.field_size_limit(before)
     tiers = tuple(Tier(name, tuple(sorted(spans)), points) for (name, points), spans in found.items())

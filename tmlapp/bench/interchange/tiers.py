@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
@@ -145,8 +145,3 @@ def ns_of(text: str) -> int:
     if not value.is_finite() or abs(value) > LIMIT_S:
         raise ValueError(f"{text[:40]!r} is no number of seconds")
     return round(value * NS_PER_S)
-
-
-def ordered(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Spans in order of time."""
-    return tuple(sorted(spans))

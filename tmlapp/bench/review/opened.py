@@ -23,9 +23,31 @@ from tmlapp.bench.review.lanes import (
 )
 from tmlapp.bench.review.said import ModelSaid, UserSaid, outputs_of, timed_words, utterances, words_of
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import EndpointError, Event, Gap, Granted, Health, Interrupted, Marker, Notice, TaskSet, UnitDone
+from tmlapp.core.event import (
+    AudioOut,
+    EndpointError,
+    Event,
+    Gap,
+    Granted,
+    Health,
+    Heard,
+    Interrupted,
+    Marker,
+    Notice,
+    TaskSet,
+    TextOut,
+    TextOutDone,
+    UnitDone,
+    UserSpeech,
+    UserTranscript,
+)
 from tmlapp.core.units import TURN_NS
 from tmlapp.recording.reader import Recording
+
+_READ = (
+    UnitDone, Health, Gap, TaskSet, Marker, Notice, EndpointError, Interrupted, TextOut, TextOutDone, AudioOut, Heard,
+    UserSpeech, UserTranscript,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +120,9 @@ def read_lanes(path: Path, item: Mapping[str, Any] | None = None) -> Lanes:
     grades, bad_grades = grades_of(path, found)
     notes, bad_notes = _annotations(path)
     gathered = _Gathered()
-    for event in recording.events(sound=False):
+    for event in recording.events(_READ, sound=False):
         gathered.add(event)
-    typed = [
-        Flag(t_ns=text["t_ns"], kind="typed", text=text["text"])
-        for record in recording.turn_records()
-        for text in record["texts"]
-    ]
+    typed = [Flag(t_ns=text.t_ns, kind="typed", text=text.text) for text in recording.typed()]
     received, heard = gathered.model.received(), gathered.model.heard()
     replies = gathered.replies()
     answered = sorted((u.t_rx_ns, u.micro_turn) for u in gathered.units)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from tmlapp.bench.authoring.model import Expectation
@@ -102,6 +102,10 @@ class ExpectationCard(QFrame):
             tr("window {window} s, meaning {meaning}").format(window=span_text(value.window, 3), meaning=value.meaning)
         )
         self._show_parts()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self.when.setVisible(event.size().width() > self._theme.px(220))
 
     def set_chosen(self, chosen: bool) -> None:
         """The chosen one can be edited, all others are only read."""

@@ -92,10 +92,11 @@ class ItemsHeader(QFrame):
 
     def _fit(self) -> None:
         """Large texts in a small window: what has a key of its own goes first."""
-        room = self.width() - 28 - 160
+        badge = self.badge.sizeHint().width() + 24 if not self.badge.isHidden() else 0
+        room = self.width() - 80 - 160 - badge
         for button in (self.record, self.endpoint, self.undo):
             room -= button.sizeHint().width() + 12
             button.set_spared(room < 0 and button is not self.record)
-        room = max(80, room + 160 - (self.badge.sizeHint().width() + 24 if not self.badge.isHidden() else 0))
+        room = max(80, room + 160 + (self.undo.sizeHint().width() + 12 if self.undo.isHidden() else 0))
         text = self.title.fontMetrics().elidedText(f"{self._title}  ▾", Qt.TextElideMode.ElideMiddle, room)
         self.title.setText(text)

@@ -122,6 +122,7 @@ class LineField(QLineEdit):
             self.setObjectName("plain")
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(24)
         self._shown = ""
         self.editingFinished.connect(self._take)
 

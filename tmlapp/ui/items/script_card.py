@@ -33,6 +33,7 @@ class ScriptCard(QFrame):
         self._theme = theme
         self._item: ItemDraft | None = None
         self._cues: tuple[str, ...] = ()
+        self._cramped = False
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         self._read, self._write = self._reading(), self._writing()
@@ -103,6 +104,11 @@ class ScriptCard(QFrame):
             "script": self.write_script,
         }
 
+    def set_cramped(self, cramped: bool) -> None:
+        """Large texts in a small window: the instruction stays."""
+        self._cramped = cramped
+        self._show()
+
     def _fit_areas(self) -> None:
         self.write_instruction.setFixedHeight(self._theme.px(62))
         self.write_script.setFixedHeight(self._theme.px(96))
@@ -157,7 +163,8 @@ class ScriptCard(QFrame):
         self.instruction.setText(item.instruction or tr("No instruction yet: F2 writes it."))
         self.instruction.setEnabled(bool(item.instruction))
         self.script.setText(self._script(item.script))
-        self.script.setVisible(bool(item.script))
+        self.script.setVisible(bool(item.script) and not self._cramped)
+        self.facts.setVisible(not self._cramped)
 
     def _script(self, text: str) -> str:
         marked = escape(" ".join(text.split()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from tmlapp.core.media import Pcm
 
 if TYPE_CHECKING:
     from tmlapp.bench.authoring.aligning import Aligned
+    from tmlapp.bench.authoring.dataset import Exported
     from tmlapp.bench.authoring.editor import Editor
     from tmlapp.bench.authoring.snapping import SnapPoints
     from tmlapp.bench.authoring.taking import Taken
@@ -150,6 +151,12 @@ def _write_tiers(path: Path, item: ItemDraft, take: Take) -> Path:
     return write_tiers(path, tiers_of_take(item, take))
 
 
+def _export(state: ItemSet, folder: Path, out: Path, only_valid: bool) -> Exported:
+    from tmlapp.bench.authoring.dataset import export_dataset, options_of
+
+    return export_dataset(state, folder, out, replace(options_of(folder), only_valid=only_valid))
+
+
 def _today() -> str:
     return datetime.now().astimezone().date().isoformat()
 
@@ -174,4 +181,5 @@ class ItemsServices:
     read_tries: Callable[[Path], TryLog] = _read_tries
     windows_from: Callable[[Path, Take], ImportedWindows] = _windows_from
     write_tiers: Callable[[Path, ItemDraft, Take], Path] = _write_tiers
+    export: Callable[[ItemSet, Path, Path, bool], Exported] = _export
     today: Callable[[], str] = _today

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from tmlapp.bench.authoring.measure import SoundFigures
 from tmlapp.bench.authoring.model import Expectation, ItemDraft, Span, Take
@@ -57,6 +57,7 @@ class TakeCard(QFrame):
         self._theme = theme
         self._sound: tuple[Path, str] | None = None
         self._chosen: Expectation | None = None
+        self._cramped = False
         self._buttons: dict[str, FlatButton] = {}
         self.axis = TimeAxis(parent=self)
         self.view = TakeView(self.axis, theme, card=False, labels=False)
@@ -85,13 +86,13 @@ class TakeCard(QFrame):
         self._takes = QHBoxLayout()
         self._takes.setSpacing(2)
         self.facts = words("section", wrap=False)
+        self.facts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.window_text = QLabel()
         self.window_text.setObjectName("section")
         self._tools = QHBoxLayout()
         self._tools.setSpacing(2)
         self._top.addLayout(self._takes)
-        self._top.addWidget(self.facts)
-        self._top.addStretch(1)
+        self._top.addWidget(self.facts, 1)
         self._top.addLayout(self._tools)
         self._top.addWidget(self.window_text)
         column.addLayout(self._top)
@@ -140,6 +141,16 @@ class TakeCard(QFrame):
         super().focusInEvent(event)
         self.view.setFocus(event.reason())
 
+    def set_cramped(self, cramped: bool) -> None:
+        """Large texts in a small window: the waveform keeps what room there is."""
+        if self.spectrogram.hidden != cramped:
+            self.view.hide_lane("spectrogram", cramped)
+        self.wave.height_px = 48 if cramped else 120
+        self.snap.setVisible(not cramped)
+        self.facts.setText("" if cramped else self.facts.text())
+        self._cramped = cramped
+        self.view.refresh()
+
     # ------------------------------------------------------------------ content
 
     def show_take(
@@ -158,7 +169,7 @@ class TakeCard(QFrame):
             parts += [minus(tr("peak {peak:.1f} dBFS").format(peak=figures.peak_dbfs))]
         if take.discarded:
             parts.append(tr("discarded"))
-        self.facts.setText("     ".join(parts))
+        self.facts.setText("" if self._cramped else "     ".join(parts))
         self.wave.show_take(take)
         self.words.show_take(take, tr("Ctrl+W finds the words of the script in the sound."))
         last = max([take.samples, *(e.window.t1 for e in take.expectations)])
@@ -275,5 +286,6 @@ class TakeCard(QFrame):
         choose: Callable[[], object] = lambda: self.take_chosen.emit(name)  # noqa: E731 - a closure over the name
         button = flat("", choose, name="take")
         button.setCheckable(True)
+        button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._takes.addWidget(button)
         return button

@@ -41,6 +41,7 @@ from tmlapp.ui.workspace import Host, Workspace
 
 _SIDE_SHARE, _SIDE_MOST = 0.2437, 0.29
 _MARGIN_PX, _SPACING_PX = 12, 10
+_CRAMPED_PX = 540
 
 
 class ItemsWorkspace(Workspace):
@@ -311,6 +312,10 @@ class ItemsWorkspace(Workspace):
         self.list.fit(width)
         usual = max(self.theme.px(280), min(self.theme.px(360), round((width + 64) * _SIDE_SHARE)))
         self.side.setFixedWidth(min(usual, round(width * _SIDE_MOST)))
+        cramped = self.height() < self.theme.px(_CRAMPED_PX)
+        self.strip.setVisible(not cramped)
+        self.take_card.set_cramped(cramped)
+        self.script.set_cramped(cramped)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)

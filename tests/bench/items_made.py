@@ -117,10 +117,11 @@ def new_set(folder: Path, items: int = 3, *, speakers: Sequence[Speaker] = SPEAK
 
 def many_items(count: int) -> ItemSet:
     """A state of many items whose takes share one name of a file; no files."""
+    words = WORDS.split()
     items = tuple(
         ItemDraft(
             id=f"cs-{n:04d}", suite="cuespeak", category="codeswitch", lang="en",
-            instruction=f"Item {n}: " + " ".join(WORDS[(n * k + k) % len(WORDS)] for k in range(1, 14)),
+            instruction=f"Item {n}: " + " ".join(words[(n * k + k) % len(words)] for k in range(1, 14)),
             takes=(cuespeak_take("t1", f"takes/cs-{n:04d}/t1.wav", s(8.0), f"{n:064x}"),), best="t1", licence="CC0-1.0",
         )
         for n in range(count)
@@ -128,10 +129,10 @@ def many_items(count: int) -> ItemSet:
     return ItemSet(name="Many", suite="cuespeak", version="1.0.0", licence="CC0-1.0", speakers=SPEAKERS, items=items)
 
 
-WORDS = (
-    "window butterfly glove river train cloud bottle ladder candle mirror garden pocket hammer violin basket engine "
-    "feather island jacket kettle lemon marble needle orange pencil quarry ribbon saddle tunnel umbrella valley whistle"
-).split()
+WORDS = """
+    window butterfly glove river train cloud bottle ladder candle mirror garden pocket hammer violin basket engine
+    feather island jacket kettle lemon marble needle orange pencil quarry ribbon saddle tunnel umbrella valley whistle
+"""
 
 
 def write_wav(path: Path, pcm: Pcm, *, rate: int = RATE, channels: int = 1) -> Path:

@@ -1,4 +1,4 @@
-"""Sessions for checklists: a microphone that speaks when it is told, a model that says what it is told, real recording."""
+"""Sessions for checklists: a microphone and a model that speak when they are told, and a real recording."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import yaml
 from tmlapp.core.errors import AppError
 
 MOST_BYTES = 1_000_000
+_DEEPEST = 12
 _PREFIX = "tag:yaml.org,2002:"
 _FIX = "Correct that line; docs/qa.md describes the form of a checklist."
 
@@ -147,9 +148,13 @@ def read_yaml(text: str, name: str) -> Node:
         raise wrong(name, 1, f"The file has {len(text)} characters, at most {MOST_BYTES} are taken.")
     try:
         # An alias can stand for itself or for millions of values; a checklist needs none.
+        depth = 0
         for event in _events(text):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise wrong(name, line, f"Values are nested more than {_DEEPEST} deep.")
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
                 raise wrong(name, line, "Anchors and aliases (& and *) are not taken.")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:

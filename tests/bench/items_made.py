@@ -5,6 +5,7 @@ from __future__ import annotations
 import wave
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ def room(seconds: float, seed: int = 0, level: float = 8.0) -> Pcm:
 
 def take_sound(seed: int, seconds: float = 8.0) -> Pcm:
     """0.3 s of room, an instruction until 2.4 s, a phrase from 3.0 s to 0.5 s before the end."""
+    return _take_sound(seed, seconds).copy()
+
+
+@lru_cache(maxsize=64)
+def _take_sound(seed: int, seconds: float) -> Pcm:
     out = room(seconds, seed).astype(np.int32)
     for begin, end, salt in ((0.3, 2.4, 0), (3.0, seconds - 0.5, 1)):
         out[s(begin) : s(end)] += speech_like(end - begin, 2 * seed + salt)[: s(end) - s(begin)]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,16 @@ from tmlapp.bench.authoring.commands import (
     AddExpectation,
     AddItem,
     AddTake,
+    MoveItem,
     RemoveItem,
     RemoveTake,
+    RenameItem,
     SetField,
     SetWindow,
     Together,
 )
 from tmlapp.bench.authoring.editor import Editor
-from tmlapp.bench.authoring.journal import JOURNAL
+from tmlapp.bench.authoring.journal import JOURNAL, line_of
 from tmlapp.bench.authoring.model import ItemDraft, ItemSet, Span
 from tmlapp.bench.authoring.store import PREVIOUS_JOURNAL, PREVIOUS_SET, SET, find, read_set, set_bytes
 from tmlapp.core.errors import AppError
@@ -130,14 +134,86 @@ def test_saving_without_changes_writes_nothing(tmp_path: Path) -> None:
         assert sorted(before) == [".lock", PREVIOUS_JOURNAL, SET, PREVIOUS_SET]
 
 
-def test_a_saved_set_can_be_read_by_people_and_is_the_same_for_the_same_state(tmp_path: Path) -> None:
-    state = ItemSet(name="ü\ud800", items=(ItemDraft("a", "timespeak"),))
-    data = set_bytes(state, 3)
-    assert data == set_bytes(state, 3)
-    assert data.count(b"\n") > 10
+def test_a_saved_set_has_a_line_for_each_item_and_is_the_same_for_the_same_state(tmp_path: Path) -> None:
+    state = ItemSet(name="ü\ud800", items=(ItemDraft("a", "timespeak"), ItemDraft("b", "timespeak")))
+    known: store.Lines = {}
+    data = set_bytes(state, 3, known)
+    assert data == set_bytes(state, 3) == set_bytes(state, 3, known)
+    assert data.count(b"\n{") == 2
+    fewer = replace(state, items=(replace(state.items[1], notes="new"),))
+    assert set_bytes(fewer, 4, known) == set_bytes(fewer, 4)
     store.write_snapshot(tmp_path, state, 3)
     assert find(tmp_path).history.state == state
     assert find(tmp_path).n == 3
+
+
+def test_any_state_is_saved_the_same_with_and_without_what_was_known(tmp_path: Path) -> None:
+    names = ("a", "b", "c")
+    with edited(tmp_path, *(AddItem(ItemDraft(name, "timespeak")) for name in names), autosave_after=1) as editor:
+        editor.do(MoveItem("a", 2))
+        editor.do(RenameItem("b", "z"))
+        editor.undo()
+        editor.do(RemoveItem("c"))
+        assert (tmp_path / SET).read_bytes() == set_bytes(editor.state, 7)
+
+
+def test_a_journal_that_something_else_cut_is_not_written_on(tmp_path: Path) -> None:
+    editor = edited(tmp_path, SetField("name", "x"))
+    editor._journal.close()
+    (tmp_path / JOURNAL).write_bytes(b"")
+    with pytest.raises(AppError, match="shorter than it was"):
+        editor.do(SetField("name", "y"))
+    editor.save()
+    assert editor.do(SetField("name", "z")).name == "z"
+    editor.close()
+    assert read_set(tmp_path).name == "z"
+
+
+def test_half_a_line_that_could_not_be_taken_back_does_not_spoil_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = edited(tmp_path, SetField("name", "x"))
+    real = os.write
+    truncated = os.ftruncate
+
+    def half(fd: int, data: bytes) -> int:
+        real(fd, bytes(data)[:9])
+        monkeypatch.setattr(os, "ftruncate", fails)
+        raise OSError(5, "Input/output error")
+
+    def fails(fd: int, size: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "write", half)
+    with pytest.raises(AppError, match="Input/output error"):
+        editor.do(SetField("name", "y"))
+    monkeypatch.setattr(os, "write", real)
+    monkeypatch.setattr(os, "ftruncate", truncated)
+    assert not (tmp_path / JOURNAL).read_bytes().endswith(b"\n")
+    editor.do(SetField("name", "z"))
+    editor._lock.close()
+    with Editor.open(tmp_path) as again:
+        assert again.state.name == "z"
+        assert again.reports == ()
+
+
+def test_an_entry_of_an_unknown_kind_is_kept_and_reported(tmp_path: Path) -> None:
+    edited(tmp_path).close()
+    (tmp_path / JOURNAL).write_bytes(line_of({"n": 1, "op": "dance"}) + line_of({"n": 2, "op": "do", "command": {}}))
+    with Editor.open(tmp_path) as editor:
+        assert editor.state == ItemSet()
+        assert "'dance', which is no kind of change" in editor.reports[0]
+        assert "2 changes" in editor.reports[0]
+    assert (tmp_path / "journal.damaged.jsonl").read_bytes().count(b"\n") == 2
+
+
+def test_a_user_without_a_name_can_hold_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    with Editor.open(tmp_path):
+        assert json.loads((tmp_path / ".lock").read_bytes())["user"] == ""
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced"])
@@ -207,3 +283,15 @@ def test_a_trash_that_fails_is_one_clear_error(tmp_path: Path) -> None:
 
     with Editor.open(tmp_path) as editor, pytest.raises(AppError, match="could not be moved to the trash"):
         clean_up(editor, full)
+
+
+def test_a_folder_of_takes_that_cannot_be_read_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(self: Path, pattern: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with Editor.open(tmp_path) as editor:
+        monkeypatch.setattr(Path, "rglob", closed)
+        with pytest.raises(AppError, match="Permission denied"):
+            unneeded_files(editor)

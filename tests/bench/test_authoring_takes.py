@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import soundfile
 from tests.bench.authoring_parts import edited
 from tests.capture.media_made import impulse, number_of, numbered, write_video
 from tests.capture.sound_made import noise, write_wav
+from tests.live.parts import ListFeed, captured
 from tmlapp.bench.authoring import media
 from tmlapp.bench.authoring.commands import AddItem, AddTake
 from tmlapp.bench.authoring.importing import take_from_file
@@ -25,12 +27,14 @@ from tmlapp.bench.labels.speak_items import check_media, parse_item
 from tmlapp.config.settings import Settings
 from tmlapp.core.clock import ManualClock
 from tmlapp.core.errors import AppError
+from tmlapp.core.event import Gap
 from tmlapp.core.feed import Captured
 from tmlapp.core.media import Pcm
 from tmlapp.core.turn import MicroTurn
 from tmlapp.live.observer import BlankObserver
 from tmlapp.live.take import INSTRUCTION, STOP, TakePlan, TakeRecorder, take_recorder
 from tmlapp.recording.reader import Recording
+from tmlapp.recording.recover import recover
 
 pytestmark = pytest.mark.unit
 
@@ -240,6 +244,32 @@ def test_nothing_of_a_set_is_overwritten(tmp_path: Path) -> None:
     assert not [p for p in shown.parent.iterdir() if ".new" in p.name]
 
 
+def test_what_the_microphone_lost_is_told(tmp_path: Path) -> None:
+    gap = Gap(t_ns=250_000_000, track="mic", dur_ns=50_000_000, reason="The cable was pulled.", kind="unplugged")
+    other = Gap(t_ns=250_000_000, track="camera", dur_ns=50_000_000, reason="No picture.")
+    sounds = [noise(0.2, 16_000, seed) for seed in range(3)]
+    turns = [captured(0, pcm=sounds[0]), captured(1, pcm=sounds[1], events=(gap, other)), captured(2, pcm=sounds[2])]
+    recorder = TakeRecorder(
+        TakePlan(folder=tmp_path, name="t1"), feed := ListFeed(turns, ends=False), clock=ManualClock()
+    )
+    recorder.start()
+    assert recorder.recording_path is not None
+    while sounds[2].tobytes() not in (data := recorder.recording_path.read_bytes()):
+        recorder.wait(0.01)
+    feed.end()
+    path = recorder.stop()
+    told = "0.05 s of the microphone are missing at 0.25 s: The cable was pulled."
+    assert take_from_recording(tmp_path, item(), path).notes == (told,)
+    assert take_from_recording(tmp_path, item(), path, start_ns=300_000_000).notes == ()
+    # A crash, and a hole in what it left: a repair puts silence in place of the micro-turn.
+    holed = tmp_path / "holed.mcap.part"
+    at = data.index(sounds[1].tobytes())
+    holed.write_bytes(data[:at] + bytes(64) + data[at + 64 :])
+    made = take_from_recording(tmp_path, item(), recover(holed).path)
+    assert made.notes[-1] == "0.2 s of sound were lost in the recording and are silent."
+    assert not sound_of(tmp_path, made.take)[3_200:6_400].any()
+
+
 def test_recordings_that_no_take_names_are_found(tmp_path: Path) -> None:
     path = recorded(tmp_path, str(write_wav(tmp_path / "a.wav", noise(0.4, 16_000), 16_000)))
     with edited(tmp_path, AddItem(item())) as editor:
@@ -249,6 +279,22 @@ def test_recordings_that_no_take_names_are_found(tmp_path: Path) -> None:
         editor.undo()
         assert recordings_without_take(tmp_path, editor.state) == [path]
     assert recordings_without_take(tmp_path / "nowhere", editor.state) == []
+
+
+def test_a_mark_behind_the_last_micro_turn_belongs_to_the_end(tmp_path: Path) -> None:
+    clock = ManualClock(1_000)
+    feed = ListFeed([captured(0), captured(1)], ends=False)
+    recorder = TakeRecorder(TakePlan(folder=tmp_path, name="t1"), feed, clock=clock)
+    there = threading.Event()
+    recorder.add_observer(Acts(recorder, {1: lambda _: there.set()}))
+    recorder.start()
+    assert there.wait(PATIENCE_S)
+    clock.advance(450_000_000)
+    recorder.drop()
+    feed.end()
+    assert recorder.wait(PATIENCE_S)
+    take = take_from_recording(tmp_path, item(), recorder.stop()).take
+    assert [(e.t_ref, e.window) for e in take.expectations] == [(6_400, Span(0, 6_400 + 24_000))]
 
 
 def test_a_take_is_sound_that_the_loader_of_items_accepts(tmp_path: Path) -> None:
@@ -443,5 +489,7 @@ def test_a_finished_file_gets_its_name_unless_it_is_taken(
                 publish(tmp_path / "made", tmp_path / "final")
     assert (tmp_path / "final").read_bytes() == b"1"
     assert (tmp_path / "made").read_bytes() == b"2"
+    with pytest.raises(AppError, match="could not be written"):
+        write_sound(tmp_path / "final" / "x.wav", [])
     with pytest.raises(AppError, match="could not be written"):
         publish(tmp_path / "made", tmp_path / "nowhere" / "final")

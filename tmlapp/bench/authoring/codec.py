@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -25,8 +26,13 @@ def to_json(value: object) -> Any:
     if isinstance(value, tuple):
         return [to_json(v) for v in value]
     if is_dataclass(value):
-        return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+        return {name: to_json(getattr(value, name)) for name in _names(cast(Any, type(value)))}
     raise TypeError(f"{type(value).__name__} has no place in a set of items")
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def from_json(kind: type[T], raw: object, where: str = "") -> T:
@@ -35,51 +41,92 @@ def from_json(kind: type[T], raw: object, where: str = "") -> T:
     Raises:
         FormError: a member is missing, foreign, or of another type.
     """
-    return cast(T, _read(kind, raw, where))
+    try:
+        return cast(T, _reader(cast(Any, kind))(raw))
+    except _OffError as error:
+        path = "".join(reversed(error.path))
+        raise FormError(f"{(where + path).removeprefix('.') or 'the value'} {error.why}") from None
+
+
+class _OffError(Exception):
+    """What is off; the path to it is put together on the way out, so that what is right costs nothing."""
+
+    def __init__(self, why: str, *path: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.path = list(path)
+
+
+Reader = Callable[[object], Any]
 
 
 @cache
-def _members(kind: type) -> dict[str, tuple[Any, bool]]:
+def _reader(kind: Any) -> Reader:
+    """What turns JSON into a value of `kind`."""
+    origin, args = get_origin(kind), get_args(kind)
+    if kind in (str, int, bool):
+        return partial(_read_plain, kind)
+    if origin is Literal:
+        return partial(_read_choice, args)
+    if origin in (Union, UnionType):
+        return partial(_read_optional, _reader(next(a for a in args if a is not NoneType)))
+    if origin is tuple:
+        return partial(_read_tuple, _reader(args[0]))
     hints = get_type_hints(kind)
     # A default of any kind differs from the marker that dataclasses use for none.
-    return {f.name: (hints[f.name], f.default is f.default_factory) for f in fields(kind)}
+    needed = {f.name for f in fields(kind) if f.default is f.default_factory}
+    return partial(_read_members, kind, {name: _reader(hints[name]) for name in _names(kind)}, needed)
 
 
-def _read(kind: Any, raw: object, where: str) -> Any:
-    if kind in (str, int, bool, NoneType):
-        if type(raw) is not kind:
-            raise FormError(f"{where or 'the value'} is {_shown(raw)}, not {_NAMES[kind]}")
-        return raw
-    origin, args = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        if not (isinstance(raw, str) and raw in args):
-            raise FormError(f"{where} is {_shown(raw)}, not one of {', '.join(args)}")
-        return raw
-    if origin in (Union, UnionType):
-        return None if raw is None else _read(next(a for a in args if a is not NoneType), raw, where)
-    if origin is tuple:
-        if not isinstance(raw, list):
-            raise FormError(f"{where} is {_shown(raw)}, not a list")
-        return tuple(_read(args[0], v, f"{where}[{i}]") for i, v in enumerate(raw))
-    return _read_members(kind, raw, where)
+def _read_plain(kind: type, raw: object) -> Any:
+    if type(raw) is not kind:
+        raise _OffError(f"is {_shown(raw)}, not {_KINDS[kind]}")
+    return raw
 
 
-def _read_members(kind: Any, raw: object, where: str) -> Any:
+def _read_choice(choices: tuple[str, ...], raw: object) -> Any:
+    if not (isinstance(raw, str) and raw in choices):
+        raise _OffError(f"is {_shown(raw)}, not one of {', '.join(choices)}")
+    return raw
+
+
+def _read_optional(reader: Reader, raw: object) -> Any:
+    return None if raw is None else reader(raw)
+
+
+def _read_tuple(reader: Reader, raw: object) -> Any:
+    if not isinstance(raw, list):
+        raise _OffError(f"is {_shown(raw)}, not a list")
+    found = []
+    try:
+        for value in raw:
+            found.append(reader(value))
+    except _OffError as error:
+        error.path.append(f"[{len(found)}]")
+        raise
+    return tuple(found)
+
+
+def _read_members(kind: type, readers: dict[str, Reader], needed: set[str], raw: object) -> Any:
     if not isinstance(raw, dict):
-        raise FormError(f"{where or 'the value'} is {_shown(raw)}, not an object")
-    members, dot = _members(kind), f"{where}." if where else ""
-    if foreign := [name for name in raw if name not in members]:
-        raise FormError(f"{dot}{foreign[0]} is no member of {kind.__name__}")
-    found = {}
-    for name, (member, needed) in members.items():
-        if name in raw:
-            found[name] = _read(member, raw[name], dot + name)
-        elif needed:
-            raise FormError(f"{dot}{name} is missing")
+        raise _OffError(f"is {_shown(raw)}, not an object")
+    found, name = {}, ""
+    try:
+        for name, value in raw.items():
+            reader = readers.get(name)
+            if reader is None:
+                raise _OffError(f"is no member of {kind.__name__}")
+            found[name] = reader(value)
+    except _OffError as error:
+        error.path.append(f".{name}")
+        raise
+    for name in readers:
+        if name in needed and name not in found:
+            raise _OffError("is missing", f".{name}")
     return kind(**found)
 
 
-_NAMES = {str: "a text", int: "a whole number", bool: "true or false", NoneType: "null"}
+_KINDS = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
 def _shown(raw: object) -> str:

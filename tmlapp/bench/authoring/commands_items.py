@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from tmlapp.bench.authoring.command import Command, change_item, put_for, put_in, with_fields, without
-from tmlapp.bench.authoring.model import ItemDraft, ItemSet, ModelError, Speaker, check_set
+from tmlapp.bench.authoring.model import (
+    ItemDraft,
+    ItemSet,
+    ModelError,
+    Speaker,
+    check_item,
+    check_set,
+    check_speaker,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class AddItem(Command):
     at: int | None = None
 
     def _changed(self, state: ItemSet) -> ItemSet:
-        return _checked(replace(state, items=put_in(state.items, self.item, self.at)))
+        return _with_items(state, put_in(state.items, self.item, self.at), self.item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +105,8 @@ class RenameItem(Command):
     to: str
 
     def _changed(self, state: ItemSet) -> ItemSet:
-        return _checked(
-            replace(state, items=put_for(state.items, self.item, replace(state.item(self.item), id=self.to)))
-        )
+        item = replace(state.item(self.item), id=self.to)
+        return _with_items(state, put_for(state.items, self.item, item), item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ class DuplicateItem(Command):
         if not self.takes:
             copy = replace(copy, takes=(), best=None)
         at = [i.id for i in state.items].index(self.item) + 1
-        return _checked(replace(state, items=put_in(state.items, copy, at)))
+        return _with_items(state, put_in(state.items, copy, at), copy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +164,13 @@ def _suite(name: str) -> None:
 def _checked(state: ItemSet) -> ItemSet:
     check_set(state)
     return state
+
+
+def _with_items(state: ItemSet, items: tuple[ItemDraft, ...], new: ItemDraft) -> ItemSet:
+    """`state` with `items`, of which `new` alone has to be checked."""
+    if sum(item.id == new.id for item in items) > 1:
+        raise ModelError(f"two are called {new.id[:60]!r}: each item has an id of its own")
+    check_item(new)
+    for take in new.takes:
+        check_speaker(state, take)
+    return replace(state, items=items)

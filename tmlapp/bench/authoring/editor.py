@@ -39,6 +39,7 @@ class Editor:
         self._journal = Journal(folder / JOURNAL)
         self._autosave_after = autosave_after
         self._listeners: list[Listener] = []
+        self._lines: store.Lines = {}
         self._closed = False
 
     @classmethod
@@ -134,7 +135,7 @@ class Editor:
         self._still_there()
         if self.unsaved:
             self._journal.close()
-            store.write_snapshot(self.folder, self.state, self._n)
+            store.write_snapshot(self.folder, self.state, self._n, self._lines)
             self._journal.begin()
             self._saved = self._n
         self.save_error = None

@@ -51,20 +51,20 @@ def read_journal(path: Path) -> Read:
 
 def line_of(entry: dict[str, Any]) -> bytes:
     """The line that stands for `entry`, with its checksum."""
-    return dumped({"crc32": f"{zlib.crc32(dumped(entry)):08x}", "entry": entry}) + b"\n"
+    body = dumped(entry)
+    return b"%b%08x%b%b}\n" % (_HEAD, zlib.crc32(body), _MIDDLE, body)
+
+
+_HEAD, _MIDDLE = b'{"crc32":"', b'","entry":'
+_BODY = len(_HEAD) + 8 + len(_MIDDLE)
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:
-    value = parsed(line)
-    entry = value.get("entry") if value else None
-    if value is None or not isinstance(entry, dict) or type(entry.get("n")) is not int:
+    body = line[_BODY:-1]
+    if line[:_BODY] + line[-1:] != b"%b%08x%b}" % (_HEAD, zlib.crc32(body), _MIDDLE):
         return None
-    try:
-        same = value.get("crc32") == f"{zlib.crc32(dumped(entry)):08x}"
-    except (ValueError, RecursionError):
-        # A line that was tampered with may hold NaN.
-        return None
-    return entry if same else None
+    entry = parsed(body)
+    return entry if entry is not None and type(entry.get("n")) is int else None
 
 
 class Journal:

@@ -38,9 +38,10 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         AppError: something of that name is there, or it cannot be written.
     """
+    with written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with written(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("xb")
     except AppError as error:
         if isinstance(error.__cause__, FileExistsError):

@@ -7,7 +7,6 @@ The state before the last save and its journal are kept as `set.previous.json` a
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import platform
 from dataclasses import dataclass, replace
@@ -15,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from tmlapp.bench.authoring import model
+from tmlapp.bench.authoring import codec, model
 from tmlapp.bench.authoring.codec import FormError
 from tmlapp.bench.authoring.journal import JOURNAL, Read, line_of, read_journal, sync_folder
-from tmlapp.bench.authoring.model import ItemSet
+from tmlapp.bench.authoring.model import ItemDraft, ItemSet
 from tmlapp.bench.authoring.replay import History, replay
 from tmlapp.bench.runs.lines import dumped, parsed, write_whole, written
 from tmlapp.core.errors import AppError
@@ -163,7 +162,7 @@ def _snapshot(path: Path) -> Snapshot | None:
     return Snapshot(model.from_json(raw.get("set")), n)
 
 
-def write_snapshot(folder: Path, state: ItemSet, n: int) -> None:
+def write_snapshot(folder: Path, state: ItemSet, n: int, known: Lines | None = None) -> None:
     """Save `state` as the set after change `n`, in steps between which a crash loses nothing.
 
     The old `set.json` is kept, the new one put in its place, and the journal that led there set aside.
@@ -175,7 +174,7 @@ def write_snapshot(folder: Path, state: ItemSet, n: int) -> None:
     with written(path):
         if path.exists():
             write_whole(folder / PREVIOUS_SET, path.read_bytes())
-        write_whole(path, set_bytes(state, n))
+        write_whole(path, set_bytes(state, n, known))
         sync_folder(folder)
         if (folder / JOURNAL).exists():
             (folder / JOURNAL).replace(folder / PREVIOUS_JOURNAL)
@@ -200,11 +199,26 @@ def repair(folder: Path, found: Found) -> None:
         write_whole(folder / SET, set_bytes(found.history.state, found.n))
 
 
-def set_bytes(state: ItemSet, n: int = 0) -> bytes:
-    """`set.json`, indented so that people and version control can read it; the same for the same state."""
-    raw = {"schema": SCHEMA, "version": VERSION, "n": n, "set": model.to_json(state)}
+Lines = dict[str, tuple[ItemDraft, bytes]]
+"""Items as they were written last, by id: those that did not change since are not written out anew."""
+
+
+def set_bytes(state: ItemSet, n: int = 0, known: Lines | None = None) -> bytes:
+    """`set.json` with a line for each item, so that version control shows what changed; the same for the same state.
+
+    `known` is brought up to date: a set of many items is saved in the time of those that changed.
+    """
+    known = {} if known is None else known
+    old = dict(known)
+    known.clear()
+    for item in state.items:
+        before = old.get(item.id)
+        known[item.id] = before if before and before[0] is item else (item, dumped(codec.to_json(item)))
+    head = {"schema": SCHEMA, "version": VERSION, "n": n}
+    outside = {key: value for key, value in codec.to_json(replace(state, items=())).items() if key != "items"}
     # Escaped, because half of a surrogate pair, which a person may paste, has no UTF-8.
-    return json.dumps(raw, allow_nan=False, indent=1).encode("ascii") + b"\n"
+    parts = [dumped(head)[:-1], b',\n"set":', dumped(outside)[:-1], b',\n"items":[\n']
+    return b"".join((*parts, b",\n".join(line for _, line in known.values()), b"\n]}}\n"))
 
 
 def keep_aside(folder: Path, name: str, data: bytes) -> Path:

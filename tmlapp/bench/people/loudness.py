@@ -7,6 +7,7 @@ filters that they come from (as libebur128 does); at 48 kHz the coefficients are
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,8 +49,7 @@ def integrated_lufs(pcm: Pcm, rate_hz: int = 16_000) -> float | None:
     if len(pcm) < block:
         return None
     signal = pcm.astype(np.float64) / _FULL
-    for b, a in k_weighting(rate_hz):
-        signal = _filtered(signal, b, a)
+    signal = _weighted(signal, rate_hz)
     sums = np.concatenate([[0.0], np.cumsum(signal * signal)])
     starts = np.arange(0, len(signal) - block + 1, step)
     power = (sums[starts + block] - sums[starts]) / block
@@ -60,24 +60,32 @@ def integrated_lufs(pcm: Pcm, rate_hz: int = 16_000) -> float | None:
     return float(_OFFSET + 10 * math.log10(loud[loud > threshold].mean()))
 
 
-def _filtered(signal: Floats, b: Floats, a: Floats) -> Floats:
-    """A biquad over `signal`, by its impulse response in pieces: no loop over samples."""
-    response = _impulse(b, a, _RESPONSE)
+def _weighted(signal: Floats, rate_hz: int) -> Floats:
+    """Both filters over `signal`, by their impulse response: no loop over samples."""
+    response = _response(rate_hz)
     size = 1 << (len(signal) + _RESPONSE - 1).bit_length()
     if size <= 1 << 20:
         return np.asarray(np.fft.irfft(np.fft.rfft(signal, size) * np.fft.rfft(response, size), size)[: len(signal)])
     return _overlap_added(signal, response)
 
 
-def _impulse(b: Floats, a: Floats, length: int) -> Floats:
-    out = np.zeros(length)
-    x = [1.0, 0.0, 0.0]
-    y1 = y2 = 0.0
-    for n in range(length):
-        y = float(b[0] * x[0] + b[1] * x[1] + b[2] * x[2] - a[1] * y1 - a[2] * y2)
+@lru_cache(maxsize=4)
+def _response(rate_hz: int) -> Floats:
+    signal = np.zeros(_RESPONSE)
+    signal[0] = 1.0
+    for b, a in k_weighting(rate_hz):
+        signal = _biquad(signal, b, a)
+    return signal
+
+
+def _biquad(signal: Floats, b: Floats, a: Floats) -> Floats:
+    out = np.zeros(len(signal))
+    b0, b1, b2, a1, a2 = (float(v) for v in (*b, *a[1:]))
+    x1 = x2 = y1 = y2 = 0.0
+    for n, x in enumerate(signal.tolist()):
+        y = b0 * x + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2
         out[n] = y
-        y1, y2 = y, y1
-        x = [0.0, x[0], x[1]]
+        x1, x2, y1, y2 = x, x1, y, y1
     return out
 
 

@@ -288,8 +288,8 @@ def _by_judge(asked: Sequence[Mapping[str, Any]]) -> Iterator[Ruled]:
 
 
 def short_name(judge: str) -> str:
-    """A judge as a list shows it: the model without its protocol and host."""
-    return re.sub(r"^openai:(.*?)@\S*$", r"\1", judge) or judge
+    """A judge as a list shows it: a model without its protocol and host, rules without their version."""
+    return re.sub(r"^(?:openai:(.+?)@\S*|(rules)@\d+)$", lambda m: m[1] or m[2], judge)
 
 
 def _text(truth: Mapping[str, Any], names: Iterable[str]) -> str:

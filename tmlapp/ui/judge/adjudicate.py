@@ -54,6 +54,8 @@ class AdjudicateDialog(QDialog):
         self._lay_out()
         self.finished.connect(self._ended)
         self._fill()
+        # Digits decide; they must not land in the note.
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @property
     def current(self) -> Conflict | None:

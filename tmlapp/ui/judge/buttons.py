@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.controls import KeyButton, paint_key_cap
 from tmlapp.ui.judge.parts import button_text, value_color
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
+
+_EDGE, _GAP = 9, 6
 
 
 class VerdictButton(KeyButton):
@@ -25,19 +27,39 @@ class VerdictButton(KeyButton):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         # Three of them stand side by side in a narrow panel.
-        return super().sizeHint() - QSize(8 if self._key else 0, 0)
+        text = QFontMetricsF(self._face()).horizontalAdvance(self.text())
+        cap = self._cap_width() + _GAP if self._key else 0.0
+        return QSize(round(2 * _EDGE + text + cap + 1), self._theme.px(30))
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        super().paintEvent(event)
-        if not self.isChecked():
-            return
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return self.sizeHint()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        theme = self._theme
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        color = self._theme.accent if self.value is None else value_color(self.value, self._theme)
-        painter.setPen(QPen(color, 2))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        box = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        painter.drawRoundedRect(box, self._theme.radius_control, self._theme.radius_control)
+        ground, border, ink = self._colors()
+        if self.isChecked():
+            ground = theme.raised
+            border = theme.accent if self.value is None else value_color(self.value, theme)
+        inset = 1.0 if self.isChecked() or self.hasFocus() else 0.5
+        painter.setPen(QPen(border if not self.hasFocus() or self.isChecked() else theme.accent, 2 * inset))
+        painter.setBrush(ground)
+        box = QRectF(self.rect()).adjusted(inset, inset, -inset, -inset)
+        painter.drawRoundedRect(box, theme.radius_control, theme.radius_control)
+        if self.hasFocus() and self.isChecked():
+            painter.setPen(QPen(theme.accent, 1))
+            painter.drawRoundedRect(box.adjusted(3, 3, -3, -3), theme.radius_control - 3, theme.radius_control - 3)
+        painter.setFont(self._face())
+        painter.setPen(ink)
+        cap = self._cap_width() if self._key else 0.0
+        painter.drawText(
+            QRectF(_EDGE, 0, self.width() - _EDGE, self.height()), Qt.AlignmentFlag.AlignVCenter, self.text()
+        )
+        if self._key:
+            height = theme.px(16)
+            place = QRectF(self.width() - _EDGE - cap, (self.height() - height) / 2, cap, height)
+            paint_key_cap(painter, place, self._key, ink, theme.font_small_px)
 
 
 class Choices(QWidget):

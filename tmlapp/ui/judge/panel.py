@@ -58,7 +58,7 @@ class JudgePanel(PanelLook):
         self.list.itemActivated.connect(lambda item: self.choose(item.data(_ENTRY)))
         self.list.itemClicked.connect(lambda item: self.choose(item.data(_ENTRY)))
         register(self)
-        self.refresh()
+        self.set_theme(host.theme)
 
     # ------------------------------------------------------------------ for Review
 

@@ -64,7 +64,7 @@ class PanelLook(QFrame):
         self.note.set_theme(theme)
         self.next_button.set_theme(theme)
         self.list.setStyleSheet(
-            f"QListWidget#queue {{ margin-left: -6px; }}"
+            f"QListWidget#queue {{ margin-left: -9px; }}"
             f"QListWidget#queue::item {{ padding: 3px 6px; border-radius: 6px; color: {rgba(theme.text)}; }}"
             f"QListWidget#queue::item:selected {{ background: {rgba(theme.accent_soft)}; color: {rgba(theme.text)}; }}"
         )

@@ -13,7 +13,7 @@ from tmlapp.bench.labels.speak_items import SCHEMA, Expectation, ItemError, Spea
 from tmlapp.bench.report.marks import marks_of
 from tmlapp.bench.review.lanes import Expected, Graded
 from tmlapp.bench.runs.info import PartResult
-from tmlapp.bench.runs.lines import Lines, read_lines
+from tmlapp.bench.runs.lines import read_lines
 from tmlapp.bench.runs.run import ANSWERS, GRADES, ITEMS, RESULT, is_run, item_folder_name, read_answers, read_result
 from tmlapp.bench.sidecar import read_grades
 from tmlapp.bench.suites.speak_params import SpeakParams
@@ -153,17 +153,13 @@ def grades_of(recording: Path, found: Belongs) -> tuple[list[Graded], list[str]]
             problems.append(f"Grades in lines {', '.join(map(str, kept.damaged))} of the sidecar cannot be read.")
         grades += _graded(kept.lines, "recording", None, problems)
         if found.run is not None and found.item is not None:
-            lines = _run_grades(found.run)
+            lines = read_lines(found.run / GRADES)
             if lines.damaged:
                 problems.append(f"{found.run / GRADES}: lines {', '.join(map(str, lines.damaged))} cannot be read.")
             grades += _graded(lines.values, "run", found.item.id, problems)
     except AppError as error:
         problems.append(f"{error.what} {error.why}")
     return sorted(grades, key=lambda g: g.when), problems
-
-
-def _run_grades(run: Path) -> Lines:
-    return read_lines(run / GRADES)
 
 
 def _graded(lines: Sequence[Mapping[str, Any]], source: str, item: str | None, problems: list[str]) -> Iterator[Graded]:
@@ -189,41 +185,54 @@ def expectations_of(found: Belongs, grades: Sequence[Graded], media_t0_ns: int) 
         outcomes = _outcomes(grades)
         return tuple(_expected(e, found.speak, outcomes, media_t0_ns) for e in found.speak.expectations)
     for graded in reversed(grades):
-        if marks := marks_of(graded.details):
-            # Details of a recording graded by hand are on the video's clock; so are those of a run.
-            start = graded.details.get("video_start_s")
-            t0_ns = s_to_ns(start) if isinstance(start, int | float) else media_t0_ns
-            return _marked(marks, t0_ns, graded)
-    return _marked(marks_of(found.truth), media_t0_ns, None)
+        # Details of a recording graded by hand are on the video's clock; so are those of a run.
+        start = graded.details.get("video_start_s")
+        t0_ns = s_to_ns(start) if isinstance(start, int | float) else media_t0_ns
+        if made := _judged(graded.details, t0_ns) or _marked(marks_of(graded.details), t0_ns):
+            return made
+    return _marked(marks_of(found.truth), media_t0_ns)
 
 
-def _marked(marks: Sequence[tuple[float, float, str]], t0_ns: int, graded: Graded | None) -> tuple[Expected, ...]:
-    outcomes = list(graded.details.get("expectations", ())) if graded else []
+def _marked(marks: Sequence[tuple[float, float, str]], t0_ns: int) -> tuple[Expected, ...]:
+    return tuple(
+        Expected(id=str(number), window=_window(start, end, t0_ns), meaning=label)
+        for number, (start, end, label) in enumerate(marks, start=1)
+    )
+
+
+def _window(start_s: float, end_s: float, t0_ns: int) -> tuple[int, int]:
+    return t0_ns + round(start_s * NS_PER_S), t0_ns + round(max(start_s, end_s) * NS_PER_S)
+
+
+def _judged(details: Mapping[str, Any], t0_ns: int) -> tuple[Expected, ...]:
+    """Expectations as the graders of TimeSpeak and CueSpeak write them into their details."""
     made = []
-    for number, (start, end, label) in enumerate(marks):
-        met = outcomes[number] if number < len(outcomes) and isinstance(outcomes[number], Mapping) else {}
-        window = (t0_ns + round(start * NS_PER_S), t0_ns + round(max(start, end) * NS_PER_S))
-        made.append(
-            Expected(
-                id=str(met.get("id", number + 1)),
-                window=window,
-                meaning=str(met.get("meaning", label)),
-                required=bool(met.get("required", True)),
-                outcome=str(met.get("reason", "")),
-                passed=met.get("pass") if isinstance(met.get("pass"), bool) else None,
+    for met in _mappings(details.get("expectations")):
+        marks = marks_of({"expectations": [met]})
+        if marks:
+            t_ref, utterance, passed = met.get("t_ref_s"), met.get("utterance"), met.get("pass")
+            made.append(
+                Expected(
+                    id=str(met.get("id", "")),
+                    window=_window(*marks[0][:2], t0_ns),
+                    meaning=str(met.get("meaning", "")),
+                    t_ref_ns=t0_ns + round(t_ref * NS_PER_S) if isinstance(t_ref, int | float) else None,
+                    required=bool(met.get("required", True)),
+                    outcome=str(met.get("reason", "")),
+                    passed=passed if isinstance(passed, bool) else None,
+                    output=utterance if isinstance(utterance, int) else None,
+                )
             )
-        )
     return tuple(made)
 
 
+def _mappings(value: object) -> list[Mapping[str, Any]]:
+    return [v for v in value if isinstance(v, Mapping)] if isinstance(value, list | tuple) else []
+
+
 def _outcomes(grades: Sequence[Graded]) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
-    for graded in grades:
-        listed = graded.details.get("expectations", ())
-        for met in listed if isinstance(listed, list | tuple) else ():
-            if isinstance(met, Mapping):
-                found[str(met.get("id"))] = met
-    return found
+    """What became of each expectation, by the newest grade that says so."""
+    return {str(met.get("id")): met for graded in grades for met in _mappings(graded.details.get("expectations"))}
 
 
 def _expected(wanted: Expectation, item: SpeakItem, outcomes: Mapping[str, Mapping[str, Any]], t0_ns: int) -> Expected:

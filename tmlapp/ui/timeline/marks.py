@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,7 @@ class FlagsLane(Lane):
         self.flags: list[Flag] = []
         self._times: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
-    def set_flags(self, flags: Sequence[Flag]) -> None:
+    def set_flags(self, flags: Iterable[Flag]) -> None:
         """Show these, in any order."""
         self.flags = sorted(flags, key=lambda f: f.t_ns)
         self._times = np.array([f.t_ns for f in self.flags], np.int64)
@@ -134,7 +134,7 @@ class BarsLane(Lane):
         self._times: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._values: npt.NDArray[np.float64] = np.zeros(0)
 
-    def set_values(self, times_ns: Sequence[int], values_ns: Sequence[int]) -> None:
+    def set_values(self, times_ns: npt.ArrayLike, values_ns: npt.ArrayLike) -> None:
         """Show latencies `values_ns` at `times_ns`, which rise."""
         self._times = np.asarray(times_ns, np.int64)
         self._values = np.asarray(values_ns, np.float64)

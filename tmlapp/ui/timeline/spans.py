@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -96,7 +96,7 @@ class SpansLane(Lane):
 
     # ------------------------------------------------------------------ content
 
-    def set_spans(self, spans: Sequence[Span]) -> None:
+    def set_spans(self, spans: Iterable[Span]) -> None:
         """Show these, in any order."""
         self.spans = sorted(spans, key=lambda s: (s.start_ns, s.end_ns))
         self._rows = {}

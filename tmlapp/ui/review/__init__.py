@@ -1,0 +1,1 @@
+"""The Review workspace: one recording, or two of the same input, on one time axis."""

@@ -1,0 +1,171 @@
+"""What is read while the page stands already: newest recordings, waveforms, lanes, why, checks, repairs."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tmlapp.bench.review.apart import StoppedError, lanes_of
+from tmlapp.bench.review.lanes import Lanes, Output
+from tmlapp.bench.review.why import Why, why
+from tmlapp.core.errors import AppError
+from tmlapp.live.player_sound import LazySound
+from tmlapp.recording.names import PART
+from tmlapp.recording.peaks import Peaks
+from tmlapp.recording.reader import Recording
+from tmlapp.recording.recover import recover
+from tmlapp.ui.review.opening import TRACKS, Checked, Opened, check, make_peaks, open_now, sound_of
+from tmlapp.ui.text import tr
+
+if TYPE_CHECKING:
+    from tmlapp.ui.review.workspace import ReviewWorkspace
+
+NEWEST = 12
+CHECKED_BYTES = 256 * 1024 * 1024
+"""A recording up to this size is verified when it is opened; a larger one when it is asked for."""
+
+_EMPTY = {
+    "/mic": "no microphone in this recording",
+    "/model/heard": "nothing was played",
+    "/model/audio": "no sound came from the model",
+}
+
+
+class Reading:
+    """Jobs of one page; what belongs to a recording that is not open any more is dropped."""
+
+    def __init__(self, page: ReviewWorkspace) -> None:
+        self._page = page
+        self._serial = 0
+        self._asked_why = 0
+        self._stopped = False
+        self.sounds: dict[str, LazySound] = {}
+        self.checked: Checked | None = None
+        self.unreadable: Path | None = None
+        self.checks_up_to = CHECKED_BYTES
+
+    def stop(self) -> None:
+        """The window closes."""
+        self._serial += 1
+        self._stopped = True
+
+    def list_newest(self) -> None:
+        """Fill the list of the empty page."""
+        folder = self._page.host.settings.recordings_dir
+        self._page.aside.work(lambda: newest_in(folder), self._page.empty.set_recordings)
+
+    def open(self, path: Path, at_s: float | None) -> None:
+        self._serial += 1
+        self._page.show_note(tr("Opening {name}…").format(name=path.name))
+        serial = self._serial
+        self._page.aside.work(
+            lambda: open_now(path, at_s), partial(self._opened, serial), partial(self._not_opened, serial, path)
+        )
+
+    def _not_opened(self, serial: int, path: Path, error: AppError) -> None:
+        if serial == self._serial:
+            self._page.show_note("")
+            # Only what this app has written can be repaired; a foreign file is named as such.
+            mends = path.name.endswith(PART) or "tmlapp recover" in error.fix
+            self._page.show_unreadable(path if mends else None, error)
+
+    def _opened(self, serial: int, opened: Opened) -> None:
+        if serial != self._serial:
+            return
+        page, review = self._page, opened.review
+        self.sounds, self.checked, self.unreadable = {}, None, None
+        page.show_opened(opened)
+        for topic in TRACKS:
+            if topic in opened.peaks:
+                self._made(serial, topic, opened.peaks[topic])
+            elif topic not in review.tracks:
+                page.lanes.wave(topic).set_waiting(tr(_EMPTY[topic]))
+            else:
+                page.lanes.wave(topic).set_waiting(tr("Making the waveform…"))
+                page.aside.work(make_peaks(review.path, topic), partial(self._made, serial, topic))
+        page.aside.work(partial(self._lanes, opened, serial), partial(self._read, serial))
+        if review.path.stat().st_size <= self.checks_up_to:
+            self.verify()
+
+    def _lanes(self, opened: Opened, serial: int) -> Lanes | None:
+        try:
+            return lanes_of(opened.review, cancelled=lambda: serial != self._serial)
+        except StoppedError:
+            return None
+
+    def _made(self, serial: int, topic: str, peaks: Peaks) -> None:
+        if serial != self._serial or self._page.opened is None:
+            return
+        sound = self.sound(self._page.opened.review.recording, topic, peaks)
+        lanes = self._page.lanes
+        lanes.wave(topic).set_peaks(peaks, sound.read, self._page.aside.work)
+        if topic == "/mic":
+            lanes.spectrogram.set_track(sound.read, peaks.samples, peaks.rate_hz, self._page.aside.work)
+        if topic != "/model/audio":
+            self.sounds[topic] = sound
+            self._page.set_choices()
+
+    def _read(self, serial: int, found: Lanes | None) -> None:
+        if serial == self._serial and found is not None:
+            self._page.show_lanes(found)
+
+    @staticmethod
+    def sound(recording: Recording, topic: str, peaks: Peaks) -> LazySound:
+        """A track to be played."""
+        return sound_of(recording, topic, peaks)
+
+    # ------------------------------------------------------------------ why
+
+    def ask_why(self, found: Lanes, output: Output) -> None:
+        """Explain `output`; a question that was overtaken by another one is not answered."""
+        opened = self._page.opened
+        if opened is None:
+            return
+        self._asked_why += 1
+        asked, serial = self._asked_why, self._serial
+
+        def job() -> Why | None:
+            return why(opened.review.recording, found, output) if asked == self._asked_why else None
+
+        def done(answer: Why | None) -> None:
+            if answer is not None and asked == self._asked_why and serial == self._serial:
+                self._page.show_why(answer)
+
+        self._page.aside.work(job, done)
+
+    # ------------------------------------------------------------------ whole and broken files
+
+    def verify(self) -> None:
+        """Check the whole file, in another process."""
+        path, serial = self._page.path, self._serial
+        if path is not None:
+            self._page.status.say("file", tr("recording"), "" if self._page.blind else path.name, tr("verifying…"))
+            self._page.aside.work(lambda: check(path), partial(self._verified, serial))
+
+    def _verified(self, serial: int, checked: Checked) -> None:
+        if serial == self._serial:
+            self.checked = checked
+            self._page.show_checked(checked)
+
+    def recover(self) -> None:
+        """Repair what could not be opened, and open the result."""
+        path = self.unreadable
+        if path is not None:
+            self._page.show_note(tr("Recovering {name}…").format(name=path.name))
+            self._page.aside.work(lambda: recover(path).path, self._page.open)
+
+
+def newest_in(folder: Path) -> list[Path]:
+    """The newest recordings of a folder, unfinished ones as well."""
+    if not folder.is_dir():
+        return []
+    known = [p for p in folder.iterdir() if p.name.endswith((".mcap", PART))]
+    dated = []
+    for path in known:
+        try:
+            dated.append((path.stat().st_mtime_ns, path))
+        except OSError:
+            # Renamed or removed since the folder was read.
+            continue
+    return [path for _, path in sorted(dated, reverse=True)[:NEWEST]]

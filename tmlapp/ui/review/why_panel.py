@@ -1,0 +1,186 @@
+"""“Why did it speak?”: the micro-turns before an output, in a table, and how it stands to what was expected."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from tmlapp.bench.review.why import TurnRow, Why, text_of
+from tmlapp.core.units import NS_PER_MS, NS_PER_S
+from tmlapp.ui.text import ms_text, tr
+from tmlapp.ui.theme import Theme, font
+from tmlapp.ui.timeline.lane import time_text
+
+_MARGIN_PX = 12
+_ROW_PX = 24
+_QUIET_DBFS = -60
+
+
+class WhyPanel(QWidget):
+    """Shows a `Why`; the last row is the micro-turn whose answer the output was."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.found: Why | None = None
+        self._note = ""
+        self._link = True
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.show_note("")
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(438, 250)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(220, 120)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.update()
+
+    def show_why(self, found: Why, *, link: bool = True) -> None:
+        """Show `found`; without its `link` no name of a file is on the screen."""
+        self.found, self._note, self._link = found, "", link
+        self.setAccessibleName(tr("Why did it speak?"))
+        self.setAccessibleDescription(text_of(found) if link else "")
+        self.update()
+
+    def show_note(self, text: str) -> None:
+        """Nothing is to be explained, and why."""
+        self.found, self._note = None, text
+        self.setAccessibleName(tr("Why did it speak?"))
+        self.setAccessibleDescription(text)
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        theme = self._theme
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        card = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(theme.line)
+        painter.setBrush(theme.surface)
+        painter.drawRoundedRect(card, theme.radius_card, theme.radius_card)
+        area = card.adjusted(_MARGIN_PX, 8, -_MARGIN_PX, -8)
+        painter.setFont(font(theme.font_small_px, weight=QFont.Weight.DemiBold))
+        painter.setPen(theme.muted)
+        title = tr("Why did it speak?")
+        if self.found is not None:
+            title = f"{title} · {time_text(self.found.output.t_ns, 10 * NS_PER_MS)}"
+        painter.drawText(
+            QRectF(area.left(), area.top(), area.width(), theme.px(18)), Qt.AlignmentFlag.AlignVCenter, title
+        )
+        body = area.adjusted(0, theme.px(22), 0, 0)
+        if self.found is None:
+            painter.setFont(font(theme.font_px))
+            flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+            painter.drawText(body.adjusted(0, 4, 0, 0), flags, self._note)
+        else:
+            self._draw(painter, body, self.found)
+
+    def _draw(self, painter: QPainter, body: QRectF, found: Why) -> None:
+        theme = self._theme
+        row_px = theme.px(_ROW_PX)
+        facts_px = 2 * row_px
+        rows = found.rows[-max(1, int((body.height() - facts_px) // row_px) - 1) :]
+        columns = self._columns(found, body)
+        y = body.top()
+        painter.setFont(font(theme.font_px))
+        painter.setPen(theme.muted)
+        for name, left, width, flags in columns:
+            painter.drawText(QRectF(left, y, width, row_px), flags | Qt.AlignmentFlag.AlignVCenter, name)
+        for row in rows:
+            y += row_px
+            last = row is found.rows[-1]
+            if last:
+                painter.fillRect(QRectF(body.left() - 4, y + 2, body.width() + 8, row_px - 4), theme.accent_soft)
+            self._draw_row(painter, columns, self._cells(row, found), y, last=last, late=row.late)
+        self._draw_facts(painter, QRectF(body.left(), y + row_px + 2, body.width(), facts_px), found)
+
+    def _columns(self, found: Why, body: QRectF) -> list[tuple[str, float, float, Qt.AlignmentFlag]]:
+        left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        shares = [(tr("micro-turn"), 0.19, left), (tr("heard"), 0.17, left), (tr("level"), 0.11, left)]
+        if any(row.voice is not None for row in found.rows):
+            shares.append((tr("voice"), 0.11, left))
+        room = 0.3 if body.width() > self._theme.px(360) else 0.14
+        shares += [(name, 0.14, left) for name in found.names[: int(room / 0.14)]]
+        used = sum(share for _, share, _ in shares)
+        shares += [(tr("say"), max(0.15, 0.89 - used), left), ("ms", 0.11, right)]
+        x = body.left()
+        made = []
+        for name, share, flags in shares:
+            width = share * body.width()
+            made.append((name, x, width, flags))
+            x += width
+        return made
+
+    def _cells(self, row: TurnRow, found: Why) -> dict[str, str]:
+        heard = tr("lost") if row.lost else row.words or " ".join(f"⌨ {t}" for t in row.typed) or "–"
+        cells = {
+            tr("micro-turn"): str(row.index),
+            tr("heard"): heard,
+            tr("level"): "–" if row.level_dbfs < _QUIET_DBFS else f"{row.level_dbfs:.0f} dB".replace("-", "−"),
+            tr("voice"): "" if row.voice is None else f"{100 * row.voice:.0f} %",
+            tr("say"): row.said or {"listen": tr("silent"), "none": tr("no answer")}.get(row.decision, ""),
+            "ms": "–" if row.latency_ns is None else ms_text(row.latency_ns / NS_PER_MS),
+        }
+        for name in found.names:
+            cells[name] = " ".join(f"{v:.2f}".replace("0.", ".", 1) for v in row.diagnostics.get(name, ())[:1])
+        return cells
+
+    def _draw_row(
+        self,
+        painter: QPainter,
+        columns: list[tuple[str, float, float, Qt.AlignmentFlag]],
+        cells: dict[str, str],
+        y: float,
+        *,
+        last: bool,
+        late: bool,
+    ) -> None:
+        theme = self._theme
+        face = font(theme.font_px, weight=QFont.Weight.DemiBold if last else QFont.Weight.Normal)
+        painter.setFont(face)
+        metrics = QFontMetricsF(face)
+        silent = cells[tr("say")] in (tr("silent"), tr("no answer"))
+        for name, left, width, flags in columns:
+            faint = name == tr("say") and silent
+            red = name == "ms" and late
+            painter.setPen(theme.act if red else theme.faint if faint else theme.text)
+            text = (
+                f"{cells[name]} {tr('late')}" if red and width > metrics.horizontalAdvance("000 late") else cells[name]
+            )
+            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - (0 if name == "ms" else 6))
+            box = QRectF(left, y, width, theme.px(_ROW_PX))
+            painter.drawText(box, flags | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _draw_facts(self, painter: QPainter, area: QRectF, found: Why) -> None:
+        theme = self._theme
+        facts = []
+        if found.due_ns is not None:
+            facts.append((tr("due"), f"{found.due_ns / NS_PER_S:.3f} s"))
+        output = found.output
+        facts.append((tr("received"), f"{(output.received[0] if output.received else output.t_ns) / NS_PER_S:.3f}"))
+        facts.append((tr("heard"), f"{output.heard[0] / NS_PER_S:.3f}" if output.heard else tr("no")))
+        if found.expected is not None:
+            begin, end = (t / NS_PER_S for t in found.expected.window)
+            inside = "" if found.inside else tr(" (outside)")
+            facts.append((tr("window"), f"{begin:.1f}–{end:.1f}{inside}"))
+        elif found.task:
+            facts.append((tr("task"), found.task))
+        plain, bold = font(theme.font_px), font(theme.font_px, weight=QFont.Weight.DemiBold)
+        x, base = area.left(), area.top() + theme.px(17)
+        for name, value in facts:
+            for text, face, color in ((name, plain, theme.muted), (value, bold, theme.text)):
+                width = QFontMetricsF(face).horizontalAdvance(text)
+                if x + width > area.right() + 2:
+                    return
+                painter.setFont(face)
+                painter.setPen(color)
+                painter.drawText(QPointF(x, base), text)
+                x += width + (5 if text is name else 16)
+        painter.setFont(plain)
+        painter.setPen(theme.muted)
+        metrics = QFontMetricsF(plain)
+        link = metrics.elidedText(found.link if self._link else "", Qt.TextElideMode.ElideMiddle, area.width())
+        painter.drawText(QPointF(area.left(), base + theme.px(_ROW_PX)), link)

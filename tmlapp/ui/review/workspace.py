@@ -1,0 +1,471 @@
+"""The Review workspace: where its parts stand, and how they follow one position."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from tmlapp.bench.review.lanes import Lanes
+from tmlapp.bench.review.why import Why, deep_link, text_of
+from tmlapp.core.errors import AppError
+from tmlapp.core.units import TURN_NS, s_to_ns
+from tmlapp.live.player_sound import Sound
+from tmlapp.ui.controls import ErrorBanner
+from tmlapp.ui.judge.panel import JudgePanel
+from tmlapp.ui.review import commands
+from tmlapp.ui.review.aside import Aside
+from tmlapp.ui.review.exporting import Exporting
+from tmlapp.ui.review.lanes import ReviewLanes
+from tmlapp.ui.review.marking import Marking
+from tmlapp.ui.review.opening import Checked, Opened
+from tmlapp.ui.review.parts import EmptyPage, NoteBar, ReviewHeader, ReviewStatus
+from tmlapp.ui.review.picture import PicturePane
+from tmlapp.ui.review.playback import Playback
+from tmlapp.ui.review.reading import Reading
+from tmlapp.ui.review.replaying import ReplayDialog
+from tmlapp.ui.review.second import Second
+from tmlapp.ui.review.why_panel import WhyPanel
+from tmlapp.ui.text import tr
+from tmlapp.ui.theme import Theme
+from tmlapp.ui.timeline import TimeAxis, TimelineView
+from tmlapp.ui.timeline.lane_menu import lane_menu
+from tmlapp.ui.workspace import Host, Workspace
+
+_THREADS = 4
+_TOP_SHARE, _TOP_MOST_PX, _SIDE_PX = 0.35, 420, 300
+_NS_PER_MS = 1e6
+
+
+class ReviewWorkspace(Workspace):
+    """One recording (and a second one of the same input) on one axis."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        theme = host.theme
+        self.opened: Opened | None = None
+        self.found: Lanes | None = None
+        self.lanes = ReviewLanes()
+        self.axis = TimeAxis(parent=self)
+        self.aside = Aside(host, _THREADS)
+        self.playback = Playback(host, self.axis)
+        self.marking, self.exporting = Marking(self), Exporting(self)
+        self.second, self.reading = Second(self), Reading(self)
+        self.why: Why | None = None
+        self._output = -1
+        commands.register(host.actions_, self)
+        self.judge = JudgePanel(host)
+        self.header = ReviewHeader(theme, host.actions_)
+        self.status = ReviewStatus(theme)
+        self.banner = ErrorBanner(theme)
+        self.empty = EmptyPage(theme, host.actions_)
+        self.picture, self.picture_b = PicturePane(theme), PicturePane(theme, "B")
+        self.why_panel = WhyPanel(theme)
+        self.timeline = TimelineView(self.axis, theme)
+        self.note = NoteBar()
+        self.side = QStackedWidget()
+        self.side.setObjectName("side")
+        self.side.addWidget(self.judge)
+        self.pages = QStackedWidget()
+        self._arrange()
+        self._connect()
+        self.setAcceptDrops(True)
+        self.setFocusProxy(self.timeline)
+        self.set_theme(theme)
+        self._offer()
+        self.reading.list_newest()
+
+    def _arrange(self) -> None:
+        self.top = QHBoxLayout()
+        self.top.setSpacing(10)
+        for part in (self.picture, self.picture_b, self.why_panel):
+            self.top.addWidget(part, 1)
+        self.picture_b.hide()
+        self._top = QWidget()
+        self._top.setLayout(self.top)
+        self.top.setContentsMargins(0, 0, 0, 0)
+        self.timeline.set_lanes(self.lanes.first())
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(10)
+        column.addWidget(self._top)
+        column.addWidget(self.timeline, 1)
+        column.addWidget(self.note)
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(content)
+        middle = QVBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.banner)
+        middle.addWidget(self.pages, 1)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        row.addLayout(middle, 1)
+        row.addWidget(self.side)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self.header)
+        whole.addLayout(row, 1)
+        whole.addWidget(self.status)
+
+    def _connect(self) -> None:
+        self.axis.cursor_changed.connect(self._cursor_moved)
+        self.playback.state_changed.connect(self._play_changed)
+        for failing in (self.playback, self.picture, self.picture_b):
+            failing.failed.connect(self.host.show_error)
+        self.note.written.connect(self.marking.note_written)
+        self.note.dropped.connect(self.timeline.setFocus)
+        self.empty.chosen.connect(self.open)
+        self.judge.seek_wanted.connect(lambda at_s: self.jump(s_to_ns(at_s)))
+        self.judge.blind_changed.connect(self.blinded)
+
+    # ------------------------------------------------------------------ Workspace
+
+    def set_theme(self, theme: Theme) -> None:
+        for part in (self.header, self.status, self.empty, self.picture, self.picture_b, self.why_panel, self.timeline):
+            part.set_theme(theme)
+        self.judge.set_theme(theme)
+        self.side.setFixedWidth(theme.px(_SIDE_PX))
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        most = self.host.theme.px(_TOP_MOST_PX)
+        self._top.setFixedHeight(round(min(most, (self.height() - 82) * _TOP_SHARE)))
+
+    def entered(self) -> None:
+        self._focus()
+
+    def left(self) -> None:
+        self.playback.release()
+
+    def shut(self) -> None:
+        self.exporting.stop()
+        self.playback.close()
+        self.picture.close_reader()
+        self.picture_b.close_reader()
+        self.reading.stop()
+        self.aside.shut()
+
+    def show_error(self, error: AppError) -> bool:
+        self.banner.show_error(error)
+        return True
+
+    def show_note(self, text: str) -> None:
+        self.status.say("note", text)
+
+    def open(self, what: Any) -> None:
+        """Open a recording: its path, or a pair of path and session time in seconds."""
+        path, at_s = what if isinstance(what, tuple) else (what, None)
+        self.reading.open(Path(path), at_s)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        for path, open_it in zip(paths, (self.open, self.open_second), strict=False):
+            open_it(path)
+        event.acceptProposedAction()
+
+    # ------------------------------------------------------------------ what was read
+
+    @property
+    def path(self) -> Path | None:
+        """The recording that is open."""
+        return self.opened.review.path if self.opened is not None else None
+
+    @property
+    def blind(self) -> bool:
+        """Names of models and files are hidden."""
+        return self.judge.blind
+
+    def show_opened(self, opened: Opened) -> None:
+        """The index and first picture of a recording are there."""
+        self.second.close()
+        review = opened.review
+        arrangement = self.timeline.arrangement()
+        self.opened, self.found, self.why, self._output = opened, None, None, -1
+        self.lanes = ReviewLanes()
+        self.marking.reset()
+        self.banner.hide()
+        self.timeline.set_lanes(self.lanes.first())
+        self.timeline.arrange(arrangement)
+        self.axis.set_duration(review.duration_ns)
+        self.axis.set_cursor(opened.at_ns)
+        self.playback.set_recording(review.duration_ns, opened.at_ns)
+        empty = "" if "/camera" in review.tracks else tr("This recording has no picture.")
+        self.picture.set_recording(review.recording, opened.picture, empty)
+        self.picture.show_at(opened.at_ns)
+        self.why_panel.show_note(tr("Reading what the model said…"))
+        self.status.say("note", "")
+        self.judge.show_recording(review.path)
+        self.pages.setCurrentIndex(1)
+        self._named()
+        self._offer()
+        self._focus()
+
+    def show_lanes(self, found: Lanes) -> None:
+        """Words, outputs, expectations and all else are there."""
+        self.found = found
+        self.lanes.fill(found)
+        self._output = -1
+        self._why()
+        newest = found.grades[-1] if found.grades else None
+        self.status.say(
+            "formula",
+            tr("formula") if newest else "",
+            newest.suite if newest else "",
+            f"· {newest.profile}" if newest and newest.profile else "",
+        )
+        if found.problems:
+            self.show_note(found.problems[0])
+
+    def show_checked(self, checked: Checked | None) -> None:
+        """The whole file was read, or is about to be."""
+        name = tr("hidden") if self.blind else self.path.name if self.path else ""
+        if checked is None:
+            self.status.say("file", tr("recording"), name)
+        elif checked.ok:
+            self.status.say("file", tr("recording"), name, tr("verified"), hint=f"sha256 {checked.sha256}")
+        else:
+            self.status.say("file", tr("recording"), name, tr("✕ damaged: {why}").format(why=checked.problems[0]))
+
+    def set_choices(self) -> None:
+        """Tell the player what can be heard: you and the model, of the first and of the second recording."""
+        choices: dict[str, list[Sound]] = {"A": list(self.reading.sounds.values())}
+        if self.second.opened is not None:
+            recording = self.second.opened.review.recording
+            choices["B"] = [self.reading.sound(recording, t, p) for t, p in self.second.peaks.items()]
+        self.playback.set_choices(choices)
+
+    def second_changed(self) -> None:
+        """The second recording was opened or closed."""
+        opened = self.second.opened
+        self.timeline.set_lanes([*self.lanes.first(), *(self.second.lanes.second() if opened else [])])
+        self.picture_b.setVisible(opened is not None)
+        if opened is None:
+            self.picture_b.close_reader()
+        else:
+            empty = "" if "/camera" in opened.review.tracks else tr("This recording has no picture.")
+            self.picture_b.set_recording(opened.review.recording, opened.picture, empty)
+            self.picture_b.show_at(self.axis.cursor_ns)
+        self.picture.name = "A" if opened else ""
+        self.set_choices()
+        self.hear("A")
+        self._named()
+        self._offer()
+
+    def show_unreadable(self, path: Path | None, error: AppError) -> None:
+        """Something cannot be opened; what was open stays open. `path`: it can be recovered."""
+        self.reading.unreadable = path
+        if self.opened is None:
+            self.empty.show_error(error)
+        else:
+            self.show_error(error)
+        self._offer()
+        self._focus()
+
+    # ------------------------------------------------------------------ play
+
+    def toggle(self) -> None:
+        self.playback.toggle()
+
+    def pause(self) -> None:
+        self.playback.pause()
+
+    def shuttle(self, direction: int) -> None:
+        self.playback.shuttle(direction)
+
+    def loop_view(self) -> None:
+        """Play what is looked at, again and again."""
+        self.playback.play(round(self.axis.start_ns), round(self.axis.end_ns), loop=True)
+
+    def jump(self, t_ns: int | None) -> None:
+        """To `t_ns`, or to the end."""
+        self.axis.seek(self.axis.duration_ns if t_ns is None else t_ns)
+        self.axis.reveal(self.axis.cursor_ns)
+
+    def step_turn(self, by: int) -> None:
+        """To the begin of the next micro-turn, or of the one before."""
+        cursor = self.axis.cursor_ns
+        self.jump((cursor // TURN_NS + 1) * TURN_NS if by > 0 else (-(-cursor // TURN_NS) - 1) * TURN_NS)
+
+    def step_output(self, by: int) -> None:
+        """To what the model said next, or before."""
+        starts = self._starts()
+        place = bisect_right(starts, self.axis.cursor_ns)
+        place = place if by > 0 else place - 2 if place and starts[place - 1] == self.axis.cursor_ns else place - 1
+        if 0 <= place < len(starts):
+            self.jump(starts[place])
+
+    def hear(self, name: str) -> None:
+        """Switch the sound at this very position."""
+        if name == "B" and self.second.opened is None:
+            self.choose_second()
+        elif self.opened is not None:
+            self.playback.choose(name)
+        heard = self.playback.player.choice if self.playback.player else "A"
+        for known in ("A", "B"):
+            self.host.actions_[f"review.{known.lower()}"].setChecked(known == heard and self.opened is not None)
+
+    def _cursor_moved(self) -> None:
+        t_ns = self.axis.cursor_ns
+        self.picture.show_at(t_ns)
+        if self.second.opened is not None:
+            self.picture_b.show_at(t_ns)
+        self._why()
+        if self.opened is not None and "/camera" in self.opened.review.tracks:
+            ms = round(self.picture.offset_ns / _NS_PER_MS)
+            hint = tr("The picture on the screen against what is heard")
+            self.status.say("offset", tr("A/V offset"), f"{ms:+d}".replace("-", "−"), "ms", hint=hint)
+
+    def _play_changed(self) -> None:
+        action = self.host.actions_["review.play"]
+        action.setText(tr("Pause") if self.playback.playing else tr("Play"))
+        silent = self.playback.silent
+        self.status.say("silent", tr("silent") if silent else "", hint=silent)
+
+    # ------------------------------------------------------------------ why
+
+    def _starts(self) -> list[int]:
+        outputs = self.found.outputs if self.found else ()
+        return sorted((o.heard or o.received or (o.t_ns, 0))[0] for o in outputs)
+
+    def _why(self) -> None:
+        found = self.found
+        if found is None:
+            return
+        if not found.outputs:
+            self.why_panel.show_note(tr("The model said nothing in this recording."))
+            return
+        outputs = sorted(found.outputs, key=lambda o: (o.heard or o.received or (o.t_ns, 0))[0])
+        place = max(0, bisect_right(self._starts(), self.axis.cursor_ns) - 1)
+        if place != self._output:
+            self._output = place
+            self.reading.ask_why(found, outputs[place])
+
+    def show_why(self, why: Why) -> None:
+        self.why = why
+        self.why_panel.show_why(why, link=not self.blind)
+
+    def copy_link(self) -> None:
+        if self.path is not None:
+            QGuiApplication.clipboard().setText(deep_link(self.path, self.axis.cursor_ns))
+            self.show_note(tr("Copied: the command that opens this recording here."))
+
+    def copy_why(self) -> None:
+        if self.why is not None:
+            QGuiApplication.clipboard().setText(text_of(self.why))
+            self.show_note(tr("Copied: the micro-turns before this output."))
+
+    # ------------------------------------------------------------------ commands
+
+    def choose(self) -> None:
+        self._ask_file(tr("Open a recording"), self.open)
+
+    def choose_second(self) -> None:
+        if self.opened is not None:
+            self._ask_file(tr("Another recording of the same input"), self.open_second)
+
+    def open_second(self, path: Path) -> None:
+        if self.opened is None:
+            self.open(path)
+        else:
+            self.second.open(Path(path))
+
+    def close_second(self) -> None:
+        self.second.close()
+
+    def recover(self) -> None:
+        self.reading.recover()
+
+    def verify(self) -> None:
+        self.reading.verify()
+
+    def replay(self) -> None:
+        if self.opened is not None:
+            self.playback.pause()
+            ReplayDialog(self, self.opened.review.path, str(self.opened.review.info.get("instruction", ""))).open()
+
+    def show_exports(self) -> None:
+        if self.opened is not None:
+            self.exporting.menu().popup(self.header.export.mapToGlobal(self.header.export.rect().bottomLeft()))
+
+    def show_lane_menu(self) -> None:
+        lane_menu(self.timeline, self.timeline.focused).popup(self.timeline.mapToGlobal(self.timeline.rect().topLeft()))
+
+    def toggle_spectrogram(self) -> None:
+        lane = self.lanes.spectrogram
+        self.timeline.hide_lane(lane.key, not lane.hidden)
+        self.host.actions_["review.spectrogram"].setChecked(not lane.hidden)
+
+    def blinded(self) -> None:
+        """Every name of a model and of a file is hidden, or shown again."""
+        self._named()
+        if self.why is not None:
+            self.show_why(self.why)
+
+    def mark(self) -> None:
+        self.marking.mark()
+
+    def write_note(self) -> None:
+        self.marking.ask_note()
+
+    def undo_mark(self) -> None:
+        self.marking.take_back()
+
+    def back(self) -> None:
+        if self.note.isVisible():
+            self.note.close_box()
+        elif self.banner.isVisible():
+            self.banner.dismiss()
+        self._focus()
+
+    # ------------------------------------------------------------------ helpers
+
+    def _focus(self) -> None:
+        (self.empty.list if self.opened is None and self.empty.list.count() else self.timeline).setFocus()
+
+    def _ask_file(self, title: str, then: Any) -> None:
+        dialog = QFileDialog(
+            self, title, str(self.host.settings.recordings_dir), tr("Recordings (*.mcap *.part);;All (*)")
+        )
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda path: then(Path(path)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _named(self) -> None:
+        """Names of the recordings and their models, or none of them."""
+        actions, blind = self.host.actions_, self.blind
+        review = self.opened.review if self.opened else None
+        instruction = str(review.info.get("instruction", "")) if review else ""
+        title = (tr("Recording") if blind else review.title) if review else tr("Review")
+        self.header.set_title(f"{title} · {instruction}" if instruction else title)
+        for letter, opened in (("A", self.opened), ("B", self.second.opened)):
+            model = _model(opened) if opened is not None else tr("second…") if letter == "B" else tr("first")
+            actions[f"review.{letter.lower()}"].setText(tr("model") if blind and opened is not None else model)
+        self.show_checked(self.reading.checked)
+
+    def _offer(self) -> None:
+        actions = self.host.actions_
+        for key in ("a", "b", "replay", "export", "play"):
+            actions.offer(f"review.{key}", self.opened is not None)
+        actions.offer("review.recover", self.reading.unreadable is not None)
+        self.side.setVisible(self.opened is not None)
+        self.host.restored()
+
+
+def _model(opened: Opened) -> str:
+    granted = opened.review.granted
+    address = str(opened.review.info.get("endpoint", ""))
+    return address.replace(":", " · ", 1) if address else granted.name if granted else tr("model")

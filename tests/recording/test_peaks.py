@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 from pathlib import Path
 
@@ -162,7 +161,7 @@ def test_the_cache_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest
 def test_a_process_of_its_own_builds_the_same_and_keeps_it(tmp_path: Path) -> None:
     path = record(tmp_path, 12)
     heard: list[float] = []
-    aside = peaks_aside(path, "/mic", heard.append)
+    aside = peaks_aside(path, "/mic", tell=heard.append)
     assert np.array_equal(aside.finest, Peaks.of(*Recording.open(path).audio("/mic")).finest)
     assert heard == [1.0]
     assert np.array_equal(peaks_aside(path, "/mic").finest, aside.finest)
@@ -178,22 +177,11 @@ def test_what_goes_wrong_in_the_process_is_told_in_three_sentences(tmp_path: Pat
     assert caught.value.what == "foreign.mcap is not a recording."
 
 
-def test_a_process_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_file_can_not_become_a_stale_waveform(tmp_path: Path) -> None:
     path = record(tmp_path, 3)
-    monkeypatch.setattr(peak_cache, "_make", dies)
-    with pytest.raises(AppError, match="worker process died"):
-        peaks_aside(path, "/mic", None)
-
-
-def test_the_process_sends_the_pyramid_or_its_error(tmp_path: Path) -> None:
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    path = record(tmp_path, 3)
-    peak_cache._make(theirs, path, "/mic")
-    assert ours.recv() == 1.0
-    assert isinstance(ours.recv(), bytes)
-    peak_cache._make(theirs, tmp_path / "gone.mcap", "/mic")
-    assert ours.recv()["what"] == "gone.mcap cannot be opened."
-
-
-def dies(*_: object) -> None:
-    os._exit(9)
+    heard: list[float] = []
+    packed = peak_cache.packed_peaks(path, "/mic", heard.append)
+    assert heard == [1.0]
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(ValueError, match="of another file"):
+        peak_cache._unpacked(packed, peak_cache._key(path, "/mic"))

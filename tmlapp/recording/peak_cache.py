@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
 from tmlapp.config.paths import cache_dir
-from tmlapp.core.errors import AppError
+from tmlapp.recording.apart import run_apart
 from tmlapp.recording.peaks import Peaks, build_peaks
 from tmlapp.recording.reader import Recording
 
@@ -86,54 +84,35 @@ def peaks_of(recording: Recording, topic: str, *, cache: PeakCache | None = None
     return known
 
 
-def peaks_aside(path: Path, topic: str, tell: Callable[[float], object] | None = None) -> Peaks:
+def peaks_aside(
+    path: Path,
+    topic: str,
+    *,
+    tell: Callable[[float], object] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Peaks:
     """The same, but made in a process of its own, so that no thread of this one is held up; blocks its caller.
 
     Args:
         tell: hears the part done, 0 to 1, on the caller's thread.
+        cancelled: asked often; True ends it.
 
     Raises:
         AppError: the recording is damaged, or gone; or the process died.
+        StoppedError: it was cancelled.
     """
     cache = PeakCache.of_user()
     known = cache.get(path, topic)
-    if known is not None:
-        return known
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_make, args=(theirs, path, topic), daemon=True, name="tmlapp-peaks")
-    process.start()
-    theirs.close()
-    try:
-        peaks = _answer(ours, path, topic, tell)
-    finally:
-        ours.close()
-        process.join()
-    cache.keep(path, topic, peaks)
-    return peaks
+    if known is None:
+        packed = run_apart(packed_peaks, path, topic, tell=tell, cancelled=cancelled)
+        known = _unpacked(packed, _key(path, topic))
+        cache.keep(path, topic, known)
+    return known
 
 
-def _answer(pipe: Connection, path: Path, topic: str, tell: Callable[[float], object] | None) -> Peaks:
-    try:
-        while True:
-            said = pipe.recv()
-            if isinstance(said, dict):
-                raise AppError(**said)
-            if isinstance(said, bytes):
-                return _unpacked(said, _key(path, topic))
-            if tell is not None:
-                tell(said)
-    except EOFError as error:
-        raise AppError(
-            f"The waveform of {path.name} could not be made.", "Its worker process died.", "Open the recording again."
-        ) from error
-
-
-def _make(pipe: Connection, path: Path, topic: str) -> None:
-    try:
-        pipe.send(_packed(build_peaks(Recording.open(path), topic, pipe.send), _key(path, topic)))
-    except AppError as error:
-        pipe.send(error.to_json())
+def packed_peaks(path: Path, topic: str, tell: Callable[[float], object]) -> bytes:
+    """The other process's part."""
+    return _packed(build_peaks(Recording.open(path), topic, tell), _key(path, topic))
 
 
 def _key(recording: Path, topic: str) -> dict[str, object]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tmlapp.bench.review.apart import APART_FROM
 from tmlapp.bench.review.opened import Review, open_review
-from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_S
 from tmlapp.live.player_sound import LazySound
-from tmlapp.recording.peak_cache import PeakCache, peaks_aside
+from tmlapp.recording.apart import StoppedError, run_apart
+from tmlapp.recording.peak_cache import PeakCache, peaks_aside, peaks_of
 from tmlapp.recording.peaks import Peaks
 from tmlapp.recording.reader import Recording
 from tmlapp.recording.verify import verify
 from tmlapp.ui.review.frames import Shown, picture_at
 
+_HERE_BYTES = 16 * 1024 * 1024
 TRACKS = ("/mic", "/model/heard", "/model/audio")
 
 
@@ -59,9 +59,18 @@ def open_now(path: Path, at_s: float | None) -> Opened:
     )
 
 
-def make_peaks(path: Path, topic: str) -> Callable[[], Peaks]:
-    """The job that makes a waveform in another process."""
-    return lambda: peaks_aside(path, topic)
+def make_peaks(review: Review, topic: str, cancelled: Callable[[], bool]) -> Peaks | None:
+    """A waveform, made in another process where it is long; None where it was cancelled.
+
+    Raises:
+        AppError: the recording is damaged.
+    """
+    if review.messages < APART_FROM:
+        return peaks_of(review.recording, topic)
+    try:
+        return peaks_aside(review.path, topic, cancelled=cancelled)
+    except StoppedError:
+        return None
 
 
 def sound_of(recording: Recording, topic: str, peaks: Peaks) -> LazySound:
@@ -84,22 +93,22 @@ class Checked:
     problems: tuple[str, ...] = ()
 
 
-def check(path: Path) -> Checked:
-    """Verify a recording in a process of its own.
+def check(path: Path, cancelled: Callable[[], bool]) -> Checked | None:
+    """Verify a recording, a large one in a process of its own; None where it was cancelled.
 
     Raises:
         AppError: it cannot be read at all.
     """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        found = pool.submit(_check, path).result()
-    if isinstance(found, dict):
-        raise AppError(**found)
-    return found
-
-
-def _check(path: Path) -> Checked | dict[str, str]:
+    if path.stat().st_size <= _HERE_BYTES:
+        return Checked(*verified(path))
     try:
-        report = verify(path)
-    except AppError as error:
-        return error.to_json()
-    return Checked(report.ok, report.sha256, tuple(report.problems))
+        ok, sha256, problems = run_apart(verified, path, cancelled=cancelled)
+    except StoppedError:
+        return None
+    return Checked(ok, sha256, problems)
+
+
+def verified(path: Path, _tell: Callable[[float], object] = lambda _: None) -> tuple[bool, str, tuple[str, ...]]:
+    """The other process's part."""
+    report = verify(path)
+    return report.ok, report.sha256, tuple(report.problems)

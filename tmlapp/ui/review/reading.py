@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +40,6 @@ class Reading:
         self._page = page
         self._serial = 0
         self._asked_why = 0
-        self._stopped = False
         self.sounds: dict[str, LazySound] = {}
         self.checked: Checked | None = None
         self.unreadable: Path | None = None
@@ -48,7 +48,6 @@ class Reading:
     def stop(self) -> None:
         """The window closes."""
         self._serial += 1
-        self._stopped = True
 
     def list_newest(self) -> None:
         """Fill the list of the empty page."""
@@ -83,19 +82,24 @@ class Reading:
                 page.lanes.wave(topic).set_waiting(tr(_EMPTY[topic]))
             else:
                 page.lanes.wave(topic).set_waiting(tr("Making the waveform…"))
-                page.aside.work(make_peaks(review.path, topic), partial(self._made, serial, topic))
+                job = partial(make_peaks, review, topic, self.overtaken(serial))
+                page.aside.work(job, partial(self._made, serial, topic))
         page.aside.work(partial(self._lanes, opened, serial), partial(self._read, serial))
         if review.path.stat().st_size <= self.checks_up_to:
             self.verify()
 
     def _lanes(self, opened: Opened, serial: int) -> Lanes | None:
         try:
-            return lanes_of(opened.review, cancelled=lambda: serial != self._serial)
+            return lanes_of(opened.review, cancelled=self.overtaken(serial))
         except StoppedError:
             return None
 
-    def _made(self, serial: int, topic: str, peaks: Peaks) -> None:
-        if serial != self._serial or self._page.opened is None:
+    def overtaken(self, serial: int) -> Callable[[], bool]:
+        """Asks whether another recording was opened since, or the window was closed."""
+        return lambda: serial != self._serial
+
+    def _made(self, serial: int, topic: str, peaks: Peaks | None) -> None:
+        if serial != self._serial or self._page.opened is None or peaks is None:
             return
         sound = self.sound(self._page.opened.review.recording, topic, peaks)
         lanes = self._page.lanes
@@ -141,10 +145,10 @@ class Reading:
         path, serial = self._page.path, self._serial
         if path is not None:
             self._page.status.say("file", tr("recording"), "" if self._page.blind else path.name, tr("verifying…"))
-            self._page.aside.work(lambda: check(path), partial(self._verified, serial))
+            self._page.aside.work(lambda: check(path, self.overtaken(serial)), partial(self._verified, serial))
 
-    def _verified(self, serial: int, checked: Checked) -> None:
-        if serial == self._serial:
+    def _verified(self, serial: int, checked: Checked | None) -> None:
+        if serial == self._serial and checked is not None:
             self.checked = checked
             self._page.show_checked(checked)
 

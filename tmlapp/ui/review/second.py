@@ -60,13 +60,14 @@ class Second:
                 self._made(serial, topic, opened.peaks[topic])
             elif topic in opened.missing:
                 self.lanes.wave(topic).set_waiting(tr("Making the waveform…"))
-                self._page.aside.work(make_peaks(opened.review.path, topic), partial(self._made, serial, topic))
+                job = partial(make_peaks, opened.review, topic, lambda: serial != self._serial)
+                self._page.aside.work(job, partial(self._made, serial, topic))
         self._page.aside.work(lambda: lanes_of(opened.review), partial(self._read, serial))
-        job = lambda: same_input(first.review.recording, opened.review.recording)  # noqa: E731 - it is called once
-        self._page.aside.work(job, partial(self._compared, serial))
+        compare = partial(same_input, first.review.recording, opened.review.recording)
+        self._page.aside.work(compare, partial(self._compared, serial))
 
-    def _made(self, serial: int, topic: str, peaks: Peaks) -> None:
-        if serial == self._serial and self.opened is not None:
+    def _made(self, serial: int, topic: str, peaks: Peaks | None) -> None:
+        if serial == self._serial and self.opened is not None and peaks is not None:
             self.peaks[topic] = peaks
             sound = sound_of(self.opened.review.recording, topic, peaks)
             self.lanes.wave(topic).set_peaks(peaks, sound.read, self._page.aside.work)

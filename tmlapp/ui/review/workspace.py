@@ -75,6 +75,7 @@ class ReviewWorkspace(Workspace):
         self.setAcceptDrops(True)
         self.setFocusProxy(self.timeline)
         self.set_theme(theme)
+        self._named()
         self._offer()
         self.reading.list_newest()
 
@@ -460,6 +461,7 @@ class ReviewWorkspace(Workspace):
         actions = self.host.actions_
         for key in ("a", "b", "replay", "export", "play"):
             actions.offer(f"review.{key}", self.opened is not None)
+        actions.offer("judge.blind", self.opened is not None)
         actions.offer("review.recover", self.reading.unreadable is not None)
         self.side.setVisible(self.opened is not None)
         self.host.restored()

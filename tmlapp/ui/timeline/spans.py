@@ -194,11 +194,31 @@ class SpansLane(Lane):
                 self._draw_edge(painter, plot, box)
         left = max(box.left(), plot.rect.left()) + _PAD_PX
         room = min(box.right(), plot.rect.right()) - left - 2
-        if room > metrics.horizontalAdvance("m") * 1.2 and span.text and metrics.height() <= box.height() + 4:
+        if not span.text or metrics.height() > box.height() + 4:
+            return
+        needed = min(metrics.horizontalAdvance(span.text), metrics.horizontalAdvance("mmmm"))
+        beside = self._room_after(plot, span, box)
+        if room < needed <= beside and box.right() >= plot.rect.left():
+            # Too narrow for its label, which then stands behind it.
+            painter.setPen(theme.muted if span.role == "neutral" else color)
+            text = metrics.elidedText(span.text, Qt.TextElideMode.ElideRight, beside)
+            painter.drawText(
+                QPointF(box.right() + 4, box.center().y() + (metrics.ascent() - metrics.descent()) / 2), text
+            )
+        elif room > metrics.horizontalAdvance("m") * 1.2:
             painter.setPen(theme.text if span.role in ("neutral", "you", "model") and not span.outlined else color)
             text = metrics.elidedText(span.text, Qt.TextElideMode.ElideRight, room)
             middle = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
             painter.drawText(QPointF(left, middle), text)
+
+    def _room_after(self, plot: Plot, span: Span, box: QRectF) -> float:
+        """Pixels between the end of `span` and what follows it in its row."""
+        starts, _, rows = self._table
+        row = self._rows.get(span.key, 0)
+        place = int(np.searchsorted(starts, span.end_ns))
+        following = starts[place:][rows[place:] == row]
+        right = plot.x(int(following[0])) if len(following) else plot.rect.right()
+        return min(right, plot.rect.right()) - box.right() - 8
 
     def _draw_edge(self, painter: QPainter, plot: Plot, box: QRectF) -> None:
         x = box.left() if self.edge == "start" else box.right()

@@ -328,6 +328,21 @@ def test_a_journal_that_does_not_fit_its_set_is_kept_and_reported(tmp_path: Path
     assert read_set(tmp_path / "b").name == "goes on"
 
 
+def test_a_journal_that_is_older_than_its_set_is_kept_and_what_follows_is_not_lost(tmp_path: Path) -> None:
+    editor = edited(tmp_path, SetField("name", "x"))
+    older = (tmp_path / JOURNAL).read_bytes()
+    editor.do(SetField("name", "y"))
+    editor.close()
+    (tmp_path / JOURNAL).write_bytes(older)
+    assert read_set(tmp_path).name == "y"
+    again = Editor.open(tmp_path)
+    assert "holds change 2 already" in again.reports[0]
+    assert (tmp_path / "journal.damaged.jsonl").read_bytes() == older
+    again.do(SetField("name", "z"))
+    again._lock.close()
+    assert read_set(tmp_path).name == "z"
+
+
 def test_what_is_kept_aside_never_replaces_what_was(tmp_path: Path) -> None:
     for n in range(3):
         assert store.keep_aside(tmp_path, "journal.damaged.jsonl", str(n).encode()).read_bytes() == str(n).encode()

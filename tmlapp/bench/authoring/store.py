@@ -109,6 +109,10 @@ def _followed(snapshot: Snapshot, journal: Read, earlier: tuple[dict[str, Any], 
         n += 1
     else:
         at = len(entries)
+    if entries and at == len(entries) and entries[-1]["n"] < n:
+        # What is written behind these lines would not follow them.
+        reports.append(f"The journal ends with change {entries[-1]['n']}, but {SET} holds change {n} already.")
+        at = len(earlier)
     rest = b"".join(line_of(e) for e in entries[at:]) + journal.rest
     if journal.rest:
         reports.append(f"{len(journal.rest)} bytes at the end of the journal were cut off or damaged.")

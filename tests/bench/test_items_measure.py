@@ -188,7 +188,8 @@ def test_texts_are_compared_by_what_they_say() -> None:
     assert plain_text("  Fenêtre… ＡＢＣ_1 ") == "fenêtre abc 1"
     assert text_likeness(trigrams("…"), trigrams("")) == 0.0
     assert text_likeness(trigrams("時計を見て"), trigrams("時計を見て!")) == 1.0
-    assert texts_alike(one, [frozenset(), one]) == [0.0, 1.0]
+    other = trigrams("remind me to breathe in, and out every 4 seconds")
+    assert texts_alike(one, [trigrams(""), one, other]) == [0.0, 1.0, text_likeness(one, other)]
 
 
 def test_neighbours_compare_each_pair_once_and_forget_what_is_gone() -> None:

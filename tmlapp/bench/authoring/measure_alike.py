@@ -41,6 +41,7 @@ _LEAST_ROWS = 8
 _LEAST_OVERLAP = 0.6
 _AT_ONCE = 128
 _LONGEST_TEXT = 5_000
+_MASK_BITS = 1_024
 
 Floats = npt.NDArray[np.float32]
 
@@ -172,17 +173,32 @@ def plain_text(text: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", folded).split())
 
 
-def trigrams(text: str) -> frozenset[str]:
-    """Every three neighbouring characters of the plain text, with a blank at either end."""
+@dataclass(frozen=True, slots=True)
+class Grams:
+    """Every three neighbouring characters of a plain text, with a blank at either end.
+
+    `mask` has a bit for each of them, several for one: what it says of two texts that differ is certain, and quick.
+    """
+
+    grams: frozenset[str]
+    mask: int
+
+
+def trigrams(text: str) -> Grams:
+    """The trigrams of `text`."""
     plain = plain_text(text)
     padded = f" {plain} "
-    return frozenset(padded[i : i + 3] for i in range(len(padded) - 2)) if plain else frozenset()
+    grams = frozenset(padded[i : i + 3] for i in range(len(padded) - 2)) if plain else frozenset[str]()
+    mask = 0
+    for gram in grams:
+        mask |= 1 << hash(gram) % _MASK_BITS
+    return Grams(grams, mask)
 
 
-def text_likeness(one: frozenset[str], other: frozenset[str]) -> float:
+def text_likeness(one: Grams, other: Grams) -> float:
     """Dice's coefficient of two sets of trigrams, 0 … 1; two empty texts are not alike."""
-    total = len(one) + len(other)
-    return 2.0 * len(one & other) / total if total else 0.0
+    total = len(one.grams) + len(other.grams)
+    return 2.0 * len(one.grams & other.grams) / total if total else 0.0
 
 
 K = TypeVar("K", bound=Hashable)
@@ -231,10 +247,14 @@ class Neighbours(Generic[K, V]):
                 del self._near[other][key]
 
 
-def texts_alike(one: frozenset[str], others: Sequence[frozenset[str]]) -> list[float]:
-    """`text_likeness` with each of the others; 0 at once where the sizes alone keep it below `TEXT_ALIKE`."""
-    size = len(one)
-    return [
-        text_likeness(one, other) if 2 * min(size, len(other)) >= TEXT_ALIKE * (size + len(other)) else 0.0
-        for other in others
-    ]
+def texts_alike(one: Grams, others: Sequence[Grams]) -> list[float]:
+    """`text_likeness` with each of the others; 0 at once where it is certain to be below `TEXT_ALIKE`."""
+    return [text_likeness(one, other) if _may_be_alike(one, other) else 0.0 for other in others]
+
+
+def _may_be_alike(one: Grams, other: Grams) -> bool:
+    # A bit of one text that the other does not have stands for at least one trigram that they do not share.
+    shared = min(
+        len(one.grams) - (one.mask & ~other.mask).bit_count(), len(other.grams) - (other.mask & ~one.mask).bit_count()
+    )
+    return 2 * shared >= TEXT_ALIKE * (len(one.grams) + len(other.grams))

@@ -7,7 +7,7 @@ here unless the context is `eager`: a window measures them in the background (`C
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tmlapp.bench.authoring.dataset_row import RowError, row_of
 from tmlapp.bench.authoring.measure_alike import (
     SOUND_ALIKE,
     TEXT_ALIKE,
+    Grams,
     Neighbours,
     SoundPrint,
     alike,
@@ -86,8 +87,9 @@ class Context:
         self.files = SoundFiles(folder, voice=voice, keep=keep or cache_folder(cache_dir()))
         self.eager = eager
         self._own: dict[str, tuple[tuple[Any, ...], tuple[Finding, ...]]] = {}
-        self._texts = Neighbours[str, frozenset[str]](texts_alike, TEXT_ALIKE)
+        self._texts = Neighbours[str, Grams](texts_alike, TEXT_ALIKE)
         self._sounds = Neighbours[str, SoundPrint](alike, SOUND_ALIKE)
+        self._indexed: tuple[ItemSet, int, _Index] | None = None
 
     def measure(self, take: Take) -> Sound | None:
         """Measure the sound of `take` if nobody has; may be called on another thread. None: there is no such file."""
@@ -134,27 +136,59 @@ class Context:
 
     # ------------------------------------------------------------------ likeness
 
-    def texts_like(self, item: ItemDraft, others: Sequence[ItemDraft]) -> list[tuple[float, ItemDraft]]:
-        """Items whose instruction reads like that of `item`, and how much (at most 1)."""
-        for one in (item, *others):
-            if one.instruction not in self._texts:
-                self._texts.add(one.instruction, trigrams(one.instruction))
-        near = self._texts.near(item.instruction)
-        found = ((1.0 if o.instruction == item.instruction else near.get(o.instruction, 0.0), o) for o in others)
-        return [(value, other) for value, other in found if value]
+    def texts_like(self, item: ItemDraft, state: ItemSet) -> list[tuple[float, ItemDraft]]:
+        """Other items whose instruction reads like that of `item`, and how much (at most 1)."""
+        index = self._index(state)
+        near = {item.instruction: 1.0, **self._texts.near(item.instruction)}
+        return _others(item, near, index.texts)
 
-    def sounds_like(self, sound: Sound, others: Sequence[tuple[ItemDraft, Sound]]) -> list[tuple[float, ItemDraft]]:
-        """Items whose sound is like `sound`, and how much (at most 1)."""
-        for one in (sound, *(known for _, known in others)):
-            if one.figures is not None and one.print is not None and one.figures.sha256 not in self._sounds:
-                self._sounds.add(one.figures.sha256, one.print)
-        if sound.figures is None:
-            return []
-        name = sound.figures.sha256
-        near = self._sounds.near(name)
-        names = ((known.figures.sha256 if known.figures else "", other) for other, known in others)
-        found = ((1.0 if second == name else near.get(second, 0.0), other) for second, other in names)
-        return [(value, other) for value, other in found if value]
+    def sounds_like(self, item: ItemDraft, sha256: str, state: ItemSet) -> list[tuple[float, ItemDraft]]:
+        """Other items whose sound is like the one of `item` with this digest, and how much (at most 1)."""
+        index = self._index(state)
+        near = {sha256: 1.0, **self._sounds.near(sha256)}
+        return _others(item, near, index.sounds)
+
+    def _index(self, state: ItemSet) -> _Index:
+        """Items by their words and sounds, all of them known to be compared with; made once for a state."""
+        found = self._indexed
+        if found is not None and found[0] is state and found[1] == self.files.version:
+            return found[2]
+        made = _Index({}, {})
+        for item in state.items:
+            if item.instruction.strip():
+                if item.instruction not in self._texts:
+                    self._texts.add(item.instruction, trigrams(item.instruction))
+                made.texts.setdefault(item.instruction, []).append(item)
+            sound = self._sound_of(item)
+            if sound is not None and sound.figures is not None and sound.print is not None:
+                name = sound.figures.sha256
+                if name not in self._sounds:
+                    self._sounds.add(name, sound.print)
+                made.sounds.setdefault(name, []).append(item)
+        self._indexed = (state, self.files.version, made)
+        return made
+
+    def _sound_of(self, item: ItemDraft) -> Sound | None:
+        take = item.best_take
+        if take is None:
+            return None
+        # By the digest that the take was made with: looking at every file for each edit would take too long.
+        found = self.files.known(take.sha256)
+        return self.files.sound(take.audio) if found is None and self.eager else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Items by instruction, and by the digest of their sound."""
+
+    texts: dict[str, list[ItemDraft]]
+    sounds: dict[str, list[ItemDraft]]
+
+
+def _others(
+    item: ItemDraft, near: Mapping[str, float], index: Mapping[str, list[ItemDraft]]
+) -> list[tuple[float, ItemDraft]]:
+    return [(value, other) for key, value in near.items() for other in index.get(key, ()) if other.id != item.id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,14 +318,12 @@ def _load_errors(case: Case) -> Iterator[Finding]:
 
 
 def _beside_others(case: Case, context: Context) -> Iterator[Finding]:
-    others = [item for item in case.state.items if item.id != case.item.id]
     if case.item.instruction.strip():
-        close = context.texts_like(case.item, others)
+        close = context.texts_like(case.item, case.state)
         if close:
             yield _alike_text(case, close)
     if case.sound is not None and case.sound.figures is not None:
-        heard = [(other, known) for other in others if (known := _known(other, context)) is not None]
-        near = context.sounds_like(case.sound, heard)
+        near = context.sounds_like(case.item, case.sound.figures.sha256, case.state)
         if near:
             yield _alike_sound(case, near)
 
@@ -325,15 +357,6 @@ def _names(close: list[tuple[float, ItemDraft]]) -> str:
     ordered = sorted(close, key=lambda pair: -pair[0])
     more = f" and {len(close) - _SIMILAR_SHOWN} more" if len(close) > _SIMILAR_SHOWN else ""
     return ", ".join(other.id for _, other in ordered[:_SIMILAR_SHOWN]) + more
-
-
-def _known(item: ItemDraft, context: Context) -> Sound | None:
-    take = item.best_take
-    if take is None:
-        return None
-    # By the digest that the take was made with: looking at every file for each edit would cost a second in 500 items.
-    found = context.files.known(take.sha256)
-    return context.files.sound(take.audio) if found is None and context.eager else found
 
 
 # ---------------------------------------------------------------------- what is right

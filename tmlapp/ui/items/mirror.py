@@ -117,7 +117,7 @@ class Mirror(QObject):
     def update_actions(self) -> None:
         """Offer what can be done now."""
         page, model = self._page, self._page.model
-        free = not page.recording.active
+        free = not page.recording.running
         opened, item, take = model.editor is not None, model.item is not None, model.take is not None
         window = model.expectation is not None
         for keys, on in ((_WITH_SET, opened), (_WITH_ITEM, item), (_WITH_TAKE, take), (_WITH_WINDOW, window)):

@@ -64,6 +64,22 @@ def _take_from_recording(folder: Path, item: ItemDraft, recording: Path, name: s
     return take_from_recording(folder, item, recording, take_id=name, speaker=speaker)
 
 
+def _lost_takes(folder: Path, state: ItemSet) -> list[tuple[str, Taken]]:
+    from tmlapp.bench.authoring.taking import recordings_without_take, take_from_recording
+    from tmlapp.live.take import recover_take, unfinished_takes
+
+    for part in unfinished_takes(folder):
+        recover_take(part.part)
+    found: list[tuple[str, Taken]] = []
+    known = {item.id: item for item in state.items}
+    for recording in recordings_without_take(folder, state):
+        item = known.get(recording.parent.name)
+        if item is not None:
+            name = _free_take_id(folder, item)
+            found.append((item.id, take_from_recording(folder, item, recording, take_id=name)))
+    return found
+
+
 def _take_from_stretch(
     folder: Path, item: ItemDraft, recording: Path, start_ns: int, end_ns: int | None, speaker: str
 ) -> Taken:
@@ -157,6 +173,12 @@ def _export(state: ItemSet, folder: Path, out: Path, only_valid: bool) -> Export
     return export_dataset(state, folder, out, replace(options_of(folder), only_valid=only_valid))
 
 
+def _export_fdb(state: ItemSet, folder: Path, out: Path, only_valid: bool) -> int:
+    from tmlapp.bench.authoring.fdb_folder import export_fdb
+
+    return len(export_fdb(state, folder, out, only_valid=only_valid))
+
+
 def _today() -> str:
     return datetime.now().astimezone().date().isoformat()
 
@@ -170,6 +192,7 @@ class ItemsServices:
     free_take_id: Callable[[Path, ItemDraft], str] = _free_take_id
     take_recorder: Callable[[Path, ItemDraft, str, Settings, float], TakeRecorder] = _take_recorder
     take_from_recording: Callable[[Path, ItemDraft, Path, str, str], Taken] = _take_from_recording
+    lost_takes: Callable[[Path, ItemSet], list[tuple[str, Taken]]] = _lost_takes
     take_from_stretch: Callable[[Path, ItemDraft, Path, int, int | None, str], Taken] = _take_from_stretch
     take_from_file: Callable[[Path, ItemDraft, Path, str], Taken] = _take_from_file
     player: Callable[[Pcm, Settings], Player] = _player
@@ -182,4 +205,5 @@ class ItemsServices:
     windows_from: Callable[[Path, Take], ImportedWindows] = _windows_from
     write_tiers: Callable[[Path, ItemDraft, Take], Path] = _write_tiers
     export: Callable[[ItemSet, Path, Path, bool], Exported] = _export
+    export_fdb: Callable[[ItemSet, Path, Path, bool], int] = _export_fdb
     today: Callable[[], str] = _today

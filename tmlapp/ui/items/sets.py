@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
 from tmlapp.bench.authoring.commands_items import AddItem, DuplicateItem, RemoveItem, SetField
+from tmlapp.bench.authoring.commands_takes import AddTake
 from tmlapp.bench.authoring.model import ItemDraft, new_item_id
 from tmlapp.core.errors import AppError
 from tmlapp.ui.items.memory import save_memory
@@ -16,6 +17,7 @@ from tmlapp.ui.text import tr
 
 if TYPE_CHECKING:
     from tmlapp.bench.authoring.editor import Editor
+    from tmlapp.bench.authoring.taking import Taken
     from tmlapp.ui.items.workspace import ItemsWorkspace
 
 
@@ -102,7 +104,23 @@ class Sets:
             )
         elif replayed:
             page.show_note(tr("Recovered {n} changes that were not in set.json yet.").format(n=replayed))
+        self._find_lost_takes(editor)
         page.host.restored()
+
+    def _find_lost_takes(self, editor: Editor) -> None:
+        """A recording that no take names: the program ended between the two. It becomes a take now."""
+        page = self._page
+        state = editor.state
+
+        def have(found: list[tuple[str, Taken]]) -> None:
+            if page.model.editor is not editor or not found:
+                return
+            commands = [AddTake(item, taken.take) for item, taken in found]
+            if page.model.do(*commands, label=tr("take up recordings")):
+                names = ", ".join(item for item, _ in found)
+                page.show_note(tr("{n} recorded takes were found again: {names}.").format(n=len(found), names=names))
+
+        page.host.work(lambda: page.services.lost_takes(editor.folder, state), have)
 
     def _not_opened(self, error: AppError) -> None:
         self._opening = None

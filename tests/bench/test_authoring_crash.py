@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from tests.bench import authoring_child
 from tests.bench.authoring_parts import edited, some_commands, state_with_take
+from tests.capture.sound_made import noise, write_wav
 from tmlapp.bench.authoring import store
 from tmlapp.bench.authoring.commands import AddItem, SetField, SetItemField
 from tmlapp.bench.authoring.editor import Editor
+from tmlapp.bench.authoring.importing import take_from_file
 from tmlapp.bench.authoring.journal import JOURNAL
 from tmlapp.bench.authoring.model import ItemDraft, ItemSet
 from tmlapp.bench.authoring.store import PREVIOUS_SET, SET, read_set
@@ -224,6 +226,18 @@ def test_a_full_disk_refuses_a_change_and_loses_none(small_disk: Path) -> None:
         assert again.reports == ()
         again.undo()
         assert again.state == state
+
+
+def test_a_take_that_does_not_fit_on_the_disk_leaves_nothing_behind(small_disk: Path, tmp_path: Path) -> None:
+    source = write_wav(tmp_path / "long.wav", noise(20.0, 16_000), 16_000)
+    with pytest.raises(AppError, match="No space left"):
+        take_from_file(small_disk, ItemDraft("a", "timespeak"), source)
+    # The sound fits, the original beside it does not.
+    source = write_wav(tmp_path / "short.wav", noise(4.0, 16_000), 16_000)
+    with pytest.raises(AppError, match="No space left"):
+        take_from_file(small_disk, ItemDraft("a", "timespeak"), source)
+    assert [p for p in small_disk.rglob("*") if p.is_file()] == []
+    take_from_file(small_disk, ItemDraft("a", "timespeak"), write_wav(tmp_path / "c.wav", noise(1.0, 16_000), 16_000))
 
 
 def test_a_folder_that_is_read_only_is_one_clear_error_and_can_be_read(small_disk: Path) -> None:

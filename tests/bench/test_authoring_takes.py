@@ -450,16 +450,32 @@ def test_a_take_whose_sound_was_changed_is_refused(tmp_path: Path) -> None:
         read_take(tmp_path, take)
 
 
-def fails(path: Path) -> None:
-    with new_file(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
+def fails(path: Path, error: BaseException) -> None:
+    with new_file(path) as beside:
+        beside.write_bytes(b"half")
+        raise error
 
 
-def test_a_file_that_fails_half_way_is_gone(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        fails(tmp_path / "x")
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_a_file_that_fails_half_way_is_gone(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises((KeyboardInterrupt, AppError)):
+        fails(tmp_path / "x", error)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_take_whose_files_were_written_before_a_crash_is_made_again_from_them(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mp4", [numbered(n) for n in range(10)])
+    path = recorded(tmp_path, f"{clip},{write_wav(tmp_path / 'a.wav', noise(0.4, 16_000), 16_000)}")
+    first = take_from_recording(tmp_path, item(), path, take_id="t1", video=True)
+    kept = {p: p.stat().st_mtime_ns for p in path.parent.iterdir()}
+    # The app was killed here: the set knows nothing of the take.
+    assert take_from_recording(tmp_path, item(), path, take_id="t1", video=True) == first
+    assert {p: p.stat().st_mtime_ns for p in path.parent.iterdir()} == kept
+    # What was there before is not removed because something else fails.
+    (path.parent / "t1.mp4").write_bytes(b"another film")
+    with pytest.raises(AppError, match="is there already"):
+        take_from_recording(tmp_path, item(), path, take_id="t1", video=True)
+    assert sorted(p.name for p in path.parent.iterdir()) == ["t1.mcap", "t1.mp4", "t1.wav"]
 
 
 def test_a_copy_of_what_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
@@ -480,13 +496,14 @@ def test_a_finished_file_gets_its_name_unless_it_is_taken(
             raise PermissionError(1, "Operation not permitted")
 
         monkeypatch.setattr("tmlapp.bench.authoring.media.os.link", no_links)
-    for number in (1, 2):
-        (tmp_path / "made").write_bytes(b"%d" % number)
-        if number == 1:
-            publish(tmp_path / "made", tmp_path / "final")
-        else:
-            with pytest.raises(AppError, match="is there already"):
-                publish(tmp_path / "made", tmp_path / "final")
+    (tmp_path / "made").write_bytes(b"1")
+    assert publish(tmp_path / "made", tmp_path / "final")
+    (tmp_path / "made").unlink(missing_ok=True)
+    (tmp_path / "made").write_bytes(b"1")
+    assert not publish(tmp_path / "made", tmp_path / "final")
+    (tmp_path / "made").write_bytes(b"2")
+    with pytest.raises(AppError, match="is there already"):
+        publish(tmp_path / "made", tmp_path / "final")
     assert (tmp_path / "final").read_bytes() == b"1"
     assert (tmp_path / "made").read_bytes() == b"2"
     with pytest.raises(AppError, match="could not be written"):

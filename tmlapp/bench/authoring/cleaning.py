@@ -34,6 +34,8 @@ def unneeded_files(editor: Editor) -> list[Path]:
 def clean_up(editor: Editor, trash: Callable[[Path], None]) -> list[Path]:
     """Save, forget what could be undone, and hand every file that nobody needs any more to `trash`; those files.
 
+    Not while a take is being recorded or imported: its files are not part of the set yet.
+
     Raises:
         AppError: the set cannot be saved (no file was moved then), or a file not moved (those before it were).
     """

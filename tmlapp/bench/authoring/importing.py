@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tmlapp.bench.authoring.media import copy_new, free_take_id, take_path, write_sound
+from tmlapp.bench.authoring.media import all_or_none, copy_new, free_take_id, take_path, write_sound
 from tmlapp.bench.authoring.model import RATE_HZ, ItemDraft, Source, Take
 from tmlapp.bench.authoring.store import now
 from tmlapp.bench.authoring.taking import Taken
@@ -41,18 +41,14 @@ def take_from_file(
     track, lead = _opened(path, pictures)
     kept = take_path(item.id, name, f".original{path.suffix.lower()}")
     audio = take_path(item.id, name, ".wav")
-    try:
-        notes = _told_lead(lead)
-        sound = write_sound(folder / audio, _pieces(track, lead))
-        notes += _told(track)
-    finally:
-        track.close()
-    try:
-        copied = copy_new(path, folder / kept)
-    except BaseException:
-        # Nobody knows of the sound yet: a second try would find its name taken.
-        (folder / audio).unlink(missing_ok=True)
-        raise
+    notes = _told_lead(lead)
+    with all_or_none() as made:
+        try:
+            sound = write_sound(folder / audio, _pieces(track, lead), made)
+        finally:
+            track.close()
+        copied = copy_new(path, folder / kept, made)
+    notes += _told(track)
     source = Source("import", path.name, sha256=copied, kept=kept)
     take = Take(
         id=name,

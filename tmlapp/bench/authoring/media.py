@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 import numpy as np
 
@@ -32,44 +31,52 @@ class Sound:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that was not there before; on the disk at the end, gone again if anything fails.
+def new_file(path: Path, made: list[Path] | None = None) -> Iterator[Path]:
+    """A place beside `path` to write to; at the end it is on the disk and gets the name `path`, in one step.
+
+    A file of that name with the same content is taken for it: a crash came between the file and its take. `made` is
+    told the file if it is really new.
 
     Raises:
-        AppError: something of that name is there, or it cannot be written.
+        AppError: another file of that name is there, or it cannot be written. Nothing new is left then.
     """
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.new{path.suffix}")
     with written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
     try:
         with written(path):
-            file = path.open("xb")
-    except AppError as error:
-        if isinstance(error.__cause__, FileExistsError):
-            raise AppError(
-                f"{path} is there already.", "Nothing of a set is overwritten.", "Choose another name for the take."
-            ) from error
-        raise
-    try:
-        with written(path):
-            with file:
-                yield file
-                file.flush()
+            yield beside
+            with beside.open("rb+") as file:
                 os.fsync(file.fileno())
-            sync_folder(path.parent)
+        if publish(beside, path) and made is not None:
+            made.append(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def all_or_none() -> Iterator[list[Path]]:
+    """A list for files that belong together: if anything fails, those in it are removed."""
+    made: list[Path] = []
+    try:
+        yield made
     except BaseException:
-        path.unlink(missing_ok=True)
+        # Nobody knows of them yet, and a second try would find their names taken.
+        for path in made:
+            path.unlink(missing_ok=True)
         raise
 
 
-def write_sound(path: Path, pieces: Iterable[Pcm]) -> Sound:
+def write_sound(path: Path, pieces: Iterable[Pcm], made: list[Path] | None = None) -> Sound:
     """Pieces of int16 [n] at 16 kHz, one after another, as a new mono PCM16 wav.
 
     Raises:
         AppError: as `new_file`, or the pieces hold nothing.
     """
     samples = 0
-    with new_file(path) as file:
-        with wave.open(file, "wb") as sound:
+    with new_file(path, made) as beside:
+        with beside.open("wb") as file, wave.open(file, "wb") as sound:
             sound.setnchannels(1)
             sound.setsampwidth(2)
             sound.setframerate(RATE_HZ)
@@ -107,7 +114,7 @@ def read_take(folder: Path, take: Take) -> Pcm:
     return pcm
 
 
-def copy_new(source: Path, to: Path) -> str:
+def copy_new(source: Path, to: Path, made: list[Path] | None = None) -> str:
     """Copy `source` to a new file; sha256 of what was copied.
 
     Raises:
@@ -117,7 +124,7 @@ def copy_new(source: Path, to: Path) -> str:
         reader = source.open("rb")
     except OSError as error:
         raise AppError(f"{source} cannot be read.", f"{error.strerror}.", "Check its name and its rights.") from error
-    with reader, new_file(to) as file:
+    with reader, new_file(to, made) as beside, beside.open("wb") as file:
         shutil.copyfileobj(reader, file, 1 << 20)
     return digest(to)
 
@@ -135,32 +142,38 @@ def digest(path: Path) -> str:
         raise AppError(f"{path} cannot be read.", f"{error.strerror}.", "Check its rights.") from error
 
 
-def publish(made: Path, final: Path) -> None:
-    """Give a finished file its name, in one step, unless something has it already.
+def publish(made: Path, final: Path) -> bool:
+    """Give a finished file its name, in one step; True if it is new, False where the same file has it already.
 
     Raises:
-        AppError: something has that name, or it cannot be given; `made` stays.
+        AppError: another file has that name, or it cannot be given; `made` stays.
     """
-    try:
-        with written(final):
-            try:
-                # A link is refused where a file is; a rename would replace it.
-                os.link(made, final)
-            except FileExistsError:
-                raise
-            except OSError:
-                # File systems of memory cards know no links.
-                if final.exists():
-                    raise FileExistsError(f"{final} is there already") from None
-                made.rename(final)
-            made.unlink(missing_ok=True)
-            sync_folder(final.parent)
-    except AppError as error:
-        if isinstance(error.__cause__, FileExistsError):
-            raise AppError(
-                f"{final} is there already.", "Nothing of a set is overwritten.", "Choose another name for the take."
-            ) from error
-        raise
+    with written(final):
+        try:
+            # A link is refused where a file is; a rename would replace it.
+            os.link(made, final)
+        except FileExistsError:
+            return _is_same(made, final)
+        except OSError:
+            # File systems of memory cards know no links.
+            if final.exists():
+                return _is_same(made, final)
+            made.rename(final)
+        sync_folder(final.parent)
+    return True
+
+
+def _is_same(made: Path, final: Path) -> bool:
+    """False, as it is not new.
+
+    Raises:
+        AppError: it is another file.
+    """
+    if not final.is_file() or digest(made) != digest(final):
+        raise AppError(
+            f"{final} is there already.", "Nothing of a set is overwritten.", "Choose another name for the take."
+        )
+    return False
 
 
 def take_path(item: str, take: str, ending: str) -> str:

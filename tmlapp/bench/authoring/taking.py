@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.authoring.expecting import Wording, all_dropped
-from tmlapp.bench.authoring.media import digest, free_take_id, publish, take_path, write_sound
+from tmlapp.bench.authoring.media import all_or_none, digest, free_take_id, new_file, take_path, write_sound
 from tmlapp.bench.authoring.model import RATE_HZ, ItemDraft, ItemSet, Source, Span, Suite, Take
-from tmlapp.bench.runs.lines import written
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, Marker
 from tmlapp.core.media import Pcm
@@ -65,9 +63,9 @@ def take_from_recording(
     name = take_id or free_take_id(folder, item)
     audio = take_path(item.id, name, ".wav")
     inside = _inside(folder, recording)
-    sound = write_sound(folder / audio, _pieces(source, begin, end))
-    try:
-        shown, notes = _video(folder, item.id, name, source, begin, end) if video else ("", [])
+    with all_or_none() as made:
+        sound = write_sound(folder / audio, _pieces(source, begin, end), made)
+        shown, notes = _video(folder, item.id, name, source, begin, end, made) if video else ("", [])
         take = Take(
             id=name,
             audio=audio,
@@ -86,10 +84,6 @@ def take_from_recording(
             created_utc=str(source.info.get("created_utc", "")),
             speaker=speaker,
         )
-    except BaseException:
-        # Nobody knows of the sound yet: a second try would find its name taken.
-        (folder / audio).unlink(missing_ok=True)
-        raise
     return Taken(_marked(item.suite, take, source, begin), (*notes, *_missing(source, begin, end)))
 
 
@@ -128,25 +122,18 @@ def _pieces(source: Recording, begin: int, end: int) -> Iterator[Pcm]:
         yield source.audio("/mic", at, min(at + _PORTION_NS, end * _NS_PER_SAMPLE))[0]
 
 
-def _video(folder: Path, item: str, take: str, source: Recording, begin: int, end: int) -> tuple[str, list[str]]:
+def _video(
+    folder: Path, item: str, take: str, source: Recording, begin: int, end: int, made: list[Path]
+) -> tuple[str, list[str]]:
     """The camera as mp4, from the take's first sample on; what was shown then is its first picture."""
     start_ns, end_ns = begin * _NS_PER_SAMPLE, end * _NS_PER_SAMPLE
     times_ns = _shown_at(source, start_ns, end_ns)
     if not times_ns:
         return "", ["The recording holds no picture in this stretch."]
     name = take_path(item, take, ".mp4")
-    made = folder / take_path(item, f".{take}.{os.getpid()}.new", ".mp4")
-    frames = (
-        replace(f, t_ns=max(0, f.t_ns - start_ns)) for f in source.frames(times_ns[0], end_ns) if f.t_ns >= times_ns[0]
-    )
-    try:
-        with written(folder / name):
-            write_video(made, frames, [max(0, t - start_ns) for t in times_ns], end_ns - start_ns)
-            with made.open("rb") as file:
-                os.fsync(file.fileno())
-        publish(made, folder / name)
-    finally:
-        made.unlink(missing_ok=True)
+    frames = (replace(f, t_ns=max(0, f.t_ns - start_ns)) for f in source.frames(times_ns[0], end_ns))
+    with new_file(folder / name, made) as beside:
+        write_video(beside, frames, [max(0, t - start_ns) for t in times_ns], end_ns - start_ns)
     return name, []
 
 

@@ -42,7 +42,10 @@ class KeyButton(QAbstractButton):
 
         def update() -> None:
             self.setEnabled(action.isEnabled())
-            self.setVisible(action.isVisible() and not self._spared)
+            visible = action.isVisible() and not self._spared
+            # Shown without a parent it would be a window of its own for a moment, and take the keys.
+            if not visible or self.parentWidget() is not None:
+                self.setVisible(visible)
             self.setCheckable(action.isCheckable())
             self.setChecked(action.isChecked())
             self.setText(text or action.text().rstrip("…"))

@@ -131,6 +131,28 @@ def test_sound_of_the_model_places_what_was_received_and_an_interruption_cuts_it
     assert [f.kind for f in lanes.flags] == ["interrupted"]
 
 
+def test_a_text_whose_sound_was_thrown_away_is_an_output_without_sound(tmp_path: Path) -> None:
+    events: list[Event] = [
+        TextOutDone(seq=50, t_rx_ns=ns(1.0), text="long", item_id="a"),
+        AudioOut(seq=51, t_rx_ns=ns(1.0), pcm16=PCM * 20, rate=24_000, text="long", item_id="a"),
+        TextOutDone(seq=52, t_rx_ns=ns(1.2), text="two", item_id="b"),
+        AudioOut(seq=53, t_rx_ns=ns(1.2), pcm16=PCM, rate=24_000, text="two", item_id="b"),
+        Interrupted(seq=54, t_rx_ns=ns(1.4)),
+        TextOutDone(seq=55, t_rx_ns=ns(3.0), text="two", item_id="c"),
+        AudioOut(seq=56, t_rx_ns=ns(3.0), pcm16=PCM, rate=24_000, text="two", item_id="c"),
+        # The words of a sound that is still coming in are complete later.
+        AudioOut(seq=57, t_rx_ns=ns(3.4), pcm16=PCM * 3, rate=24_000, text="", item_id="d"),
+        TextOutDone(seq=58, t_rx_ns=ns(3.6), text="bye", item_id="d"),
+        *(Heard(t_ns=ns(t), item_id=i, text=x, dur_ns=ns(0.1)) for t, i, x in ((1.05, "a", "long"), (3.1, "c", "two"))),
+    ]
+    lanes = read_lanes(make_recording(tmp_path, events=events).path)
+    assert [(o.t_ns, o.text, o.received and o.received[0], o.heard and o.heard[0]) for o in lanes.outputs] == [
+        (ns(1.0), "long", ns(1.0), ns(1.05)), (ns(1.2), "two", None, None), (ns(3.0), "two", ns(3.0), ns(3.1)),
+        (ns(3.6), "bye", ns(3.4), None),
+    ]  # fmt: skip
+    assert [o.interrupted for o in lanes.outputs] == [True, True, False, False]
+
+
 def test_a_text_that_came_in_parts_has_a_time_for_each_word_and_thoughts_are_left_out(tmp_path: Path) -> None:
     events: list[Event] = [
         TextOut(seq=50, t_rx_ns=ns(1.0), delta="Good "),
@@ -195,7 +217,7 @@ def test_gaps_flags_tasks_and_health(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert lanes.flags[1].data == {"code": "E1", "fatal": True}
     (task,) = lanes.tasks
-    assert (task.task, task.params, task.from_turn, task.instruction) == ("beat", {"period_s": 2.0}, 1, "Count.")
+    assert (task.task, task.params, task.from_turn, task.instruction) == ("count_reps", {"period_s": 2.0}, 1, "Count.")
     assert lanes.vitals.t_ns.tolist() == [ns(1), ns(2)]
     assert lanes.vitals.reply_p99_ms[0] == 12.5
     assert np.isnan(lanes.vitals.reply_p99_ms[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from tmlapp.bench.answer import Word
 from tmlapp.bench.review.lanes import Output, Span, SpokenWord, Utterance
@@ -108,40 +109,53 @@ def outputs_of(
 ) -> tuple[Output, ...]:
     """What the model said, each with its cue, its micro-turn, and where its sound lies.
 
+    A text whose sound was thrown away before any of it was to be heard is an output, too: it was said.
+
     Args:
         cues: as they were shown.
         finished: texts that were complete, in the order in which they came.
         answered: receive time and index of every micro-turn that was answered, in order of time.
     """
-    shown: dict[str, list[Cue]] = {}
-    for cue in cues:
-        shown.setdefault(cue.text.strip(), []).append(cue)
-    done: dict[str, list[TextOutDone]] = {}
-    for event in finished:
-        done.setdefault(event.text.strip(), []).append(event)
-    played: dict[str, list[Spoken]] = {}
-    for spoken in heard.spoken:
-        if spoken.timing == "audio":
-            played.setdefault(spoken.text.strip(), []).append(spoken)
-    found = [_output(spoken, shown, done, played, answered) for spoken in received.spoken]
+    shown, played = _by_text(cues), _by_text(s for s in heard.spoken if s.timing == "audio")
+    done = _by_text(finished)
+    found = [_output(_complete_ns(s, done), s.text.strip(), s, shown, answered) for s in received.spoken]
+    found += [_output(e.t_rx_ns, text, None, shown, answered) for text, left in done.items() for e in left if text]
     found.sort(key=lambda o: o.t_ns)
-    return tuple(replace(output, number=n) for n, output in enumerate(found, start=1))
+    return tuple(
+        replace(o, number=n, heard=None if _unheard(o) else _heard_at(played.get(o.text, []), o))
+        for n, o in enumerate(found, start=1)
+    )
+
+
+T = TypeVar("T", Cue, Spoken, TextOutDone)
+
+
+def _by_text(values: Iterable[T]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for value in values:
+        found.setdefault(value.text.strip(), []).append(value)
+    return found
+
+
+def _complete_ns(spoken: Spoken, done: dict[str, list[TextOutDone]]) -> int:
+    """When the text was complete at our side; its event is used up.
+
+    The newest that came before its sound, for older ones were never heard; else the next one: the words of a sound
+    that is still coming in are complete later.
+    """
+    waiting = done.get(spoken.text.strip(), [])
+    if not waiting:
+        return spoken.parts[0][0] if spoken.parts else spoken.t0_ns
+    before = [i for i, event in enumerate(waiting) if event.t_rx_ns <= spoken.t0_ns]
+    return waiting.pop(before[-1] if before else 0).t_rx_ns
 
 
 def _output(
-    spoken: Spoken,
-    shown: dict[str, list[Cue]],
-    done: dict[str, list[TextOutDone]],
-    played: dict[str, list[Spoken]],
-    answered: Sequence[Span],
+    t_ns: int, text: str, spoken: Spoken | None, shown: dict[str, list[Cue]], answered: Sequence[Span]
 ) -> Output:
-    text = spoken.text.strip()
-    begun = spoken.parts[0][0] if spoken.parts else spoken.t0_ns
-    waiting = done.get(text)
-    t_ns = waiting.pop(0).t_rx_ns if waiting else begun
     cue = _first(shown.get(text, []), t_ns)
     kind, value = classify(text) if cue is None else (cue.kind, cue.value)
-    sounded = spoken.timing == "audio" and spoken.t1_ns is not None
+    sounded = spoken is not None and spoken.timing == "audio" and spoken.t1_ns is not None
     return Output(
         number=0,
         t_ns=t_ns,
@@ -149,10 +163,13 @@ def _output(
         text=text,
         value=value,
         turn=turn_at(t_ns, answered),
-        received=(spoken.t0_ns, spoken.t1_ns or spoken.t0_ns) if sounded else None,
-        heard=_heard_at(played.get(text, []), begun),
-        interrupted=spoken.interrupted,
+        received=(spoken.t0_ns, spoken.t1_ns or spoken.t0_ns) if spoken is not None and sounded else None,
+        interrupted=spoken is None or spoken.interrupted,
     )
+
+
+def _unheard(output: Output) -> bool:
+    return output.interrupted and output.received is None
 
 
 def _first(cues: list[Cue], t_ns: int) -> Cue | None:
@@ -163,9 +180,10 @@ def _first(cues: list[Cue], t_ns: int) -> Cue | None:
     return None
 
 
-def _heard_at(spoken: list[Spoken], from_ns: int) -> Span | None:
+def _heard_at(spoken: list[Spoken], output: Output) -> Span | None:
     # The same word may be said often: its playing is the first one after it was received.
-    while spoken and spoken[0].t0_ns < from_ns - TURN_NS:
+    from_ns = min(output.t_ns, output.received[0] if output.received else output.t_ns) - TURN_NS
+    while spoken and spoken[0].t0_ns < from_ns:
         spoken.pop(0)
     if not spoken:
         return None

@@ -148,3 +148,15 @@ def write_wav(path: Path, pcm: Pcm, *, rate: int = RATE, channels: int = 1) -> P
         file.setparams((channels, 2, rate, 0, "NONE", ""))
         file.writeframes(np.repeat(pcm, channels).astype("<i2").tobytes())
     return path
+
+
+class FarEndpoint:
+    """An endpoint on another machine that nobody opens."""
+
+    address, local, host = "far:away", False, "example.org"
+
+    def check(self, instruction: str) -> None:
+        """Always fine."""
+
+    def open(self, setup: Any, sink: Any) -> Any:
+        raise AssertionError("it must not be opened")

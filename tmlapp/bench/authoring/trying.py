@@ -273,10 +273,11 @@ def _tried(
             made, clock=done.clock, granted=done.granted, recording=done.recording, duration_s=done.session_s,
             answer=answer, wav=answer.audio, timing=_timing(item, answer, request),
         )  # fmt: skip
-        cancel.check()
         total_s = done.session_s
         on_progress(Progress(endpoint=request.endpoint, phase="judging", done_s=total_s, total_s=total_s))
+        cancel.check()
         made = _graded(made, item, answer, request, judge)
+        cancel.check()
     except AppError as error:
         if cancel.asked:
             shutil.rmtree(play.place, ignore_errors=True)

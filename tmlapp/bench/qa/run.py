@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Protocol
 
 from tmlapp.bench.qa.checklist import Checklist, Step
@@ -217,9 +216,3 @@ class QaRun:
         if self._session is not None:
             self._session.marker(LABEL, mark.note())
         self._keep(mark)
-
-    def marks(self) -> Iterator[Mark]:
-        """Every mark so far, with the time that the recording knows."""
-        recorded = {m.n: m for m in self._observer.facts.marks}
-        for mark in self._marks:
-            yield replace(mark, t_ns=recorded[mark.n].t_ns) if mark.n in recorded else mark

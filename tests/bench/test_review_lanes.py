@@ -322,6 +322,8 @@ def test_a_grade_in_the_sidecar_tells_what_was_expected(tmp_path: Path) -> None:
     [
         ({"rep_ends_s": [1.0, 2.5]}, [(1.5, 1.5, "repetition 1 ends"), (3.0, 3.0, "repetition 2 ends")]),
         ({"intervals": [[0.5, 2.0]], "video_start_s": 1.0}, [(1.5, 3.0, "action")]),
+        ({"rep_end_times_s": [1.0]}, [(1.5, 1.5, "repetition 1 ends")]),
+        ({"start_s": 0.5, "stop_s": 2.0}, [(1.0, 2.5, "action")]),
         ({}, []),
     ],
 )

@@ -190,7 +190,16 @@ def expectations_of(found: Belongs, grades: Sequence[Graded], media_t0_ns: int) 
         t0_ns = s_to_ns(start) if isinstance(start, int | float) else media_t0_ns
         if made := _judged(graded.details, t0_ns) or _marked(marks_of(graded.details), t0_ns):
             return made
-    return _marked(marks_of(found.truth), media_t0_ns)
+    return _marked(marks_of(_as_details(found.truth)), media_t0_ns)
+
+
+def _as_details(truth: Mapping[str, Any]) -> dict[str, Any]:
+    """A truth file with its times under the names that details of grades have."""
+    said = {"rep_ends_s": truth.get("rep_end_times_s")} if "rep_end_times_s" in truth else {}
+    if "intervals" not in truth and "stop_s" in truth:
+        said["intervals"] = [[truth.get("start_s"), truth["stop_s"]]]
+    # A moment of its own name would stand beside the stretch that ends there.
+    return {k: v for k, v in truth.items() if k != "stop_s"} | said
 
 
 def _marked(marks: Sequence[tuple[float, float, str]], t0_ns: int) -> tuple[Expected, ...]:

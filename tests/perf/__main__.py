@@ -10,7 +10,21 @@ from tests.perf.figure import Effort, Measure
 
 def measures() -> dict[str, Measure]:
     """Everything that can be measured, by name."""
-    from tests.perf import bench_run, catalogue, grading, ifeval, live, model, peers, recorder, report, window
+    from tests.perf import (, items
+        bench_run,
+        catalogue,
+        grading,
+        ifeval,
+        items_edge,
+        live,
+        model,
+        peers,
+        recorder,
+        report,
+        review,
+        timeline,
+        window,
+    )
 
     return {
         "cadence": live.cadence,
@@ -20,12 +34,16 @@ def measures() -> dict[str, Measure]:
         "recording": recorder.recording_cpu,
         "run_fast": model.fast_run,
         "window": window.window_start,
+        "items_edge": items_edge.items_edge,
+        "timeline": timeline.timeline,
+        "review": review.review,
         "grading": grading.grading,
         "ifeval": ifeval.ifeval,
         "report": report.report,
         "bench_run": bench_run.bench_run,
         "catalogue": catalogue.catalogue,
         "ray": bench_run.ray_workers,
+        "items": items.items,
     }
 
 

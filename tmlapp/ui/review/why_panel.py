@@ -87,8 +87,10 @@ class WhyPanel(QWidget):
         y = body.top()
         painter.setFont(font(theme.font_px))
         painter.setPen(theme.muted)
+        metrics = QFontMetricsF(painter.font())
         for name, left, width, flags in columns:
-            painter.drawText(QRectF(left, y, width, row_px), flags | Qt.AlignmentFlag.AlignVCenter, name)
+            text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, width - (0 if name == "ms" else 6))
+            painter.drawText(QRectF(left, y, width, row_px), flags | Qt.AlignmentFlag.AlignVCenter, text)
         for row in rows:
             y += row_px
             last = row is found.rows[-1]
@@ -99,7 +101,7 @@ class WhyPanel(QWidget):
 
     def _columns(self, found: Why, body: QRectF) -> list[tuple[str, float, float, Qt.AlignmentFlag]]:
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
-        shares = [(tr("micro-turn"), 0.19, left), (tr("heard"), 0.17, left), (tr("level"), 0.11, left)]
+        shares = [(tr("micro-turn"), 0.19, left), (tr("heard"), 0.17, left), (tr("dBFS"), 0.11, left)]
         if any(row.voice is not None for row in found.rows):
             shares.append((tr("voice"), 0.11, left))
         room = 0.3 if body.width() > self._theme.px(360) else 0.14
@@ -119,7 +121,7 @@ class WhyPanel(QWidget):
         cells = {
             tr("micro-turn"): str(row.index),
             tr("heard"): heard,
-            tr("level"): "–" if row.level_dbfs < _QUIET_DBFS else f"{row.level_dbfs:.0f} dB".replace("-", "−"),
+            tr("dBFS"): "–" if row.level_dbfs < _QUIET_DBFS else f"{row.level_dbfs:.0f}".replace("-", "−"),
             tr("voice"): "" if row.voice is None else f"{100 * row.voice:.0f} %",
             tr("say"): row.said or {"listen": tr("silent"), "none": tr("no answer")}.get(row.decision, ""),
             "ms": "–" if row.latency_ns is None else ms_text(row.latency_ns / NS_PER_MS),

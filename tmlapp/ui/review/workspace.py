@@ -333,7 +333,7 @@ class ReviewWorkspace(Workspace):
         action = self.host.actions_["review.play"]
         action.setText(tr("Pause") if self.playback.playing else tr("Play"))
         silent = self.playback.silent
-        self.status.say("silent", tr("silent") if silent else "", hint=silent)
+        self.status.say("silent", tr("silent:") if silent else "", tail=silent.split(". ")[0].rstrip(".")[:60], hint=silent)
 
     # ------------------------------------------------------------------ why
 

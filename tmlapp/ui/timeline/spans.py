@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QFontMetricsF
 
 from tmlapp.core.units import NS_PER_MS
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import font
 from tmlapp.ui.timeline.axis import TimeAxis
-from tmlapp.ui.timeline.lane import Lane, Plot, Role, faded, role_color, span_text
-
-Edge = Literal["start", "end"]
+from tmlapp.ui.timeline.lane import Lane, Plot, span_text
+from tmlapp.ui.timeline.span import Edge, Span, SpanBrush
 
 _GRIP_PX = 5.0
 _LEAST_PX = 3.0
 _ROWS = 3
-_PAD_PX = 6.0
+__all__ = ["Edge", "Span", "SpansLane"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """One stretch with a label.
-
-    Attributes:
-        key: whatever names it; unique in its lane.
-        symbol: drawn before the label; says without colour what the role says with it.
-        outlined: a frame instead of a filled box: something expected, not something that happened.
-        editable: its edges can be dragged and nudged.
-        hint: said at the pointer, besides label and times.
-    """
-
-    key: str
-    start_ns: int
-    end_ns: int
-    label: str = ""
-    role: Role = "neutral"
-    symbol: str = ""
-    outlined: bool = False
-    editable: bool = False
-    hint: str = ""
-
-    @property
-    def text(self) -> str:
-        return f"{self.symbol} {self.label}".strip()
+_NEVER_NS = 1 << 62
 
 
 class SpansLane(Lane):
@@ -90,7 +63,8 @@ class SpansLane(Lane):
         self.edge: Edge = "end"
         self._grid_ns, self._nudge_ns, self._far_ns = grid_ns, nudge_ns, far_ns
         self._rows: dict[str, int] = {}
-        self._table: npt.NDArray[np.int64] = np.zeros((3, 0), np.int64)
+        self._places: dict[str, int] = {}
+        self._table: npt.NDArray[np.int64] = np.zeros((4, 0), np.int64)
         self._n_rows = 1
         self._held: tuple[str, Edge] | None = None
 
@@ -112,13 +86,19 @@ class SpansLane(Lane):
         self.changed.emit()
 
     def _tabulate(self) -> None:
-        rows = [(s.start_ns, s.end_ns, self._rows[s.key]) for s in self.spans]
-        self._table = np.array(rows, np.int64).reshape(-1, 3).T
+        rows = [(s.start_ns, s.end_ns, self._rows[s.key], _NEVER_NS) for s in self.spans]
+        self._table = np.array(rows, np.int64).reshape(-1, 4).T.copy()
+        self._places = {s.key: i for i, s in enumerate(self.spans)}
+        starts, _, row, following = self._table
+        for known in range(self._n_rows):
+            mine = np.flatnonzero(row == known)
+            following[mine[:-1]] = starts[mine[1:]]
 
     @property
     def current_span(self) -> Span | None:
         """The span that has the focus."""
-        return next((s for s in self.spans if s.key == self.current), None)
+        place = self._places.get(self.current)
+        return None if place is None else self.spans[place]
 
     def select(self, key: str, edge: Edge | None = None) -> None:
         """Give the focus to the span `key` (empty: to none), and to one of its edges."""
@@ -130,13 +110,14 @@ class SpansLane(Lane):
 
     def move_edge(self, key: str, edge: Edge, t_ns: float, *, final: bool) -> None:
         """Move an edge as a person does: on the grid, never across the other edge."""
-        span = next((s for s in self.spans if s.key == key), None)
-        if span is None or not span.editable:
+        place = self._places.get(key)
+        if place is None or not self.spans[place].editable:
             return
+        span = self.spans[place]
         at = max(0, round(t_ns / self._grid_ns) * self._grid_ns)
         at = min(at, span.end_ns - self._grid_ns) if edge == "start" else max(at, span.start_ns + self._grid_ns)
         moved = replace(span, start_ns=at) if edge == "start" else replace(span, end_ns=at)
-        self.spans[self.spans.index(span)] = moved
+        self.spans[place] = moved
         self._tabulate()
         self.changed.emit()
         self.edge_moved.emit(key, edge, at, final)
@@ -145,98 +126,66 @@ class SpansLane(Lane):
 
     def box(self, plot: Plot, span: Span) -> QRectF:
         """Where `span` is drawn."""
-        rows = min(self._n_rows, _ROWS)
-        row = min(self._rows.get(span.key, 0), rows - 1)
-        inner = plot.rect.adjusted(0, 5, 0, -5)
-        height = (inner.height() - 2 * (rows - 1)) / rows
+        top, height = self._row_place(plot, self._places[span.key])
         left, right = plot.x(span.start_ns), plot.x(span.end_ns)
-        return QRectF(left, inner.top() + row * (height + 2), max(_LEAST_PX, right - left), height)
+        return QRectF(left, top, max(_LEAST_PX, right - left), height)
 
     def draw(self, plot: Plot) -> None:
-        painter = plot.painter
+        painter, axis = plot.painter, plot.axis
+        chosen = self._to_draw(plot)
+        places = plot.rect.left() + (self._table[[0, 1, 3]][:, chosen] - axis.start_ns) * (
+            plot.rect.width() / axis.span_ns
+        )
+        lefts, rights, nexts = (np.clip(p, -1e5, 1e5).tolist() for p in places)
         painter.save()
         painter.setClipRect(plot.rect)
         painter.setFont(font(plot.theme.font_small_px - (1 if self._n_rows > 1 else 0)))
-        metrics = QFontMetricsF(painter.font())
-        for index in self._to_draw(plot):
-            self._draw_span(plot, metrics, self.spans[index], self.box(plot, self.spans[index]))
+        brush = SpanBrush(plot, QFontMetricsF(painter.font()))
+        for place, index in enumerate(chosen.tolist()):
+            span = self.spans[index]
+            top, height = self._row_place(plot, index)
+            box = QRectF(lefts[place], top, max(_LEAST_PX, rights[place] - lefts[place]), height)
+            beside = min(nexts[place], plot.rect.right()) - box.right() - 8
+            brush.draw(span, box, beside, current=span.key == self.current, edge=self.edge)
+        brush.finish()
         painter.restore()
 
-    def _to_draw(self, plot: Plot) -> list[int]:
+    def _row_place(self, plot: Plot, index: int) -> tuple[float, float]:
+        """Top and height of the row that span number `index` is drawn in."""
+        rows = min(self._n_rows, _ROWS)
+        height = (plot.rect.height() - 10 - 2 * (rows - 1)) / rows
+        return plot.rect.top() + 5 + min(int(self._table[2, index]), rows - 1) * (height + 2), height
+
+    def _to_draw(self, plot: Plot) -> npt.NDArray[np.int64]:
         """Places of the spans to be seen; of many that fall on the same few pixels of a row only the first."""
-        starts, ends, rows = self._table
+        starts, ends, rows, _ = self._table
         seen = np.flatnonzero((ends >= plot.axis.start_ns) & (starts <= plot.axis.end_ns))
         slots = np.floor((starts[seen] - plot.axis.start_ns) / plot.axis.span_ns * plot.rect.width() / _LEAST_PX)
         rows = np.minimum(rows[seen], _ROWS - 1)
-        chosen: list[int] = seen[np.unique(rows * 100_000.0 + slots, return_index=True)[1]].tolist()
-        span = self.current_span
-        here = self.spans.index(span) if span is not None else -1
-        return [i for i in chosen if i != here] + ([here] if here >= 0 else [])
-
-    def _draw_span(self, plot: Plot, metrics: QFontMetricsF, span: Span, box: QRectF) -> None:
-        painter, theme = plot.painter, plot.theme
-        color = role_color(theme, span.role)
-        current = span.key == self.current
-        radius = min(4.0, box.width() / 2, box.height() / 2)
-        if span.outlined:
-            painter.setPen(QPen(color, 1.4))
-            painter.setBrush(faded(color, 70 if current else 18))
-        else:
-            painter.setPen(Qt.PenStyle.NoPen)
-            plain = span.role == "neutral"
-            painter.setBrush(theme.pressed if plain else faded(color, 70))
-        painter.drawRoundedRect(box.adjusted(0.7, 0.7, -0.7, -0.7) if span.outlined else box, radius, radius)
-        if current:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.accent, 2))
-            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), radius, radius)
-            if span.editable:
-                self._draw_edge(painter, plot, box)
-        left = max(box.left(), plot.rect.left()) + _PAD_PX
-        room = min(box.right(), plot.rect.right()) - left - 2
-        if not span.text or metrics.height() > box.height() + 4:
-            return
-        needed = min(metrics.horizontalAdvance(span.text), metrics.horizontalAdvance("mmmm"))
-        beside = self._room_after(plot, span, box)
-        if room < needed <= beside and box.right() >= plot.rect.left():
-            # Too narrow for its label, which then stands behind it.
-            painter.setPen(theme.muted if span.role == "neutral" else color)
-            text = metrics.elidedText(span.text, Qt.TextElideMode.ElideRight, beside)
-            painter.drawText(
-                QPointF(box.right() + 4, box.center().y() + (metrics.ascent() - metrics.descent()) / 2), text
-            )
-        elif room > metrics.horizontalAdvance("m") * 1.2:
-            painter.setPen(theme.text if span.role in ("neutral", "you", "model") and not span.outlined else color)
-            text = metrics.elidedText(span.text, Qt.TextElideMode.ElideRight, room)
-            middle = box.center().y() + (metrics.ascent() - metrics.descent()) / 2
-            painter.drawText(QPointF(left, middle), text)
-
-    def _room_after(self, plot: Plot, span: Span, box: QRectF) -> float:
-        """Pixels between the end of `span` and what follows it in its row."""
-        starts, _, rows = self._table
-        row = self._rows.get(span.key, 0)
-        place = int(np.searchsorted(starts, span.end_ns))
-        following = starts[place:][rows[place:] == row]
-        right = plot.x(int(following[0])) if len(following) else plot.rect.right()
-        return min(right, plot.rect.right()) - box.right() - 8
-
-    def _draw_edge(self, painter: QPainter, plot: Plot, box: QRectF) -> None:
-        x = box.left() if self.edge == "start" else box.right()
-        painter.fillRect(QRectF(x - 2, box.top() - 3, 4, box.height() + 6), plot.theme.accent)
+        chosen: npt.NDArray[np.int64] = seen[np.unique(rows * 100_000.0 + slots, return_index=True)[1]]
+        here = self._places.get(self.current)
+        # The one with the focus lies above all others.
+        return chosen if here is None else np.append(chosen[chosen != here], here)
 
     # ------------------------------------------------------------------ pointer
 
     def at(self, plot: Plot, pos: QPointF) -> Span | None:
         """The span under the pointer; of several the shortest."""
-        hits = [s for s in self.spans if self.box(plot, s).adjusted(-1, 0, 1, 0).contains(pos)]
+        t_ns = plot.axis.t_of(pos.x() - plot.rect.left(), plot.rect.width())
+        near_ns = (_LEAST_PX + 1) * plot.axis.span_ns / max(1.0, plot.rect.width())
+        starts, ends = self._table[:2]
+        near = np.flatnonzero((starts - near_ns <= t_ns) & (ends + near_ns >= t_ns)).tolist()
+        hits = [self.spans[i] for i in near if self.box(plot, self.spans[i]).adjusted(-1, 0, 1, 0).contains(pos)]
         return min(hits, key=lambda s: s.end_ns - s.start_ns, default=None)
 
     def grip(self, plot: Plot, pos: QPointF, *, anywhere: bool = False) -> tuple[str, Edge] | None:
         """The edge under the pointer; `anywhere`: at any height, for the bands over other lanes."""
         found: list[tuple[float, str, Edge]] = []
         for span in self.spans:
+            if not span.editable:
+                continue
             box = self.box(plot, span)
-            if not span.editable or not (anywhere or box.top() - 3 <= pos.y() <= box.bottom() + 3):
+            if not (anywhere or box.top() - 3 <= pos.y() <= box.bottom() + 3):
                 continue
             sides: tuple[tuple[Edge, int], ...] = (("start", span.start_ns), ("end", span.end_ns))
             found += [(abs(plot.x(t) - pos.x()), span.key, edge) for edge, t in sides]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QPainter, QPen, QPolygonF
 
 from tmlapp.core.media import Pcm
@@ -162,7 +162,5 @@ class WaveLane(Lane):
         plot.painter.setPen(QPen(color, 1.2))
         plot.painter.drawPolyline(QPolygonF(points))
         if per_sample >= _DOTS_PX:
-            plot.painter.setPen(Qt.PenStyle.NoPen)
-            plot.painter.setBrush(color)
-            for point in points:
-                plot.painter.drawEllipse(QRectF(point.x() - 2, point.y() - 2, 4, 4))
+            plot.painter.setPen(QPen(color, 4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            plot.painter.drawPoints(QPolygonF(points))

@@ -1,0 +1,104 @@
+"""How soon an hour is on the screen in Review, and how far from the wish a seek lands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.perf.figure import Effort, Figure, at_most, percentile
+from tests.perf.long_recording import long_recording
+from tmlapp.core.units import NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from tmlapp.ui.review.workspace import ReviewWorkspace
+
+Measured = tuple[float, list[float], float, list[tuple[float, float]]]
+"""Seconds of a cold open, of warm ones, of reading the index; of each seek: how far off, and ms to its picture."""
+
+_STEP_S = 0.001
+_SEEKS_S = (1800.0, 12.3, 3599.0, 2400.7, 600.1, 3000.4, 1.0, 900.9)
+
+
+def review(effort: Effort) -> Iterable[Figure]:
+    """Open a recording of an hour: to its first picture and both waveforms, cold and warm; then seek in it."""
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    path = long_recording(0.25 if effort.quick else 1.0)
+    with tempfile.TemporaryDirectory() as folder:
+        for variable in ("TMLAPP_CACHE_DIR", "TMLAPP_CONFIG_DIR", "TMLAPP_LOG_DIR"):
+            os.environ[variable] = folder
+        cold, warm, index, seeks = _measured(path, Path(folder), 3 if effort.quick else 9)
+    yield at_most(
+        "review.open_1h", percentile(warm, 50), 1.0, "s", len(warm), what="the index of the file alone",
+        s=round(index, 4), cold_s=round(cold, 2), worst_s=round(max(warm), 3), file_mb=round(path.stat().st_size / 1e6),
+    )  # fmt: skip
+    yield at_most(
+        "review.seek_error", max(off for off, _ in seeks), 20.0, "ms", len(seeks),
+        what="from the seek to its picture on the screen", p50_ms=round(percentile([ms for _, ms in seeks], 50), 1),
+        worst_ms=round(max(ms for _, ms in seeks), 1),
+    )  # fmt: skip
+
+
+def _measured(path: Path, folder: Path, times: int) -> Measured:
+    import qasync
+
+    from tmlapp.config.settings import Settings
+    from tmlapp.recording.reader import Recording
+    from tmlapp.ui.app import make_app
+    from tmlapp.ui.window import MainWindow
+
+    app = make_app(["perf"])
+    loop = qasync.QEventLoop(app)
+    asyncio.set_event_loop(loop)
+    window = MainWindow(Settings(theme="dark", recordings_dir=folder, loudspeaker="none"), loop)
+    window.resize(1280, 800)
+    window.show()
+    window.workspaces.go_to("review")
+    page = window.workspaces.page("review")
+    page.reading.checks_up_to = 0  # type: ignore[attr-defined]
+
+    async def go() -> Measured:
+        cold = await _open(page, path)  # type: ignore[arg-type]
+        warm = [await _open(page, path) for _ in range(times)]  # type: ignore[arg-type]
+        begin = time.perf_counter()
+        Recording.open(path)
+        index = time.perf_counter() - begin
+        return cold, warm, index, [await _seek(page, at_s) for at_s in _SEEKS_S]  # type: ignore[arg-type]
+
+    try:
+        measured: Measured = loop.run_until_complete(go())
+    finally:
+        page.shut()
+    return measured
+
+
+async def _open(page: ReviewWorkspace, path: Path) -> float:
+    before = page.opened
+    begin = time.perf_counter()
+    page.open((path, 1234.5))
+    await _until(lambda: page.opened is not before and page.lanes.you.peaks is not None)
+    await _until(lambda: page.lanes.heard.peaks is not None and page.picture.shown is not None)
+    page.repaint()
+    return time.perf_counter() - begin
+
+
+async def _seek(page: ReviewWorkspace, at_s: float) -> tuple[float, float]:
+    at_ns = round(min(at_s, page.axis.duration_ns / NS_PER_S - 1) * NS_PER_S)
+    player = page.playback.player
+    assert player is not None
+    begin = time.perf_counter()
+    page.axis.seek(at_ns)
+    off_ms = abs(player.position_ns - at_ns) / NS_PER_MS
+    await _until(lambda: page.picture.shown is not None and page.picture.offset_ns == 0)
+    return off_ms, (time.perf_counter() - begin) * NS_PER_S / NS_PER_MS
+
+
+async def _until(what: Callable[[], bool]) -> None:
+    while not what():
+        await asyncio.sleep(_STEP_S)

@@ -194,23 +194,28 @@ def _scroll(cache: Path, root: Path) -> Figure:
     environment = dict(os.environ) | {"TMLAPP_CACHE_DIR": str(cache)}
     environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    frames = [float(x) for x in done.stdout.split()]
+    steps = [line.split() for line in done.stdout.splitlines()]
+    wheel = [float(ms) for kind, ms, _ in steps if kind == "wheel"]
+    jumps = [float(ms) for kind, ms, _ in steps if kind == "jump"]
+    cpu = [float(ms) for kind, _, ms in steps if kind == "wheel"]
     return at_most(
         "catalogue.scroll_10000_p95",
-        percentile(frames, 95),
+        percentile(wheel, 95),
         16,
         "ms",
-        len(frames),
-        p50=round(percentile(frames, 50), 2),
-        max=round(max(frames), 2),
-        what="1920x1080, every pixel drawn by the CPU",
+        len(wheel),
+        p50=round(percentile(wheel, 50), 2),
+        cpu_p95=round(percentile(cpu, 95), 2),
+        jump_far_p50=round(percentile(jumps, 50), 2),
+        jump_far_p95=round(percentile(jumps, 95), 2),
+        what="1920x1080, drawn by the CPU, thumbnails arriving meanwhile",
     )
 
 
 def scrolled(cache: str, root: str) -> None:
     """The life of the process that scrolls: prints the milliseconds of each step."""
     import qasync
-    from PySide6.QtWidgets import QApplication
+    from PySide6.QtCore import QCoreApplication, QEvent
 
     from tmlapp.config.settings import Settings
     from tmlapp.ui.app import drained, make_app
@@ -233,13 +238,15 @@ def scrolled(cache: str, root: str) -> None:
             await asyncio.sleep(0.01)
         bar = table.verticalScrollBar()
         for i in range(600):
-            begin = time.monotonic()
+            begin, cpu = time.monotonic(), time.thread_time()
             # Slowly, as with a wheel, and every now and then far away, as with the bar.
             bar.setValue(bar.value() + 144 if i % 20 else bar.maximum() * (i * 7 % 600) // 600)
-            table.viewport().repaint()
-            QApplication.processEvents()
-            print((time.monotonic() - begin) * 1000)
-            await asyncio.sleep(0)
+            # Paints what the step has brought into sight, as the window system's next frame does.
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.UpdateRequest)
+            took, worked = time.monotonic() - begin, time.thread_time() - cpu
+            print("wheel" if i % 20 else "jump", took * 1000, worked * 1000)
+            # As much as a screen of 60 Hz leaves for everything else: thumbnails arrive meanwhile.
+            await asyncio.sleep(0.004)
         window.close()
 
     loop.run_until_complete(go())

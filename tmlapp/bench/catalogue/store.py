@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -318,10 +319,15 @@ def _values(entry: Entry) -> list[Any]:
     return [given[name] for name in COLUMNS]
 
 
+@lru_cache(maxsize=64)
+def _root(path: bytes) -> Path:
+    return Path(os.fsdecode(path))
+
+
 def _entry(row: Sequence[Any]) -> Entry:
     given = dict(zip(("id", *COLUMNS), row, strict=True))
     del given["place"]
-    given["path"], given["root"] = (Path(os.fsdecode(given[name])) for name in ("path", "root"))
+    given["path"], given["root"] = Path(os.fsdecode(given["path"])), _root(given["root"])
     given["part_of"] = os.fsdecode(given["part_of"])
     tags = given["tags"].strip("\n")
     given["tags"] = tuple(tags.split("\n")) if tags else ()

@@ -30,7 +30,7 @@ ENTRY = Qt.ItemDataRole.UserRole
 COLUMNS: tuple[Sort, ...] = (
     "name", "created", "duration", "endpoint", "suite", "tags", "verdict", "size", "state",
 )  # fmt: skip
-_PAGE, _PAGES, _PICTURES = 64, 48, 600
+_PAGE, _PAGES, _PICTURES = 32, 96, 600
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -47,9 +47,11 @@ class LibraryModel(QAbstractTableModel):
 
     Signals:
         pictures_wanted: thumbnails that are on the screen and not made yet.
+        rows_changed: ids of rows that look otherwise now; None for all.
     """
 
     pictures_wanted = Signal(list)
+    rows_changed = Signal(object)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -61,6 +63,7 @@ class LibraryModel(QAbstractTableModel):
         self._pictures: OrderedDict[str, QPixmap | None] = OrderedDict()
         self._made: dict[str, Thumbnail] = {}
         self._asked: dict[str, Wanted] = {}
+        self._shown_in: dict[str, int] = {}
         self._asking = QTimer(self)
         self._asking.setSingleShot(True)
         self._asking.setInterval(30)
@@ -84,8 +87,7 @@ class LibraryModel(QAbstractTableModel):
         """Show the rows `ids` in that order; nothing moves on the screen where they are the same ones."""
         self._pages.clear()
         if self.ids == list(ids):
-            if self.ids:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(self.ids) - 1, len(COLUMNS) - 1))
+            self.rows_changed.emit(None)
             return
         self.beginResetModel()
         self.ids = list(ids)
@@ -116,7 +118,7 @@ class LibraryModel(QAbstractTableModel):
         row = self._rows.get(entry.id)
         if row is not None and (page := self._pages.get(row // _PAGE)) is not None:
             page[entry.id] = entry
-            self.dataChanged.emit(self.index(row, 0), self.index(row, len(COLUMNS) - 1))
+            self.rows_changed.emit([entry.id])
 
     # ------------------------------------------------------------------ Qt
 
@@ -154,6 +156,7 @@ class LibraryModel(QAbstractTableModel):
         if asked.key in self._made:
             return self._take(asked.key, self._made.pop(asked.key))
         self._asked[asked.key] = asked
+        self._shown_in[asked.key] = entry.id
         if not self._asking.isActive() and not self._in_work:
             self._asking.start()
         return None
@@ -162,15 +165,18 @@ class LibraryModel(QAbstractTableModel):
         """Thumbnails that were asked for are there now."""
         self._in_work = False
         self._made.update(made)
-        if self.ids:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.ids) - 1, 0))
+        self.rows_changed.emit([self._shown_in.pop(key) for key in made if key in self._shown_in])
         if self._asked:
             self._asking.start()
 
     def _ask(self) -> None:
         # The last ones first: they are on the screen now, the others have been scrolled past.
         newest = list(self._asked.values())[-24:]
+        passed = self._asked.keys() - {w.key for w in newest}
         self._asked.clear()
+        if passed:
+            # They ask again when they come back onto the screen.
+            self.rows_changed.emit([self._shown_in.pop(key) for key in passed if key in self._shown_in])
         if newest:
             self._in_work = True
             self.pictures_wanted.emit(newest)

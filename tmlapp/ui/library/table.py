@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QKeyEvent, QPainter, QPainterPath, QPen, QResizeEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
-)
+from collections import OrderedDict
+from collections.abc import Sequence
 
-from tmlapp.bench.catalogue.entry import Entry
-from tmlapp.bench.catalogue.store import Sort
-from tmlapp.ui.library.model import COLUMNS, ENTRY, LibraryModel
-from tmlapp.ui.library.texts import cell_text, second_line
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from tmlapp.ui.library.model import COLUMNS, LibraryModel
+from tmlapp.ui.library.rows import RowPainter, row_height
 from tmlapp.ui.text import tr
-from tmlapp.ui.theme import Theme, font
+from tmlapp.ui.theme import Theme
 
-_Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = {
     "created": 140, "duration": 60, "endpoint": 112, "suite": 92, "tags": 96, "verdict": 104, "size": 70, "state": 88,
 }  # fmt: skip
@@ -28,116 +22,8 @@ _DROPPED = ("size", "suite", "tags", "endpoint")
 """Columns that give way, in this order, where the name would have no room."""
 _GROWING = ("endpoint", "suite", "tags", "verdict")
 _USUAL_PX, _MOST_GROWTH = 960, 1.7
-_RIGHT = ("duration", "size")
-_MARGIN_PX, _PICTURE = 14, QSize(64, 36)
-_LINE = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
-
-
-class RowPainter(QStyledItemDelegate):
-    """Paints a cell from its entry alone."""
-
-    def __init__(self, theme: Theme, table: QTableView) -> None:
-        super().__init__(table)
-        self._table = table
-        self.set_theme(theme)
-
-    def set_theme(self, theme: Theme) -> None:
-        self.theme = theme
-        self._strong = font(theme.font_px, weight=font_weight())
-        self._plain = font(theme.font_px)
-        self._small = font(theme.font_small_px)
-        self._metrics = {id(f): QFontMetricsF(f) for f in (self._strong, self._plain, self._small)}
-
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(0, row_height(self.theme))
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        entry: Entry | None = index.data(ENTRY)
-        box = QRectF(option.rect)
-        theme = self.theme
-        painter.setPen(QPen(theme.line, 1))
-        painter.drawLine(box.bottomLeft(), box.bottomRight())
-        current = self._table.currentIndex()
-        if index.column() == 0 and current.row() == index.row() and self._table.hasFocus():
-            painter.fillRect(QRectF(box.left(), box.top(), 3, box.height() - 1), theme.accent)
-        if entry is None:
-            return
-        if index.column() == 0:
-            self._paint_name(painter, box, entry)
-        else:
-            self._paint_fact(painter, box, entry, COLUMNS[index.column()])
-
-    def _paint_name(self, painter: QPainter, box: QRectF, entry: Entry) -> None:
-        theme = self.theme
-        width, height = theme.px(_PICTURE.width()), theme.px(_PICTURE.height())
-        frame = QRectF(box.left() + _MARGIN_PX, box.center().y() - height / 2, width, height)
-        model = self._table.model()
-        picture = model.picture(entry) if isinstance(model, LibraryModel) else None
-        painter.save()
-        path = QPainterPath()
-        path.addRoundedRect(frame, 4, 4)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setClipPath(path)
-        if picture is not None and not picture.isNull():
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawPixmap(frame, picture, _covering(picture.width(), picture.height(), width / height))
-        else:
-            painter.fillRect(frame, theme.raised)
-            painter.setPen(theme.faint)
-            painter.setFont(self._small)
-            painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, _KIND_SIGNS[entry.kind])
-        painter.restore()
-        texts = box.adjusted(_MARGIN_PX + width + 12, 6, -8, -6)
-        half = texts.height() / 2
-        self._text(painter, QRectF(texts.left(), texts.top(), texts.width(), half), entry.name, theme.text, "strong")
-        ink = theme.act if entry.state == "damaged" else theme.notice if entry.state == "unfinished" else theme.muted
-        below = QRectF(texts.left(), texts.top() + half, texts.width(), half)
-        self._text(painter, below, second_line(entry), ink, "small")
-
-    def _paint_fact(self, painter: QPainter, box: QRectF, entry: Entry, column: Sort) -> None:
-        text = cell_text(entry, column)
-        theme = self.theme
-        ink = theme.muted
-        if column == "verdict":
-            ink = {"pass": theme.good, "fail": theme.act, "unsure": theme.notice}.get(entry.verdict, theme.text)
-        elif column == "state":
-            ink = {"damaged": theme.act, "unfinished": theme.notice, "recording": theme.accent}.get(entry.state, ink)
-        elif column in ("created", "duration"):
-            ink = theme.text
-        self._text(painter, box.adjusted(6, 0, -10, 0), text, ink, "plain", right=column in _RIGHT)
-
-    def _text(self, painter: QPainter, box: QRectF, text: str, ink: QColor, face: str, *, right: bool = False) -> None:
-        if not text:
-            return
-        chosen = {"strong": self._strong, "plain": self._plain, "small": self._small}[face]
-        metrics = self._metrics[id(chosen)]
-        painter.setFont(chosen)
-        painter.setPen(ink)
-        side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-        shown = metrics.elidedText(" ".join(text[:300].split()), Qt.TextElideMode.ElideRight, box.width())
-        painter.drawText(box, int(_LINE) | int(side), shown)
-
-
-_KIND_SIGNS = {"recording": "—", "run": "run", "items": "items", "export": "files"}
-
-
-def font_weight() -> QFont.Weight:
-    """Of names."""
-    return QFont.Weight.DemiBold
-
-
-def _covering(width: int, height: int, shape: float) -> QRectF:
-    """The part of a picture that fills a frame of `shape` (width by height)."""
-    if width / max(1, height) > shape:
-        part = height * shape
-        return QRectF((width - part) / 2, 0, part, height)
-    part = width / shape
-    return QRectF(0, (height - part) / 2, width, part)
-
-
-def row_height(theme: Theme) -> int:
-    """Of a row with two lines."""
-    return theme.px(48)
+_KEPT = 240
+"""Pictures of rows that are kept: some ten screens."""
 
 
 class LibraryTable(QTableView):
@@ -156,7 +42,7 @@ class LibraryTable(QTableView):
     def __init__(self, theme: Theme, model: LibraryModel) -> None:
         super().__init__()
         self.setObjectName("library")
-        self._theme = theme
+        self._theme, self._model = theme, model
         self.setModel(model)
         self.setAccessibleName(tr("Recordings, runs and items"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -167,8 +53,11 @@ class LibraryTable(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
-        self.painter_ = RowPainter(theme, self)
-        self.setItemDelegate(self.painter_)
+        self._painter = RowPainter(theme)
+        self._pictures: OrderedDict[tuple[int, bool, bool], QPixmap] = OrderedDict()
+        self._shared: list[tuple[str, int]] = []
+        model.modelReset.connect(self.repaint_rows)
+        model.rows_changed.connect(self.repaint_rows)
         rows = self.verticalHeader()
         rows.hide()
         # All rows are of one height: Qt need not ask ten thousand of them.
@@ -186,7 +75,8 @@ class LibraryTable(QTableView):
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
-        self.painter_.set_theme(theme)
+        self._painter.set_theme(theme)
+        self.repaint_rows()
         self.verticalHeader().setDefaultSectionSize(row_height(theme))
         self.verticalHeader().setMinimumSectionSize(row_height(theme))
         self._share_room()
@@ -227,6 +117,52 @@ class LibraryTable(QTableView):
             return
         super().keyPressEvent(event)
 
+    def repaint_rows(self, ids: Sequence[int] | None = None) -> None:
+        """Paint the rows with these ids anew; all if left out."""
+        for key in [k for k in self._pictures if ids is None or k[0] in ids]:
+            del self._pictures[key]
+        self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self.viewport())
+        height = row_height(self._theme)
+        first = max(0, self.rowAt(event.rect().top()))
+        last = self.rowAt(event.rect().bottom())
+        last = self._model.rowCount() - 1 if last < 0 else last
+        selection, current = self.selectionModel(), self.currentIndex().row() if self.hasFocus() else -1
+        root = QModelIndex()
+        for row in range(first, last + 1):
+            top = self.rowViewportPosition(row)
+            if top + height > event.rect().top():
+                chosen = selection.isRowSelected(row, root)
+                painter.drawPixmap(0, top, self._picture(row, chosen, row == current))
+        painter.end()
+
+    def _picture(self, row: int, chosen: bool, current: bool) -> QPixmap:
+        key = (self._model.ids[row], chosen, current)
+        picture = self._pictures.get(key)
+        if picture is not None:
+            self._pictures.move_to_end(key)
+            return picture
+        entry = self._model.entry(row)
+        if entry is None:
+            return QPixmap()
+        thumbnail = self._model.picture(entry)
+        ratio = self.devicePixelRatioF()
+        picture = self._painter.row(entry, thumbnail, self._shared, chosen=chosen, current=current, ratio=ratio)
+        self._pictures[key] = picture
+        if len(self._pictures) > _KEPT:
+            self._pictures.popitem(last=False)
+        return picture
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        super().focusOutEvent(event)
+        self.viewport().update()
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)
         self._share_room()
@@ -241,6 +177,12 @@ class LibraryTable(QTableView):
             if room - sum(widths.values()) < self._theme.px(_LEAST_NAME_PX):
                 del widths[name]
         name_px = max(self._theme.px(_LEAST_NAME_PX), room - sum(widths.values()))
+        shared = [
+            (str(name), name_px if name == "name" else widths[name]) for name in COLUMNS if name in ("name", *widths)
+        ]
+        if shared != self._shared:
+            self._shared = shared
+            self.repaint_rows()
         for section, name in enumerate(COLUMNS):
             self.setColumnHidden(section, name != "name" and name not in widths)
             self.setColumnWidth(section, name_px if name == "name" else widths.get(name, 0))

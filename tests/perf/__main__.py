@@ -10,11 +10,12 @@ from tests.perf.figure import Effort, Measure
 
 def measures() -> dict[str, Measure]:
     """Everything that can be measured, by name."""
-    from tests.perf import (, items
+    from tests.perf import (
         bench_run,
         catalogue,
         grading,
         ifeval,
+        items,
         items_edge,
         live,
         model,

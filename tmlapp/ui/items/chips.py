@@ -184,8 +184,9 @@ class ChipRow(QWidget):
         self.field.returnPressed.connect(self._add)
         self.field.emptied.connect(lambda: self._set(self.texts[:-1]))
         self.field.left.connect(self.left)
-        self.field.setVisible(editable)
         self._flow.addWidget(self.field)
+        # Only now: shown without a parent it would be a window of its own for a moment.
+        self.field.setVisible(editable)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout
 
 from tmlapp.bench.people.adjudication import Conflict
@@ -54,8 +54,6 @@ class AdjudicateDialog(QDialog):
         self._lay_out()
         self.finished.connect(self._ended)
         self._fill()
-        # Digits decide; they must not land in the note.
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @property
     def current(self) -> Conflict | None:
@@ -93,6 +91,11 @@ class AdjudicateDialog(QDialog):
         self.accept()
         if conflict is not None:
             self._panel.show_question(conflict.question)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        # Digits decide; they must not land in the note.
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         key = event.key()

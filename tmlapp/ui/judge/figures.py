@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from tmlapp.bench.people.adjudication import Confusion
@@ -37,7 +38,9 @@ class FiguresDialog(QDialog):
         self.tables = QVBoxLayout(self.inside)
         self.tables.setContentsMargins(0, 0, 12, 0)
         self.tables.setSpacing(10)
-        scroll = QScrollArea()
+        self.reader = scroll = QScrollArea()
+        scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        scroll.setAccessibleName(tr("Figures"))
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(self.inside)
@@ -50,6 +53,10 @@ class FiguresDialog(QDialog):
             self.note.setText(tr("Open a recording or a run first, then its figures stand here."))
             return
         host.work(lambda: summary_of(list(places)), self.show_summary, self.show_problem)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        self.reader.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_summary(self, summary: Summary) -> None:
         """Fill the dialog."""

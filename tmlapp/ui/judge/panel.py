@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QListWidgetItem
 from tmlapp.bench.people.agreement import Agreement
 from tmlapp.bench.people.questions import Question
 from tmlapp.bench.people.queue import Entry
-from tmlapp.bench.people.verdicts import default_rater
+from tmlapp.bench.people.verdicts import Subject, default_rater
 from tmlapp.core.errors import AppError
 from tmlapp.ui.judge import model
 from tmlapp.ui.judge.commands import register
@@ -44,8 +44,9 @@ class JudgePanel(PanelLook):
         self._theme = host.theme
         self._recording: Path | None = None
         self._asked_for = 0
-        self._jobs: list[Callable[[], model.Kept]] = []
+        self._jobs: list[Callable[[], Callable[[], model.Kept] | None]] = []
         self._writing = False
+        self._wanted: dict[tuple[Path, Subject], tuple[str, int | None, str]] = {}
         self._figure: Agreement | None = None
         self._figure_why = ""
         self._confidence: int | None = None
@@ -101,13 +102,12 @@ class JudgePanel(PanelLook):
         question = self.state.current
         if question is None or value not in question.scale:
             return
-        mine = self.state.mine()
-        confidence = self._confidence
-        note = self.note.text().strip()
-        if mine is not None and (mine.value, mine.confidence, mine.note) == (value, confidence, note):
+        wanted = value, self._confidence, self.note.text().strip()
+        if wanted == self._said():
             return
         rater = self.state.rater
-        self._write(lambda: model.keep(question, value, rater, confidence, note))
+        self._wanted[question.place, question.subject] = wanted
+        self._write(lambda: lambda: model.keep(question, value, rater, *wanted[1:]))
 
     def give_number(self, number: int) -> None:
         """The value on key `number`, from 1."""
@@ -119,9 +119,7 @@ class JudgePanel(PanelLook):
         """How sure; the same again takes it away. A verdict that was given is given anew with it."""
         self._confidence = None if self._confidence == confidence else confidence
         self.confidence.set_chosen(self._confidence)
-        mine = self.state.mine()
-        if mine is not None:
-            self.give(mine.value)
+        self._give_again()
 
     def write_note(self) -> None:
         """Put the cursor into the note."""
@@ -130,16 +128,11 @@ class JudgePanel(PanelLook):
     def keep_note(self) -> None:
         """Return in the note: the cursor leaves, and a verdict that was given has the note."""
         self.setFocus(Qt.FocusReason.OtherFocusReason)
-        mine = self.state.mine()
-        if mine is not None:
-            self.give(mine.value)
+        self._give_again()
 
     def undo(self) -> None:
         """Take the newest verdict of this sitting back."""
-        target = self.state.to_undo()
-        if target is not None:
-            place, verdict = target
-            self._write(lambda: model.remove(place, verdict))
+        self._write(self._undo_newest)
 
     def go_on(self) -> None:
         """The next of the queue."""
@@ -177,21 +170,48 @@ class JudgePanel(PanelLook):
             if asked == self._asked_for:
                 self.state.use(loaded, recording)
                 self._count_agreement()
-                self.refresh()
+                if recording is None and self.state.current is not None:
+                    self._look_at(self.state.current)
+                else:
+                    self.refresh()
 
         self.host.work(lambda: model.load(places), done)
 
-    def _write(self, job: Callable[[], model.Kept]) -> None:
-        # One after the other: a verdict and its undo must not overtake each other.
-        self._jobs.append(job)
+    def _said(self) -> tuple[str, int | None, str] | None:
+        """The verdict on the current question, one that is still being written included."""
+        question, mine = self.state.current, self.state.mine()
+        if question is not None and (question.place, question.subject) in self._wanted:
+            return self._wanted[question.place, question.subject]
+        return None if mine is None else (mine.value, mine.confidence, mine.note)
+
+    def _give_again(self) -> None:
+        if (said := self._said()) is not None:
+            self.give(said[0])
+
+    def _undo_newest(self) -> Callable[[], model.Kept] | None:
+        before = self.state.current
+        target = self.state.to_undo()
+        if target is None:
+            return None
+        if self.state.current is not None and self.state.current is not before:
+            self._look_at(self.state.current)
+        place, verdict = target
+        return lambda: model.remove(place, verdict)
+
+    def _write(self, make: Callable[[], Callable[[], model.Kept] | None]) -> None:
+        """Do what `make` gives when its turn comes: a verdict and its undo must not overtake each other."""
+        self._jobs.append(make)
         if not self._writing:
             self._write_next()
 
     def _write_next(self) -> None:
-        if not self._jobs:
-            return
-        self._writing = True
-        self.host.work(self._jobs.pop(0), self._written, self._not_written)
+        while self._jobs:
+            job = self._jobs.pop(0)()
+            if job is not None:
+                self._writing = True
+                self.host.work(job, self._written, self._not_written)
+                return
+        self._wanted.clear()
 
     def _written(self, kept: model.Kept) -> None:
         self._writing = False
@@ -203,6 +223,7 @@ class JudgePanel(PanelLook):
 
     def _not_written(self, error: AppError) -> None:
         self._writing = False
+        self._wanted.clear()
         self.host.show_error(error)
         self._write_next()
         self.refresh()
@@ -224,7 +245,8 @@ class JudgePanel(PanelLook):
     def _look_at(self, question: Question) -> None:
         self.refresh()
         at_s = question.at_s
-        if question.recording is None:
+        if question.recording is None or not question.recording.is_file():
+            self.host.show_note(tr("The recording of {item} is not there.").format(item=question.subject.item))
             return
         if self._recording is not None and model.same_file(question.recording, self._recording):
             if at_s is not None:

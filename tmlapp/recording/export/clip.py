@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,14 +16,14 @@ from tmlapp.core.media import Frame, Picture
 from tmlapp.core.units import NS_PER_S, ns_to_samples
 from tmlapp.recording.export.pace import Pace, check_stretch, unfinished
 from tmlapp.recording.export.pictures import decode_bgr
-from tmlapp.recording.export.sound import MIX_RATE_HZ, Sound, Source
+from tmlapp.recording.export.sound import Sound, Source
 from tmlapp.recording.reader import Recording
 
 _TICKS = 90_000
 """Pictures stand at their own time, in 90,000ths of a second, the finest that players are used to."""
 
 _LOOK_BACK_NS = 2 * NS_PER_S
-_AUDIO_BLOCK = MIX_RATE_HZ // 2
+_BLOCK_S = 2
 _ENCODERS = ("libx264", "h264", "mpeg4")
 
 
@@ -96,11 +95,11 @@ def _write(recording: Recording, writer: Writer, first: Frame, stretch: tuple[in
         if frame.t_ns == first.t_ns:
             continue
         picture = decode_bgr(frame)
-        writer.sound(start_ns, min(frame.t_ns, end_ns))
+        writer.sound(stretch, frame.t_ns)
         writer.picture(picture, frame.t_ns - start_ns)
     # A picture lasts until the next one: without this the last one would be over at once.
     writer.picture(picture, end_ns - start_ns - NS_PER_S // 30)
-    writer.sound(start_ns, end_ns)
+    writer.sound(stretch, end_ns)
     pace.at(1.0)
 
 
@@ -147,21 +146,17 @@ class Writer:
         frame.pts, frame.time_base = pts, Fraction(1, _TICKS)
         self._file.mux(self._video.encode(frame))
 
-    def sound(self, start_ns: int, to_ns: int) -> None:
-        """Write the sound up to session time `to_ns`; that of the film begins at `start_ns`."""
+    def sound(self, stretch: tuple[int, int], to_ns: int) -> None:
+        """Write the sound of the stretch at least up to session time `to_ns`; in blocks, for small pieces cost time."""
         rate = self._source.rate_hz
-        first, last = ns_to_samples(start_ns, rate), ns_to_samples(to_ns, rate)
-        for at, n in _blocks(first + self._done, last):
-            pcm = self._source.read(at, n)
+        first, last, wanted = (ns_to_samples(t_ns, rate) for t_ns in (*stretch, to_ns))
+        while first + self._done < min(wanted, last):
+            at = first + self._done
+            pcm = self._source.read(at, min(_BLOCK_S * rate, last - at))
             frame = self._av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout=self._layout)
             frame.sample_rate, frame.pts, frame.time_base = rate, self._done, Fraction(1, rate)
             self._file.mux(self._audio.encode(frame))
-            self._done += n
-
-
-def _blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
-    for at in range(first, last, _AUDIO_BLOCK):
-        yield at, min(_AUDIO_BLOCK, last - at)
+            self._done += len(pcm)
 
 
 def _encoder(av: Any) -> str:

@@ -42,11 +42,12 @@ class Source:
 
     def __init__(self, recording: Recording, sound: Sound) -> None:
         self._recording = recording
+        self._rates = {topic: recording.audio(topic, 0, 0)[1] for topic in _TRACKS.values()}
         spoken = "/model/heard" if recording.places("/model/heard") else "/model/audio"
         self._alone = _TRACKS.get(sound)
         self._mixed: tuple[tuple[str, ...], ...]
         if self._alone is not None:
-            self.rate_hz = recording.audio(self._alone, 0, 0)[1]
+            self.rate_hz = self._rates[self._alone]
             self._mixed = ()
         else:
             self.rate_hz = MIX_RATE_HZ
@@ -68,7 +69,7 @@ class Source:
         return pcm
 
     def _converted(self, topic: str, first: int, n: int) -> Samples:
-        rate = self._recording.audio(topic, 0, 0)[1]
+        rate = self._rates[topic]
         step = math.gcd(rate, self.rate_hz)
         phases, stride = self.rate_hz // step, rate // step
         table = kernel(phases, max(1.0, rate / self.rate_hz))

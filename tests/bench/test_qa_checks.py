@@ -140,6 +140,25 @@ def test_stopping_and_going_on_are_measured_from_the_same_moment() -> None:
     assert state(keeps % 1, facts_of(events), b=4.5, over=False) == "pass"
 
 
+def test_a_step_knows_of_speech_that_began_before_it() -> None:
+    events = [*spoken(1.0, 4.0, "a"), *spoken(8.0, 1.0, "b"), marker(3.5)]
+    facts = facts_of(events)
+    assert found("stops_within: {s: 2, after: marker}", facts, a=3.0).value == 1.5
+    assert state("stays_silent: {s: 1, after: step_start}", facts, a=3.0) == "fail"
+    assert state("speaks_within: {s: 3, after: step_start}", facts, a=3.0, b=7.0) == "fail"
+    late = facts_of([*spoken(1.0, 4.0, "a"), *spoken(5.3, 1.0, "b"), *spoken(6.6, 1.0, "c")])
+    assert late.model_speech(s_to_ns(6.8), s_to_ns(7)) == [(s_to_ns(1), s_to_ns(7.6))]
+    assert late.model_speech(s_to_ns(9), s_to_ns(10)) == []
+    assert late.model_speech(0, s_to_ns(0.5)) == []
+
+
+def test_what_is_thrown_away_before_it_began_leaves_no_trace() -> None:
+    events = [*spoken(1.0, 1.0, "a"), *spoken(1.1, 1.0, "b"), Interrupted(t_rx_ns=s_to_ns(1.5)), *spoken(1.6, 0.4, "c")]
+    facts = facts_of([*events, said(25.0, "text alone")], seconds=30.0)
+    assert facts.model_speech(0, s_to_ns(4)) == [(s_to_ns(1), s_to_ns(2))]
+    assert facts.model_speech(s_to_ns(24), s_to_ns(26)) == [(s_to_ns(25), s_to_ns(25))]
+
+
 def test_an_interruption_is_the_user_beginning_while_the_model_speaks() -> None:
     line = "stops_within: {s: 1, after: interruption}"
     cut = [*spoken(1.0, 8.0), Interrupted(t_rx_ns=s_to_ns(4.5))]
@@ -171,9 +190,9 @@ def test_sound_that_cannot_be_heard_is_no_speech_and_its_text_is() -> None:
     silence = AudioOut(pcm16=np.zeros(RATE, "<i2").tobytes(), rate=RATE, item_id="a", t_rx_ns=s_to_ns(1))
     assert loud_spans(np.zeros(100, np.int16), RATE) == []
     assert loud_spans(np.full(100, 5000, np.int16), RATE) == [(0, 100 * 10**9 // RATE)]
-    assert facts_of([silence]).model_speech() == []
-    assert facts_of([silence, said(5, "hello")]).model_speech() == [(s_to_ns(5), s_to_ns(5))]
-    assert facts_of([*spoken(1, 1), said(1.5, "hello")]).model_speech() == [(s_to_ns(1), s_to_ns(2))]
+    assert facts_of([silence]).model_speech(0, s_to_ns(10)) == []
+    assert facts_of([silence, said(5, "hello")]).model_speech(0, s_to_ns(10)) == [(s_to_ns(5), s_to_ns(5))]
+    assert facts_of([*spoken(1, 1), said(1.5, "hello")]).model_speech(0, s_to_ns(10)) == [(s_to_ns(1), s_to_ns(2))]
 
 
 def test_words_are_whole_words_in_either_case() -> None:

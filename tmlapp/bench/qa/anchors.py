@@ -39,7 +39,7 @@ def anchor_of(after: After, facts: Facts, step: Stretch) -> Anchor:
     if after == "user_speech_start":
         return Anchor(begun[0][0])
     if after == "interruption":
-        model = facts.model_speech()
+        model = facts.model_speech(step.start_ns, step.end_ns)
         cut = next((b for b, _ in begun if any(m0 <= b <= m1 and m1 > m0 for m0, m1 in model)), None)
         return Anchor(cut) if cut is not None else Anchor(None, "The user never began to speak while the model spoke.")
     return _end_of_user(begun, facts, step)
@@ -47,7 +47,10 @@ def anchor_of(after: After, facts: Facts, step: Stretch) -> Anchor:
 
 def _end_of_user(begun: list[Span], facts: Facts, step: Stretch) -> Anchor:
     ends = [end for _, end in begun]
-    answer = next((b for b, _ in facts.model_speech() if b >= ends[0] - HANG_NS and b <= step.end_ns), None)
+    answer = next(
+        (b for b, _ in facts.model_speech(step.start_ns, step.end_ns) if b >= ends[0] - HANG_NS and b <= step.end_ns),
+        None,
+    )
     if answer is not None:
         return Anchor(max(end for end in ends if end - HANG_NS <= answer))
     speaking = not step.over and facts.now_ns - ends[-1] < PAUSE_NS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tmlapp.bench.qa.checklist import Abilities
 from tmlapp.bench.qa.marks import LABEL, Mark, mark_of
-from tmlapp.bench.qa.speech import ModelSpeech, Span, UserSpeech, joined
+from tmlapp.bench.qa.speech import ModelSpeech, Span, UserSpeech, around, joined
 from tmlapp.core.cue import CueKind, Overlay, fold
 from tmlapp.core.event import (
     AudioOut,
@@ -36,6 +36,7 @@ WATCHED = (
 
 _HOLES = ("lost", "unplugged", "stalled", "clock")
 _NEAR_NS = NS_PER_S
+_REACH_NS = 10 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,6 @@ class Facts:
         self._overlay = Overlay()
         self._texts: list[_Text] = []
         self._said: list[Said] | None = None
-        self._stretches: list[Span] | None = None
         self._answers: list[tuple[int, int]] = []
         self.holes: list[tuple[int, int, str]] = []
         self.errors: list[tuple[int, str]] = []
@@ -121,12 +121,11 @@ class Facts:
         """Stretches in which the user speaks; the last may still go on."""
         return self._user.stretches()
 
-    def model_speech(self) -> list[Span]:
-        """Stretches in which the model speaks; a text without sound is one of no length."""
-        if self._stretches is None:
-            silent = [(t.t_rx_ns, t.t_rx_ns) for t in self._texts if self._is_silent(t)]
-            self._stretches = joined([*self._model.spans(), *silent])
-        return self._stretches
+    def model_speech(self, start_ns: int, end_ns: int) -> list[Span]:
+        """Stretches in which the model speaks around `start_ns` … `end_ns`; a text without sound has no length."""
+        reach = range(start_ns - _REACH_NS, end_ns + _REACH_NS)
+        silent = [(t.t_rx_ns, t.t_rx_ns) for t in self._texts if t.t_rx_ns in reach and self._is_silent(t)]
+        return joined([*around(self._model.spans(), start_ns, end_ns), *silent])
 
     def said(self, start_ns: int, end_ns: int) -> list[Said]:
         """What was said at `start_ns` ≤ t ≤ `end_ns`, in order of time."""
@@ -147,13 +146,13 @@ class Facts:
                 self._model.on_interrupted(event)
             case Heard():
                 self._model.on_heard(event)
-        self._said = self._stretches = None
+        self._said = None
 
     def _on_text(self, event: TextOutDone | TaskSet) -> None:
         self._overlay, cue = fold(self._overlay, event)
         if cue is not None and isinstance(event, TextOutDone):
             self._texts.append(_Text(event.t_rx_ns, event.item_id or "", event.text, cue.kind, cue.value))
-            self._said = self._stretches = None
+            self._said = None
 
     def _is_silent(self, text: _Text) -> bool:
         heard = text.item_id and self._model.begin_of(text.item_id) is not None

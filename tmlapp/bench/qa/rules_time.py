@@ -28,7 +28,7 @@ def speaks_within(check: SpeaksWithin, facts: Facts, step: Stretch) -> Outcome:
         return _nothing_to_count_from(anchor, step)
     at, limit = anchor.t_ns, anchor.t_ns + s_to_ns(check.s)
     earliest = at - HANG_NS if check.after == "user_speech_end" else at
-    begin = next((b for b, _ in facts.model_speech() if earliest <= b <= step.end_ns), None)
+    begin = next((b for b, _ in facts.model_speech(step.start_ns, step.end_ns) if earliest <= b <= step.end_ns), None)
     if begin is not None:
         return measured(begin <= limit, f"It spoke after {s_text(begin - at)}.", begin - at, begin)
     if step.over:
@@ -45,9 +45,8 @@ def stays_silent(check: StaysSilent, facts: Facts, step: Stretch) -> Outcome:
     start = anchor.t_ns + s_to_ns(check.grace_s)
     limit = None if check.s is None else anchor.t_ns + s_to_ns(check.s)
     until = step.end_ns if limit is None else min(limit, step.end_ns)
-    spoken = next(
-        (max(b, start) for b, e in facts.model_speech() if b <= until and e >= start and start <= until), None
-    )
+    speech = facts.model_speech(step.start_ns, step.end_ns) if start <= until else []
+    spoken = next((max(b, start) for b, e in speech if b <= until and e >= start), None)
     if spoken is not None:
         return measured(False, f"It spoke after {s_text(spoken - anchor.t_ns)}.", spoken - anchor.t_ns, spoken)
     quiet = until - anchor.t_ns
@@ -85,7 +84,7 @@ def keeps_speaking(check: KeepsSpeaking, facts: Facts, step: Stretch) -> Outcome
 
 
 def repeats_every(check: RepeatsEvery, facts: Facts, step: Stretch) -> Outcome:
-    begins = [b for b, _ in facts.model_speech() if step.start_ns <= b <= step.end_ns]
+    begins = [b for b, _ in facts.model_speech(step.start_ns, step.end_ns) if step.start_ns <= b <= step.end_ns]
     for before, begin in pairwise(begins):
         if abs(begin - before - s_to_ns(check.s)) > s_to_ns(check.tolerance_s):
             return measured(False, f"{s_text(begin - before)} lie between two.", begin - before, begin)
@@ -97,9 +96,9 @@ def repeats_every(check: RepeatsEvery, facts: Facts, step: Stretch) -> Outcome:
 
 def silent_while_user_speaks(check: SilentWhileUserSpeaks, facts: Facts, step: Stretch) -> Outcome:
     user = _inside(facts.user_speech(), step)
-    both = joined(
-        ((max(a, c), min(b, d)) for a, b in user for c, d in facts.model_speech() if max(a, c) < min(b, d)), pause_ns=1
-    )
+    model = facts.model_speech(step.start_ns, step.end_ns)
+    shared = ((max(a, c), min(b, d)) for a, b in user for c, d in model if max(a, c) < min(b, d))
+    both = joined(shared, pause_ns=1)
     length = sum(b - a for a, b in both)
     if length > s_to_ns(check.allow_s):
         return measured(False, f"Both spoke for {s_text(length)}.", length, both[0][0])
@@ -110,7 +109,7 @@ def silent_while_user_speaks(check: SilentWhileUserSpeaks, facts: Facts, step: S
 
 
 def speaks_at_most(check: SpeaksAtMost, facts: Facts, step: Stretch) -> Outcome:
-    length = sum(b - a for a, b in _inside(facts.model_speech(), step))
+    length = sum(b - a for a, b in _inside(facts.model_speech(step.start_ns, step.end_ns), step))
     said = f"It spoke for {s_text(length)}."
     if length > s_to_ns(check.s):
         return measured(False, said, length, step.end_ns)
@@ -127,7 +126,7 @@ def _running(after: str, facts: Facts, step: Stretch) -> tuple[int, int, bool] |
     if anchor.t_ns is None:
         return _nothing_to_count_from(anchor, step)
     at = anchor.t_ns
-    end = next((e for b, e in facts.model_speech() if b <= at <= e and e > b), None)
+    end = next((e for b, e in facts.model_speech(step.start_ns, step.end_ns) if b <= at <= e and e > b), None)
     if end is None:
         return open_or(step, _WAITS, Outcome(state="undecided", why="The model did not speak then."))
     return at, end, step.over or step.end_ns >= end + PAUSE_NS

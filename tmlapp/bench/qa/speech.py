@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from tmlapp.capture.vad import FRAME_SAMPLES, VoiceActivity
 from tmlapp.core.event import AudioOut, Heard, Interrupted
 from tmlapp.core.media import Pcm
-from tmlapp.core.units import NS_PER_MS, samples_to_ns
+from tmlapp.core.units import NS_PER_MS, NS_PER_S, samples_to_ns
 
 PAUSE_NS = 500 * NS_PER_MS
 """A shorter pause does not end a stretch of speech."""
@@ -22,10 +23,27 @@ LEVEL = 32768 * 10 ** (-50 / 20)
 """Root mean square of 20 ms from which on the model is heard: −50 dBFS."""
 
 _STEP_MS = 20
+_LONGEST_NS = 600 * NS_PER_S
+"""Nobody speaks longer than ten minutes without a pause; further back is not looked."""
+
+_FAR_NS = 1 << 62
 _FRAME_NS = samples_to_ns(FRAME_SAMPLES)
 
 Span = tuple[int, int]
 """Begin and end, session time."""
+
+
+def around(spans: Sequence[Span], start_ns: int, end_ns: int) -> Sequence[Span]:
+    """Those of `spans`, in order of time, that belong to a stretch which may touch `start_ns` … `end_ns`."""
+    first = bisect_left(spans, (start_ns, 0))
+    earliest = start_ns
+    while first > 0 and spans[first - 1][1] + PAUSE_NS >= earliest and earliest > start_ns - _LONGEST_NS:
+        first -= 1
+        earliest = min(earliest, spans[first][0])
+    last = bisect_right(spans, (end_ns, _FAR_NS))
+    while 0 < last < len(spans) and spans[last][0] - spans[last - 1][1] < PAUSE_NS:
+        last += 1
+    return spans[first:last]
 
 
 def joined(spans: Iterable[Span], pause_ns: int = PAUSE_NS) -> list[Span]:
@@ -80,12 +98,13 @@ class _Chunk:
 
 @dataclass(slots=True)
 class _Item:
+    key: str
     chunks: list[_Chunk] = field(default_factory=list)
     loud: list[Span] = field(default_factory=list)
     heard: list[tuple[int, int, int]] = field(default_factory=list)
     length_ns: int = 0
     played_ns: int = 0
-    spans: list[Span] | None = None
+    spans: list[Span] = field(default_factory=list)
 
 
 class ModelSpeech:
@@ -93,68 +112,76 @@ class ModelSpeech:
 
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
-        self._open: list[_Chunk] = []
+        self._open: list[tuple[_Chunk, _Item]] = []
+        self._chunks: list[_Chunk] = []
         self._free_ns = 0
-        self._joined: list[Span] | None = None
+        self._spans: list[Span] = []
+        self._changed: dict[str, _Item] = {}
 
     def on_audio(self, event: AudioOut) -> None:
         """Sound came: it is foreseen behind what still plays."""
         pcm = np.frombuffer(event.pcm16, "<i2")
-        item = self._items.setdefault(event.item_id or "", _Item())
+        item = self._item(event.item_id or "")
         begin_ns = max(event.t_rx_ns, self._free_ns)
         end_ns = begin_ns + samples_to_ns(len(pcm), event.rate)
         chunk = _Chunk(begin_ns, end_ns, item.length_ns)
         item.chunks.append(chunk)
         item.loud += [(item.length_ns + a, item.length_ns + b) for a, b in loud_spans(pcm, event.rate)]
         item.length_ns += end_ns - begin_ns
-        self._open = [c for c in self._open if c.end_ns > event.t_rx_ns]
-        self._open.append(chunk)
+        self._open = [(c, i) for c, i in self._open if c.end_ns > event.t_rx_ns]
+        self._open.append((chunk, item))
+        self._chunks.append(chunk)
         self._free_ns = end_ns
-        self._changed(item)
+        self._changed[item.key] = item
 
     def on_interrupted(self, event: Interrupted) -> None:
         """What was not played yet is thrown away."""
-        for chunk in self._open:
-            if chunk.end_ns > event.t_rx_ns:
-                chunk.end_ns = max(chunk.start_ns, event.t_rx_ns)
+        for chunk, item in self._open:
+            # What had not begun has no length any more, and no later place than what comes next.
+            chunk.start_ns = min(chunk.start_ns, event.t_rx_ns)
+            chunk.end_ns = min(chunk.end_ns, event.t_rx_ns)
+            self._changed[item.key] = item
         self._open.clear()
         self._free_ns = min(self._free_ns, event.t_rx_ns)
-        for item in self._items.values():
-            self._changed(item)
 
     def on_heard(self, event: Heard) -> None:
         """The loudspeaker has played the next `dur_ns` of the item; the rest of an interrupted one is gone."""
-        item = self._items.setdefault(event.item_id, _Item())
+        item = self._item(event.item_id)
         item.heard.append((event.t_ns, item.played_ns, event.dur_ns))
         item.played_ns += event.dur_ns
         if event.interrupted:
             item.played_ns = max(item.played_ns, item.length_ns)
-        self._changed(item)
+        self._changed[item.key] = item
 
     def begin_of(self, item_id: str) -> int | None:
         """When the item is first heard; None where it has no sound that can be heard."""
+        self._settle()
         item = self._items.get(item_id)
-        spans = self._spans(item) if item is not None else []
-        return spans[0][0] if spans else None
+        return item.spans[0][0] if item is not None and item.spans else None
 
     def near(self, t_ns: int, reach_ns: int) -> bool:
         """True if sound came around `t_ns`."""
-        return any(c.start_ns - reach_ns <= t_ns <= c.end_ns + reach_ns for i in self._items.values() for c in i.chunks)
+        # Chunks follow one another, so only the last one that began before matters.
+        last = bisect_right(self._chunks, t_ns + reach_ns, key=lambda c: c.start_ns) - 1
+        return last >= 0 and self._chunks[last].end_ns >= t_ns - reach_ns
 
     def spans(self) -> list[Span]:
         """Every loud stretch, in order of time, pauses not yet joined."""
-        if self._joined is None:
-            self._joined = sorted(span for item in self._items.values() for span in self._spans(item))
-        return self._joined
+        self._settle()
+        return self._spans
 
-    def _changed(self, item: _Item) -> None:
-        item.spans = None
-        self._joined = None
+    def _item(self, key: str) -> _Item:
+        return self._items.setdefault(key, _Item(key))
 
-    def _spans(self, item: _Item) -> list[Span]:
-        if item.spans is None:
+    def _settle(self) -> None:
+        """Put the spans of items that changed in place of their old ones; an hour of the others stays as it is."""
+        for item in self._changed.values():
+            for span in item.spans:
+                del self._spans[bisect_left(self._spans, span)]
             item.spans = sorted(_placed(item))
-        return item.spans
+            for span in item.spans:
+                insort(self._spans, span)
+        self._changed.clear()
 
 
 def _placed(item: _Item) -> Iterator[Span]:

@@ -171,6 +171,21 @@ def test_sounds_wait_to_be_measured_unless_the_context_is_eager(folder: Path) ->
     assert lazy.measure(take) is not None
     assert lazy.unmeasured(state) == [state.items[1].takes[0]]
     assert "quiet-room" in codes(findings(state, ITEM, lazy, good=True))
+    write_wav(folder / take.audio, take_sound(50))
+    assert "sound-changed" not in codes(findings(state, ITEM, lazy))
+    assert len(lazy.unmeasured(state)) == 2
+    lazy.measure(take)
+    assert "sound-changed" in codes(findings(state, ITEM, lazy))
+
+
+def test_pictures_are_read_in_the_background_only(folder: Path) -> None:
+    found = with_take(folder, video="takes/cs-0009/t1.mp4", video_sha256="0" * 64)
+    assert "video-missing" in found
+    (folder / "takes/cs-0009/t1.mp4").write_bytes(b"film")
+    state, lazy = read_set(folder), Context(folder, voice="energy")
+    assert codes(findings(state, "cs-0009", lazy)) == {}
+    lazy.measure(state.item("cs-0009").takes[0])
+    assert "video-changed" in codes(findings(state, "cs-0009", lazy))
 
 
 def test_a_thousand_items_are_checked_and_gone_ones_forgotten(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ VoiceBy = Literal["silero", "energy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileState:
-    """A file as it lies on the disk; `sha256` is empty unless it is there."""
+    """A file as it lies on the disk; `sha256` is empty unless it is there and was read."""
 
     state: State
     sha256: str = ""
@@ -77,8 +77,11 @@ class SoundFiles:
         self.version = 0
         """Grows whenever a sound was measured: what was said without its figures can then be said better."""
 
-    def state(self, name: str) -> FileState:
-        """The file `name` (relative, forward slashes); read again only if its size or time has changed."""
+    def state(self, name: str, *, read: bool = True) -> FileState:
+        """The file `name` (relative, forward slashes); read again only if its size or time has changed.
+
+        `read` False: a file that nobody has read yet, as it is now, is `there` without a digest; returns at once.
+        """
         path = self.folder / name
         try:
             found = path.stat()
@@ -93,6 +96,8 @@ class SoundFiles:
         known = self._files.get(name)
         if known is not None and known[0] == mark:
             return known[1]
+        if not read:
+            return FileState(state="there")
         try:
             with path.open("rb") as file:
                 state = FileState(state="there", sha256=hashlib.file_digest(file, "sha256").hexdigest())
@@ -105,6 +110,12 @@ class SoundFiles:
         """What was measured in the file with this digest; None: nobody has, yet."""
         return self._sounds.get(sha256)
 
+    def know(self, sha256: str, sound: Sound) -> None:
+        """Remember what somebody else has measured in the file with this digest."""
+        with self._lock:
+            self._sounds[sha256] = sound
+            self.version += 1
+
     def sound(self, name: str) -> Sound | None:
         """The sound `name`, measured now if nobody has; None where there is no such file."""
         state = self.state(name)
@@ -113,9 +124,7 @@ class SoundFiles:
         found = self._sounds.get(state.sha256)
         if found is None:
             found = self._kept(state.sha256) or self._measured(self.folder / name, state.sha256)
-            with self._lock:
-                self._sounds[state.sha256] = found
-                self.version += 1
+            self.know(state.sha256, found)
         return found
 
     def _measured(self, path: Path, sha256: str) -> Sound:

@@ -92,20 +92,28 @@ class Context:
         self._indexed: tuple[ItemSet, int, _Index] | None = None
 
     def measure(self, take: Take) -> Sound | None:
-        """Measure the sound of `take` if nobody has; may be called on another thread. None: there is no such file."""
+        """Read the files of `take` and measure its sound if nobody has; may be called on another thread.
+
+        None: there is no such file. Ask for findings again afterwards.
+        """
+        if take.video:
+            self.files.state(take.video)
         return self.files.sound(take.audio)
 
     def unmeasured(self, state: ItemSet) -> list[Take]:
-        """Best takes whose sound is there and was not measured yet."""
+        """Best takes of whose files somebody should `measure`; returns at once."""
         takes = [t for item in state.items if (t := item.best_take) is not None]
-        return [
-            t for t in takes if (s := self.files.state(t.audio)).state == "there" and not self.files.known(s.sha256)
-        ]
+        return [take for take in takes if self._is_new(take)]
+
+    def _is_new(self, take: Take) -> bool:
+        audio, video, sound = self.look(take)
+        unread = [f for f in (audio, video) if f is not None and f.state == "there" and not f.sha256]
+        return bool(unread) or (audio.state == "there" and sound is None)
 
     def look(self, take: Take) -> tuple[FileState, FileState | None, Sound | None]:
-        """The files of a take and what is known of its sound."""
-        audio = self.files.state(take.audio)
-        video = self.files.state(take.video) if take.video else None
+        """The files of a take and what is known of its sound; large files are read only if the context is eager."""
+        audio = self.files.state(take.audio, read=self.eager)
+        video = self.files.state(take.video, read=self.eager) if take.video else None
         if self.eager:
             return audio, video, self.files.sound(take.audio)
         return audio, video, self.files.known(audio.sha256) if audio.sha256 else None

@@ -34,7 +34,7 @@ def check_files(case: Case) -> Iterator[Finding]:
                 f"{role}-missing", "error", f"The {role} is missing", f"{name}: {state.why}.",
                 "Put the file back, or choose another take.", field=role,
             )  # fmt: skip
-        elif digest and state.sha256 != digest:
+        elif digest and state.sha256 and state.sha256 != digest:
             yield case.finding(
                 f"{role}-changed", "error", f"The {role} was changed since it was recorded",
                 f"{name} is another file than the one with which windows and words were set (its sha256 differs).",

@@ -23,6 +23,7 @@ from tmlapp.core.errors import AppError
 _JOIN_S = 5.0
 _NOTICE_S = 0.25
 _ORPHAN = 3
+_WORTH_ONE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,9 @@ class Workers:
 
     def _hand_out(self, function: str, waiting: deque[tuple[int, Any]]) -> None:
         free = [w for w in self._workers if w.number is None]
-        while waiting and (free or len(self._workers) < self._count):
+        # A process costs more to start than a few files to read.
+        wanted = min(self._count, 1 + len(waiting) // _WORTH_ONE)
+        while waiting and (free or len(self._workers) < wanted):
             worker = free.pop() if free else self._started()
             number, argument = waiting.popleft()
             worker.number = number

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPixmap
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from tmlapp.bench.catalogue.entry import Entry
@@ -69,7 +69,7 @@ class NameEdit(QLineEdit):
 
     Signals:
         named: Return, with another name than before.
-        left: Return or Esc.
+        left: Return.
     """
 
     named = Signal(str)
@@ -85,6 +85,9 @@ class NameEdit(QLineEdit):
         self.returnPressed.connect(self._take)
 
     def show_name(self, name: str) -> None:
+        """Show `name`; what is being typed over the same one stays."""
+        if not self.isReadOnly() and name == self._before and self.hasFocus():
+            return
         self._before = name
         self.setReadOnly(True)
         self.setText(name)
@@ -96,18 +99,17 @@ class NameEdit(QLineEdit):
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.selectAll()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        if event.key() == Qt.Key.Key_Escape:
-            self.show_name(self._before)
-            self.left.emit()
-            return
-        super().keyPressEvent(event)
+    def give_up(self) -> bool:
+        """Show the name as it was; False where nobody edits it."""
+        editing = not self.isReadOnly()
+        self.setReadOnly(True)
+        self.show_name(self._before)
+        return editing
 
     def _take(self) -> None:
         name, before = self.text().strip(), self._before
-        if self.isReadOnly():
+        if not self.give_up():
             return
-        self.show_name(before)
         self.left.emit()
         if name and name != before:
             self.named.emit(name)

@@ -410,7 +410,9 @@ class LibraryWorkspace(Workspace):
 
     def back(self) -> None:
         """Esc: the innermost thing first."""
-        if self.banner.isVisible():
+        if self.detail.name.give_up() or self.detail.tags.hasFocus():
+            self.detail.tags.clear()
+        elif self.banner.isVisible():
             self.banner.dismiss()
         elif self._looking and not self._cancel:
             self._cancel = True

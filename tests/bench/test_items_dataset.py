@@ -33,7 +33,6 @@ from tmlapp.bench.authoring.dataset import (
     ExportOptions,
     export_dataset,
     options_of,
-    remember_options,
 )
 from tmlapp.bench.authoring.dataset_card import changelog
 from tmlapp.bench.authoring.dataset_import import import_dataset
@@ -255,6 +254,15 @@ def test_a_folder_without_rights_is_told(folder: Path, tmp_path: Path) -> None:
         exported(folder, closed / "out")
 
 
+def test_a_set_that_cannot_be_written_is_exported_all_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / OPTIONS).mkdir()
+    found = exported(folder, tmp_path / "out", PARTS)
+    assert "was not remembered" in found.notes[0]
+    assert (tmp_path / "out" / "items.jsonl").is_file()
+
+
 @pytest.mark.crash
 def test_a_full_disk_is_told_and_nothing_is_left(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
@@ -289,7 +297,6 @@ def test_no_speaker_is_in_two_parts_and_the_seed_decides(folder: Path, tmp_path:
 
 def test_speakers_stay_in_their_part_when_others_come(folder: Path, tmp_path: Path) -> None:
     first = exported(folder, tmp_path / "v1", PARTS)
-    remember_options(folder, first.split)
     with Editor.open(folder) as editor:
         for n in range(5, 15):
             add_item(editor, f"cs-{n:04d}", n, speaker="s-004", item={"instruction": f"Number {n}"})

@@ -135,31 +135,25 @@ def _export(
 ) -> None:  # fmt: skip
     from dataclasses import replace
 
-    from tmlapp.bench.authoring.dataset import export_dataset, options_of, remember_options
+    from tmlapp.bench.authoring.dataset import export_dataset, options_of
     from tmlapp.bench.authoring.dataset_split import parsed_ratios
-    from tmlapp.core.errors import AppError
 
     options = replace(options_of(folder), only_valid=only_valid, previous=previous)
-    if parts:
-        options = replace(options, ratios=parsed_ratios(parts))
-    if seed is not None:
-        # Another seed is asked for to get other parts.
-        options = replace(options, seed=seed, fixed={} if seed != options.seed else options.fixed)
-    made = export_dataset(state, folder, to, options)
-    notes = list(made.notes)
-    try:
-        remember_options(folder, made.split)
-    except AppError as error:
-        notes.append(f"how it was split was not remembered: {error}")
+    asked = replace(options, ratios=parsed_ratios(parts)) if parts else options
+    asked = asked if seed is None else replace(asked, seed=seed)
+    if (dict(asked.ratios), asked.seed) != (dict(options.ratios), options.seed):
+        # Other parts were asked for; with --previous speakers keep theirs all the same.
+        asked = replace(asked, fixed={})
+    made = export_dataset(state, folder, to, asked)
     if as_json:
-        emit(made.to_json() | {"notes": notes})
+        emit(made.to_json())
         return
     console = out()
     told = ", ".join(f"{name} {count}" for name, count in made.parts.items())
     console.print(f"{len(made.items)} items ({told}), {made.size_bytes / 1e6:.1f} MB in {to}", markup=False)
     for name, why in made.left_out.items():
         console.print(visible(f"left out: {name}: {why}"), markup=False)
-    for note in notes:
+    for note in made.notes:
         console.print(visible(f"note: {note}"), markup=False)
 
 

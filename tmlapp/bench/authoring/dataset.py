@@ -20,13 +20,27 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tmlapp.bench.authoring.dataset_card import Card, changelog, content_sha256, readme
+from tmlapp.bench.authoring.dataset_options import (
+    ALONE,
+    OPTIONS,
+    ExportOptions,
+    assigned_in,
+    options_of,
+    remember_options,
+    split_told,
+)
 from tmlapp.bench.authoring.dataset_row import row_of
-from tmlapp.bench.authoring.dataset_split import DEFAULT, checked_ratios, counts, split_of
+from tmlapp.bench.authoring.dataset_split import checked_ratios, counts, split_of
 from tmlapp.bench.authoring.journal import sync_folder
 from tmlapp.bench.authoring.model import ItemDraft, ItemSet, Take
 from tmlapp.bench.authoring.validate import Context, has_errors, own_findings
-from tmlapp.bench.runs.lines import read_lines, read_object, write_whole, written
+from tmlapp.bench.runs.lines import read_lines, read_object, written
 from tmlapp.core.errors import AppError
+
+__all__ = [
+    "OPTIONS", "Chosen", "ExportOptions", "Exported", "chosen_items", "export_dataset", "options_of",
+    "remember_options",
+]  # fmt: skip
 
 SCHEMA = "tmlapp.speak_dataset/1"
 ITEMS, META, README, CHANGELOG, CHECKSUMS = (
@@ -36,30 +50,7 @@ ITEMS, META, README, CHANGELOG, CHECKSUMS = (
     "CHANGELOG.md",
     "CHECKSUMS.sha256",
 )
-OPTIONS = "export.json"
-"""In the folder of a set: how it was exported last, or how the dataset was split that it comes from."""
-
 FIRST_VERSION = "1.0.0"
-_ALONE = "/"
-"""Stands in no id: an item without a speaker is split as a group of this and its own id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """How to export.
-
-    Attributes:
-        ratios: shares of the parts, by name. seed: for the split by speaker.
-        fixed: speakers whose part is decided already.
-        only_valid: leave items with errors out, instead of refusing.
-        previous: folder of an earlier version: speakers keep their part, the changelog tells what differs.
-    """
-
-    ratios: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT))
-    seed: int = 0
-    fixed: Mapping[str, str] = field(default_factory=dict)
-    only_valid: bool = False
-    previous: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,45 +92,6 @@ OnProgress = Callable[[int, int], None]
 """(items written, items in all)."""
 
 
-def options_of(folder: Path) -> ExportOptions:
-    """How the set in `folder` was exported last, or how the dataset was split that it comes from; else the defaults.
-
-    Raises:
-        AppError: the file cannot be read, or holds something else.
-    """
-    path = folder / OPTIONS
-    found = read_object(path)
-    if found is None:
-        if path.exists():
-            raise AppError(f"{path} is damaged.", "It holds no options.", "Remove it; the defaults are taken then.")
-        return ExportOptions()
-    try:
-        ratios = {str(name): float(share) for name, share in found["ratios"].items()}
-        return ExportOptions(ratios=checked_ratios(ratios), seed=int(found["seed"]), fixed=assigned_in(found))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AppError(f"{path} is damaged.", f"{error!r}.", "Remove it; the defaults are taken then.") from error
-
-
-def assigned_in(split: Mapping[str, Any]) -> dict[str, str]:
-    """The part of each speaker (and of items without one) in what `dataset.json` says about the split.
-
-    Raises:
-        KeyError, AttributeError: it says something else.
-    """
-    speakers, alone = split["speakers"].items(), split.get("items_without_speaker", {}).items()
-    return {str(name): str(part) for name, part in speakers} | {f"{_ALONE}{name}": str(part) for name, part in alone}
-
-
-def remember_options(folder: Path, split: Mapping[str, Any]) -> None:
-    """Keep in the set's folder how it was split: the next export gives every speaker the same part.
-
-    Raises:
-        AppError: it cannot be written.
-    """
-    kept = {key: split[key] for key in ("ratios", "seed", "speakers", "items_without_speaker") if key in split}
-    write_whole(folder / OPTIONS, json.dumps(kept, indent=1).encode("ascii") + b"\n")
-
-
 def export_dataset(
     state: ItemSet,
     folder: Path,
@@ -174,13 +126,19 @@ def export_dataset(
         write_file(made / CHECKSUMS, sums.encode("ascii"))
         size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
     on_progress(len(chosen), len(chosen))
+    split = split_told(options, assigned)
+    try:
+        remember_options(folder, split)
+    except AppError as error:
+        # The dataset is there all the same; only the next version has to be told where this one lies.
+        notes = (*notes, f"how it was split was not remembered: {error}")
     return Exported(
         folder=out,
         items=tuple(one.item.id for one in chosen),
         left_out=left_out,
         parts={part: len(found) for part, found in parts.items()},
         size_bytes=size,
-        split=_split_told(options, assigned),
+        split=split,
         notes=notes,
     )
 
@@ -225,7 +183,7 @@ def _split(
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]], dict[str, str], tuple[str, ...]]:
     """Rows in order, rows by part, and the part of each speaker (of items without one: of each item)."""
     ratios = checked_ratios(options.ratios)
-    groups = [one.take.speaker or _ALONE + one.item.id for one in chosen]
+    groups = [one.take.speaker or ALONE + one.item.id for one in chosen]
     fixed = {**(before.speakers if before else {}), **options.fixed}
     assigned = split_of(counts(groups), ratios, options.seed, fixed)
     rows: list[dict[str, Any]] = []
@@ -236,7 +194,7 @@ def _split(
         rows.append(row)
         parts[part].append(row)
     notes = [f"no speaker is left for the part {part}" for part, found in parts.items() if not found]
-    nameless = sum(group.startswith(_ALONE) for group in groups)
+    nameless = sum(group.startswith(ALONE) for group in groups)
     if nameless and len(ratios) > 1:
         notes.append(f"{nameless} items name no speaker: each is split on its own")
     return rows, {part: found for part, found in parts.items() if found}, assigned, tuple(notes)
@@ -258,7 +216,7 @@ def _texts(
     meta = {
         "schema": SCHEMA, "name": state.name, "version": version, "suite": state.suite, "licence": state.licence,
         "author": state.author, "description": state.description, "n_items": len(rows),
-        "split": {"by": "speaker", **_split_told(options, assigned)},
+        "split": {"by": "speaker", **split_told(options, assigned)},
     }  # fmt: skip
     found[META] = json.dumps(meta, ensure_ascii=False, indent=1) + "\n"
     card = Card(
@@ -268,15 +226,6 @@ def _texts(
     found[README] = readme(card)
     found[CHANGELOG] = changelog(state.name, version, state.changelog, rows, before.items if before else None)
     return found
-
-
-def _split_told(options: ExportOptions, assigned: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "seed": options.seed,
-        "ratios": checked_ratios(options.ratios),
-        "speakers": {name: part for name, part in assigned.items() if not name.startswith(_ALONE)},
-        "items_without_speaker": {name[1:]: part for name, part in assigned.items() if name.startswith(_ALONE)},
-    }
 
 
 def lines_of(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -152,7 +152,8 @@ async def _measured(loop: asyncio.AbstractEventLoop, folder: Path, presses: int)
     view.setFocus()
     page.playing.seek(RATE)
     QTest.keyClick(view, Qt.Key.Key_E)
-    monitor, pressed = Monitor(), []
+    monitor = Monitor()
+    pressed: list[tuple[float, int]] = []
     rng = np.random.default_rng(3)
     stream = sounddevice.InputStream(
         device="vd_monitor", samplerate=OUT_RATE, channels=1, dtype="int16", latency="low", callback=monitor.callback
@@ -193,7 +194,7 @@ def _clicks_in(sounds: npt.NDArray[np.int16], track: npt.NDArray[np.int16]) -> l
     """
     from tmlapp.live.player_sound import ArraySound, render
 
-    onsets = [at for at in range(CLICK_EVERY, len(track) - 200, CLICK_EVERY)]
+    onsets = list(range(CLICK_EVERY, len(track) - 200, CLICK_EVERY))
     shapes = [render(ArraySound(track, RATE), (at - 8) * 62_500, 1.0, 120) for at in onsets]
     loud = np.flatnonzero(np.abs(sounds.astype(np.int32)) > 5000)
     groups = np.split(loud, np.flatnonzero(np.diff(loud) > OUT_RATE // 20) + 1) if len(loud) else []

@@ -36,7 +36,7 @@ class Items:
         self.person, self.desk, self.folder = person, desk, folder
         self.page: ItemsWorkspace = page_of(person, desk)
 
-    def press(self, key: Key, *modifiers: Mod) -> None:
+    def press(self, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
         press(self.person, key, *modifiers)
 
     def window(self) -> tuple[float, float]:
@@ -44,11 +44,6 @@ class Items:
         expectation = self.page.model.expectation
         assert expectation is not None
         return expectation.window.t0, expectation.window.t1
-
-    def dialog(self, kind: type, do: Callable[[], object] | None = None) -> object:
-        found = [d for d in self.page.findChildren(kind) if d.isVisible()]
-        assert found, kind
-        return found[-1]
 
 
 @pytest.fixture
@@ -156,7 +151,7 @@ def test_brackets_put_the_edges_on_what_is_heard(items: Items) -> None:
     page.take_card.setFocus()
     person.sees(lambda: bool(items.desk.players))
     items.press(Key.Key_Space)
-    assert page.playing.running
+    person.sees(lambda: page.playing.running)
     items.desk.clock.advance(1_250_000_000)
     items.press(Key.Key_BracketLeft)
     # The window began at 2 s, its context at 1 s.
@@ -176,7 +171,7 @@ def test_shift_space_plays_the_window_again_and_again(items: Items) -> None:
     items.press(Key.Key_Space, SHIFT)
     items.desk.clock.advance(3_600_000_000)
     # 1.0 s to 4.5 s; after 3.6 s it has begun anew.
-    assert page.playing.running
+    person.sees(lambda: page.playing.running)
     assert abs(page.playing.position() - round(1.1 * RATE)) <= 1
     items.press(Key.Key_Escape)
     assert not page.playing.running
@@ -191,7 +186,7 @@ def test_e_drops_an_expectation_and_del_takes_it_away(items: Items) -> None:
     assert page.model.expectation is not None
     assert page.model.expectation.t_ref == 5 * RATE
     items.press(Key.Key_M)
-    QTest.keyClicks(QApplication.focusWidget(), "says butterfly")
+    items.person.type("says butterfly")
     items.press(Key.Key_Return)
     assert page.model.expectation is not None
     assert page.model.expectation.meaning == "says butterfly"
@@ -226,7 +221,7 @@ def test_wordings_are_chips_that_are_added_and_removed_by_keys(items: Items) -> 
 def test_instruction_and_script_are_written_on_their_card_and_escape_leaves_them(items: Items) -> None:
     page = items.page
     items.press(Key.Key_F2)
-    assert page.script.writing
+    items.person.sees(lambda: page.script.writing)
     page.script.write_instruction.selectAll()
     QTest.keyClicks(page.script.write_instruction, "Say r when you hear E.")
     QTest.keyClick(page.script.write_instruction, Key.Key_Return, CTRL)

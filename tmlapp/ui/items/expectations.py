@@ -54,6 +54,7 @@ class ExpectationCard(QFrame):
         self.required = Tick(tr("required"))
         self.required.setToolTip(tr("An expectation that is not required is reported, but does not count"))
         self.required.setObjectName("small")
+        self.required.setAccessibleName(tr("Required"))
         chips = QWidget()
         flow = Flow(chips, gap=6)
         flow.addWidget(self.accept)

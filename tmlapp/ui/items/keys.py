@@ -32,11 +32,11 @@ EDITING = (
     Hint(("B",), "best"),
 )
 RECORDING = (
-    Hint(("E",), "model should speak here"),
+    Hint(("E",), "model speaks here"),
     Hint(("I",), "instruction ends"),
     Hint(("S",), "stop request"),
     Hint(("Space",), "next line"),
-    Hint(("R",), "done"),
+    Hint(("Esc",), "discard"),
 )
 
 

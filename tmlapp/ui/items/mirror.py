@@ -84,7 +84,7 @@ class Mirror(QObject):
         page.side.setVisible(item is not None)
         self.show_findings()
         self.show_tried()
-        last = Hint(("Esc",), tr("stop")) if recording else Hint(("Tab",), tr("next"))
+        last = Hint(("R",), tr("done")) if recording else Hint(("Tab",), tr("next"))
         page.strip.show_hints(RECORDING if recording else EDITING, last)
         self._show_status()
         self.update_actions()
@@ -135,7 +135,7 @@ class Mirror(QObject):
         self._action("try").setEnabled(take and free)
         self._action("snap").setChecked(model.snapping)
         self._action("fix").setEnabled(page.checking.can_fix() and free)
-        page.header.record.set_kind("danger" if page.recording.active else "primary")
+        page.header.record.set_kind("danger" if page.recording.running else "primary")
 
     # ------------------------------------------------------------------ helpers
 

@@ -81,13 +81,13 @@ class Teleprompter(QWidget):
             painter.setPen(theme.muted)
             painter.drawText(QPointF(theme.px(24), y + theme.px(12)), line.part)
             y += theme.px(20)
-            y += self._text(painter, line.text, y, self.height() - y, theme.px(30), bright=True) + theme.px(18)
+            y += self._text(painter, line.text, y, self.height() - y, theme.px(36), bright=True) + theme.px(18)
         else:
             y += self._text(painter, tr("That was the last line. R ends the take."), y, 80, theme.px(22), bright=False)
         for line in self._lines[self._at + 1 : self._at + 4]:
             if y > self.height() - theme.px(30):
                 break
-            y += self._text(painter, line.text, y, self.height() - y, theme.px(18), bright=False) + theme.px(10)
+            y += self._text(painter, line.text, y, self.height() - y, theme.px(20), bright=False) + theme.px(10)
 
     def _text(
         self,
@@ -185,14 +185,21 @@ class RecorderCard(QFrame):
             top.addWidget(label)
         self.prompter = Teleprompter(theme)
         self.drops = words("muted")
-        self.failure = words("bad")
+        self.failure = words("failure")
         self.advice = words("muted")
+        for label in (self.failure, self.advice):
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._buttons = QHBoxLayout()
         self._buttons.addStretch(1)
         column.addLayout(top)
+        self.above, self.below = QWidget(), QWidget()
+        for room in (self.above, self.below):
+            room.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        column.addWidget(self.above, 2)
         column.addWidget(self.failure)
         column.addWidget(self.advice)
         column.addLayout(self._buttons)
+        column.addWidget(self.below, 3)
         column.addWidget(self.prompter, 1)
         column.addWidget(self.drops)
         self.buttons: list[KeyButton] = []
@@ -220,7 +227,7 @@ class RecorderCard(QFrame):
         failed = state == "failed"
         self.failure.setText(f"✕  {failure}" if failed else "")
         self.advice.setText(advice if failed else "")
-        for part in (self.failure, self.advice, *self.buttons):
+        for part in (self.failure, self.advice, self.above, self.below, *self.buttons):
             part.setVisible(failed)
         for part in (self.level, self.level_text, self.noise, self.clip, self.drops):
             part.setVisible(not failed)

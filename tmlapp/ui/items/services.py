@@ -65,8 +65,9 @@ def _take_from_recording(folder: Path, item: ItemDraft, recording: Path, name: s
 
 
 def _lost_takes(folder: Path, state: ItemSet) -> list[tuple[str, Taken]]:
-    from tmlapp.bench.authoring.taking import recordings_without_take, take_from_recording
+    from tmlapp.bench.authoring.taking import count_in_ns, recordings_without_take, take_from_recording
     from tmlapp.live.take import recover_take, unfinished_takes
+    from tmlapp.recording.reader import Recording
 
     for part in unfinished_takes(folder):
         recover_take(part.part)
@@ -74,7 +75,9 @@ def _lost_takes(folder: Path, state: ItemSet) -> list[tuple[str, Taken]]:
     known = {item.id: item for item in state.items}
     for recording in recordings_without_take(folder, state):
         item = known.get(recording.parent.name)
-        if item is not None:
+        source = Recording.open(recording)
+        # What ended in its count-in holds nothing of a take.
+        if item is not None and source.duration_ns > count_in_ns(source):
             name = _free_take_id(folder, item)
             found.append((item.id, take_from_recording(folder, item, recording, take_id=name)))
     return found

@@ -103,7 +103,8 @@ class Sets:
                 AppError(tr("The set was repaired."), " ".join(reports), tr("Look at the latest items; go on then."))
             )
         elif replayed:
-            page.show_note(tr("Recovered {n} changes that were not in set.json yet.").format(n=replayed))
+            text = tr("Recovered 1 change") if replayed == 1 else tr("Recovered {n} changes").format(n=replayed)
+            page.show_note(tr("{text} that set.json did not hold yet.").format(text=text))
         self._find_lost_takes(editor)
         page.host.restored()
 
@@ -118,7 +119,7 @@ class Sets:
             commands = [AddTake(item, taken.take) for item, taken in found]
             if page.model.do(*commands, label=tr("take up recordings")):
                 names = ", ".join(item for item, _ in found)
-                page.show_note(tr("{n} recorded takes were found again: {names}.").format(n=len(found), names=names))
+                page.show_note(tr("Recorded takes were found again: {names}.").format(names=names))
 
         page.host.work(lambda: page.services.lost_takes(editor.folder, state), have)
 

@@ -17,6 +17,7 @@ QCheckBox#small::indicator {{ width: 12px; height: 12px; border-radius: 4px; }}
 QLabel#section {{ color: {muted}; font-size: {small}px; font-weight: 600; }}
 QLabel#instruction {{ font-size: {title}px; color: {text}; }}
 QLabel#strong {{ font-weight: 600; }}
+QLabel#failure {{ color: {act}; font-size: {title}px; font-weight: 700; }}
 QLabel#good {{ color: {good}; }}
 QLabel#notice {{ color: {notice}; }}
 QLabel#link {{ color: {accent}; }}
@@ -63,7 +64,7 @@ QSplitter::handle {{ background: {line}; }}
 def items_sheet(theme: Theme) -> str:
     """The additional rules in the colours of `theme`."""
     names = ("surface", "raised", "pressed", "line", "text", "muted", "good", "notice", "accent", "accent_soft")
-    colors = {n: rgba(getattr(theme, n)) for n in (*names, "on_accent", "remind")}
+    colors = {n: rgba(getattr(theme, n)) for n in (*names, "on_accent", "remind", "act")}
     return _SHEET.format(
         **colors,
         radius=theme.radius_control,

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from tests.bench.test_speak_suites import run as graded
 from tests.recording.parts import record, write_part
 from tmlapp.bench.annotations import annotate, undo
 from tmlapp.bench.answer import Answer, Word
+from tmlapp.bench.authoring.trying_tried import TRIES, Tried, keep_try
 from tmlapp.bench.data import Part, SuiteItem
-from tmlapp.bench.review import apart
+from tmlapp.bench.review import apart, belongs
 from tmlapp.bench.review.apart import StoppedError, lanes_of
 from tmlapp.bench.review.belongs import TRUTH_SUFFIX
 from tmlapp.bench.review.lanes import Flag, Lanes
@@ -426,6 +428,56 @@ def test_answers_that_cannot_be_read_at_all_are_told(tmp_path: Path) -> None:
     lanes = read_lanes(path)
     assert any("cannot be read" in p for p in lanes.problems)
     assert len(lanes.expected) == 1
+
+
+def test_a_session_that_was_tried_knows_what_its_set_says_of_it(tmp_path: Path) -> None:
+    place = tmp_path / "set" / "tries" / "cs-1" / "20261122-onnx"
+    path = make_recording(place, [(6.6, "butterfly")], seconds=8.0).path
+    assert read_lanes(path).expected == ()
+    common = {"who": "ada", "tool": "t", "why": "tried", "item": "cs-1", "take": "t1", "endpoint": "onnx:tiny"}
+    digests = {"item_sha256": "0" * 64, "sound_sha256": "1" * 64}
+    kept = [
+        Tried(id="a", when="1", recording="tries/cs-1/20261122-onnx/squats.mcap", **common, **digests),
+        Tried(id="b", when="2", of="a", grade=graded([entry(ITEM, RIGHT)]), **common, **digests),
+        Tried(id="c", when="3", recording="elsewhere.mcap", grade=graded([entry(ITEM)]), **common, **digests),
+    ]
+    for tried in kept:
+        keep_try(tmp_path / "set", tried)
+    lanes = read_lanes(path)
+    (grade,) = lanes.grades
+    assert (grade.source, grade.who, grade.passed) == ("try", "ada", True)
+    assert [(e.id, e.window, e.passed) for e in lanes.expected] == [("e1", (ns(6), ns(9)), True)]
+    assert [(w.t0_ns, w.text) for w in lanes.user_words] == [(ns(4), "I saw a mariposa")]
+    log = tmp_path / "set" / TRIES
+    log.write_bytes(log.read_bytes() + b"{half")
+    assert "lines 4 cannot be read" in read_lanes(path).problems[0]
+    log.unlink()
+    log.mkdir()
+    assert read_lanes(path).expected == ()
+
+
+def test_a_log_of_tries_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_recording(tmp_path / "set" / "tries" / "cs-1" / "x").path
+    (tmp_path / "set" / TRIES).write_text("", encoding="utf-8")
+
+    def broken(_: Path) -> None:
+        raise AppError("The tries cannot be read.", "The disk is broken.", "Mend it.")
+
+    monkeypatch.setattr(belongs, "read_tries", broken)
+    assert read_lanes(path).problems == ("The tries cannot be read. The disk is broken.",)
+
+
+@pytest.mark.parametrize("words", [["x"], [[0.0, 1.0]], [["a", 1.0, "x"]], [[0.0, float("inf"), "x"]], "words"])
+def test_words_of_a_damaged_grade_are_left_out(tmp_path: Path, words: object) -> None:
+    path = make_recording(tmp_path).path
+    grade = graded([entry(ITEM, RIGHT)])
+    verdict = replace(
+        grade.verdicts[0], details={**grade.verdicts[0].details, "user_words": words, "expectations": [3]}
+    )
+    line = {"when": "1", "grade": replace(grade, verdicts=(verdict,)).to_json()}
+    sidecar_of(path).write_text(json.dumps(line), encoding="utf-8")
+    lanes = read_lanes(path)
+    assert (lanes.user_words, len(lanes.grades)) == ((), 1)
 
 
 # ---------------------------------------------------------------- in another process

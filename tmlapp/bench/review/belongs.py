@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tmlapp.bench.answer import Answer
+from tmlapp.bench.authoring.trying_tried import FOLDER, TRIES, Tried, read_tries
 from tmlapp.bench.data import SuiteItem
 from tmlapp.bench.labels.speak_items import SCHEMA, Expectation, ItemError, SpeakItem, parse_item
 from tmlapp.bench.report.marks import marks_of
@@ -22,6 +23,8 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.grade import Grade
 from tmlapp.core.units import NS_PER_S, s_to_ns
 
+Source = Literal["recording", "run", "try"]
+
 TRUTH_SUFFIX = ".truth.json"
 """A truth file beside a recording: `<name>.truth.json`."""
 
@@ -35,6 +38,7 @@ class Belongs:
         item: of the run. part: how its session was driven. answer: what a transcriber or the endpoint said.
         truth: of the item, or from the file beside the recording; empty where nothing is known.
         speak: the item, where it is one of TimeSpeak or CueSpeak.
+        tries: what is kept of it in the set of items in which it was tried: its own line, and later gradings of it.
         problems: what could not be read.
     """
 
@@ -44,6 +48,7 @@ class Belongs:
     answer: Answer | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
     speak: SpeakItem | None = None
+    tries: tuple[Tried, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -65,11 +70,33 @@ def belongs_to(recording: Path, options: Mapping[str, Any], item: Mapping[str, A
     run = run_of(recording)
     if run is not None:
         found = _in_run(run, recording)
+    elif (folder := _set_of(recording)) is not None:
+        found = _tried_in(folder, recording)
     if item is not None:
         found = replace(found, truth=item)
     elif not found.truth:
         found = _beside(recording, found)
     return _speak(found, options)
+
+
+def _set_of(recording: Path) -> Path | None:
+    """The set of items in which `recording` was tried (`SET/tries/<item>/<when>-<endpoint>/<part>.mcap`), or None."""
+    parents = recording.absolute().parents
+    return parents[3] if len(parents) > 3 and parents[2].name == FOLDER and (parents[3] / TRIES).is_file() else None
+
+
+def _tried_in(folder: Path, recording: Path) -> Belongs:
+    try:
+        log = read_tries(folder)
+    except AppError as error:
+        return Belongs(problems=(f"{error.what} {error.why}",))
+    name = recording.absolute().relative_to(folder).as_posix()
+    own = {t.id for t in log.tries if t.recording == name}
+    mine = tuple(t for t in log.tries if t.id in own or t.of in own)
+    answer = next((t.answer for t in reversed(mine) if t.answer is not None), None)
+    lines = ", ".join(map(str, log.damaged))
+    problems = (f"{folder / TRIES}: lines {lines} cannot be read.",) if log.damaged else ()
+    return Belongs(tries=mine, answer=answer, problems=problems)
 
 
 def _in_run(run: Path, recording: Path) -> Belongs:
@@ -159,10 +186,15 @@ def grades_of(recording: Path, found: Belongs) -> tuple[list[Graded], list[str]]
             grades += _graded(lines.values, "run", found.item.id, problems)
     except AppError as error:
         problems.append(f"{error.what} {error.why}")
+    for tried in found.tries:
+        if tried.grade is not None:
+            grades += _verdicts(tried.grade, "try", None, tried.when, tried.who)
     return sorted(grades, key=lambda g: g.when), problems
 
 
-def _graded(lines: Sequence[Mapping[str, Any]], source: str, item: str | None, problems: list[str]) -> Iterator[Graded]:
+def _graded(
+    lines: Sequence[Mapping[str, Any]], source: Source, item: str | None, problems: list[str]
+) -> Iterator[Graded]:
     for line in lines:
         try:
             grade = Grade.from_json(line["grade"])
@@ -170,13 +202,17 @@ def _graded(lines: Sequence[Mapping[str, Any]], source: str, item: str | None, p
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             problems.append(f"A grade of {line.get('when')!r} cannot be read: {error}.")
             continue
-        for verdict in grade.verdicts:
-            if item is None or verdict.item == item:
-                yield Graded(
-                    suite=grade.suite, profile=grade.provenance.profile, metric=grade.metric, score=verdict.score,
-                    passed=verdict.passed, why=verdict.why, item=verdict.item, when=when, who=who,
-                    source="run" if source == "run" else "recording", details=verdict.details,
-                )  # fmt: skip
+        yield from _verdicts(grade, source, item, when, who)
+
+
+def _verdicts(grade: Grade, source: Source, item: str | None, when: str, who: str) -> Iterator[Graded]:
+    for verdict in grade.verdicts:
+        if item is None or verdict.item == item:
+            yield Graded(
+                suite=grade.suite, profile=grade.provenance.profile, metric=grade.metric, score=verdict.score,
+                passed=verdict.passed, why=verdict.why, item=verdict.item, when=when, who=who, source=source,
+                details=verdict.details,
+            )  # fmt: skip
 
 
 def expectations_of(found: Belongs, grades: Sequence[Graded], media_t0_ns: int) -> tuple[Expected, ...]:
@@ -233,6 +269,25 @@ def _judged(details: Mapping[str, Any], t0_ns: int) -> tuple[Expected, ...]:
                 )
             )
     return tuple(made)
+
+
+def user_words_of(found: Belongs, grades: Sequence[Graded]) -> tuple[tuple[float, float, str], ...]:
+    """What the item says of the user's words, on its own clock: from the item, or from the newest grade that knows."""
+    if found.speak is not None:
+        return found.speak.user_words
+    for graded in reversed(grades):
+        words = graded.details.get("user_words")
+        if isinstance(words, list | tuple) and words and all(map(_is_word, words)):
+            return tuple((a, b, str(text)) for a, b, text in words)
+    return ()
+
+
+def _is_word(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 3
+        and all(isinstance(t, int | float) and math.isfinite(t) for t in value[:2])
+    )
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:

@@ -99,7 +99,11 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graded:
-    """A grade that concerns this recording: from its sidecar, or from the run that it belongs to (`source`)."""
+    """A grade that concerns this recording.
+
+    Attributes:
+        source: its sidecar, the run that it belongs to, or the set of items in which it was tried.
+    """
 
     suite: str
     profile: str
@@ -110,7 +114,7 @@ class Graded:
     item: str
     when: str
     who: str = ""
-    source: Literal["recording", "run"] = "recording"
+    source: Literal["recording", "run", "try"] = "recording"
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

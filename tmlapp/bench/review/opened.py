@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from tmlapp.bench.annotations import Annotation, annotations_of, read_annotations
-from tmlapp.bench.review.belongs import belongs_to, expectations_of, grades_of, media_start_ns, run_of
+from tmlapp.bench.answer import Answer, Word
+from tmlapp.bench.review.belongs import (
+    belongs_to,
+    expectations_of,
+    grades_of,
+    media_start_ns,
+    run_of,
+    user_words_of,
+)
 from tmlapp.bench.review.lanes import (
     LATE_NS,
     Flag,
@@ -127,7 +135,7 @@ def read_lanes(path: Path, item: Mapping[str, Any] | None = None) -> Lanes:
     replies = gathered.replies()
     answered = sorted((u.t_rx_ns, u.micro_turn) for u in gathered.units)
     outputs = outputs_of(received, heard, list(recording.cues()), gathered.model.finished(), answered)
-    user_words, user_from = _user_words(found.answer, found.speak, media_t0_ns)
+    user_words, user_from = _user_words(found.answer, user_words_of(found, grades), media_t0_ns)
     transcribed = found.answer.words if found.answer is not None else ()
     model_words = timed_words(transcribed, media_t0_ns) if transcribed else words_of(received)
     timed = [_flag(note) for note in notes if note.t_ns is not None]
@@ -173,13 +181,13 @@ def _flag(note: Annotation) -> Flag:
     )  # fmt: skip
 
 
-def _user_words(answer: Any, speak: Any, t0_ns: int) -> tuple[tuple[SpokenWord, ...], str]:
+def _user_words(
+    answer: Answer | None, known: Sequence[tuple[float, float, str]], t0_ns: int
+) -> tuple[tuple[SpokenWord, ...], str]:
     if answer is not None and answer.user_words:
         return timed_words(answer.user_words, t0_ns), "transcript"
-    if speak is not None and speak.user_words:
-        spans = ((t0_ns + round(a * 1e9), t0_ns + round(b * 1e9), text) for a, b, text in speak.user_words)
-        return tuple(SpokenWord(t0_ns=a, t1_ns=b, text=text) for a, b, text in spans), "item"
-    return (), ""
+    words = timed_words((Word(a, b, text) for a, b, text in known), t0_ns)
+    return words, "item" if words else ""
 
 
 class _Gathered:

@@ -61,8 +61,8 @@ def test_the_snr_is_that_of_voice_over_noise_of_known_levels() -> None:
     sound = noise.copy()
     sound[s(1.0) : s(2.0)] += tone(1.0, 4000.0)
     found = measure(sound.astype(np.int16), [(s(1.0), s(2.0))])
-    assert found.snr_db == pytest.approx(20 * np.log10(4000 / np.sqrt(2) / 100), abs=0.1)
-    assert found.noise_dbfs == pytest.approx(20 * np.log10(100 / 32768), abs=0.1)
+    assert found.snr_db == pytest.approx(20 * np.log10(4000 / np.sqrt(2) / 100), abs=0.3)
+    assert found.noise_dbfs == pytest.approx(20 * np.log10(100 / 32768), abs=0.3)
     assert (found.lead, found.trail) == (s(1.0), s(1.0))
 
 
@@ -135,8 +135,8 @@ def test_real_speech_has_voice_by_both_ways(shared_data: Path) -> None:
     by_net = measure(pcm, VoiceActivityDetector().timestamps(pcm), voice_by="silero")
     by_energy = measure(pcm)
     assert by_net.voice_by == "silero"
-    assert by_net.snr_db == pytest.approx(22, abs=3)
-    assert by_energy.snr_db == pytest.approx(24, abs=4)
+    assert by_net.snr_db == pytest.approx(27, abs=3)
+    assert by_energy.snr_db == pytest.approx(27, abs=4)
     assert by_energy.lead == pytest.approx(by_net.lead, abs=s(0.1))
 
 

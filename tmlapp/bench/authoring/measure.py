@@ -4,10 +4,10 @@ Formulas, on samples x in -1 … 1 of 16 kHz mono sound:
     peak      20 log10 max |x|            rms   10 log10 mean(x²)          dc   mean(x)
     frames    20 ms without overlap; a frame is voice where its middle lies in a stretch of voice
     speech    10 log10 of the mean power of the voice frames (which hold the noise, too)
-    noise     10 log10 of the mean power of all other frames
+    noise     10 log10 of the mean power of all other frames, the loudest fifth left out (breath, ends of words)
     snr       speech - noise, in dB
-    rise      of the frames without voice (median of 9 neighbours), those at the end that stay 3 dB above the median of
-              all: their median minus that of the others, in dB; 0 where the end is like the rest
+    rise      of the frames without voice (median of 9 neighbours), those at the end, 0.2 s or more, that stay 3 dB
+              above the median of all: their median minus that of the others, in dB; 0 where the end is like the rest
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tmlapp.capture.level import FLOOR_DBFS, peak_dbfs
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import SAMPLE_RATE_HZ
 
-VERSION = "sound-figures@1"
+VERSION = "sound-figures@2"
 """Changes whenever a formula does, so that stored figures are measured anew."""
 
 FRAME = SAMPLE_RATE_HZ // 50
@@ -42,7 +42,7 @@ VOICE_ABOVE_DB = 12.0
 VOICE_GAP = SAMPLE_RATE_HZ * 3 // 10
 VOICE_LEAST = SAMPLE_RATE_HZ // 10
 _LEAST_FRAMES = 5
-_MEDIAN_OF, _RISE_LEAST_DB = 9, 3.0
+_MEDIAN_OF, _RISE_LEAST_DB, _RISE_FRAMES = 9, 3.0, 10
 _FULL = 32768.0
 
 Stretch = tuple[int, int]
@@ -197,10 +197,10 @@ def _frames_in(voice: Sequence[Stretch], count: int) -> npt.NDArray[np.bool_]:
 
 
 def _levels(powers: npt.NDArray[np.float64], spoken: npt.NDArray[np.bool_]) -> tuple[float | None, float | None]:
-    noise = float(powers[~spoken].mean()) if (~spoken).sum() >= _LEAST_FRAMES else None
-    if spoken.sum() < _LEAST_FRAMES:
-        return None, None if noise is None else _decibels(noise)
-    return _decibels(float(powers[spoken].mean())), None if noise is None else _decibels(noise)
+    rest = np.sort(powers[~spoken])
+    noise = _decibels(float(rest[: len(rest) - len(rest) // 5].mean())) if len(rest) >= _LEAST_FRAMES else None
+    speech = _decibels(float(powers[spoken].mean())) if spoken.sum() >= _LEAST_FRAMES else None
+    return speech, noise
 
 
 def _rise(powers: npt.NDArray[np.float64], spoken: npt.NDArray[np.bool_]) -> tuple[float | None, int | None]:
@@ -212,7 +212,7 @@ def _rise(powers: npt.NDArray[np.float64], spoken: npt.NDArray[np.bool_]) -> tup
     smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN_OF), axis=1)
     low = np.flatnonzero(smooth <= float(np.median(levels)) + _RISE_LEAST_DB)
     first = int(low[-1]) + 1 if len(low) else 0
-    if not _LEAST_FRAMES <= len(levels) - first < len(levels):
+    if not _RISE_FRAMES <= len(levels) - first < len(levels):
         return 0.0, None
     return round(float(np.median(levels[first:]) - np.median(levels[:first])), 2), int(places[first]) * FRAME
 

@@ -103,7 +103,7 @@ def _noise(case: Case, figures: SoundFigures) -> Iterator[Finding]:
     limits = case.limits
     if figures.snr_db is not None and figures.snr_db < limits.snr_least_db:
         yield case.finding(
-            "noise", "warning", f"Noisy: SNR {figures.snr_db:.0f} dB",
+            "noise", "warning", f"Noisy: SNR {figures.snr_db:.1f} dB",
             f"Voice at {figures.speech_dbfs:.0f} dBFS, the rest at {figures.noise_dbfs:.0f} dBFS; "
             f"at least {limits.snr_least_db:.0f} dB should lie between them.",
             "Record in a quieter room.",

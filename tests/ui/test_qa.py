@@ -171,6 +171,7 @@ def test_a_step_that_does_not_apply_says_why(open_window: OpenWindow, counted: D
     person.window.qa.use(two())
     person.start(0.4)
     observer = person.window.qa._observer
+    assert observer is not None
     observer.facts.granted = Granted(endpoint="e", name="e", local=True, modalities_out=("text",))
     person.press(Qt.Key.Key_Down, ALT)
     person.sees(lambda: "gives no sound" in person.window.view.side.checklist.why.text())
@@ -244,7 +245,7 @@ def test_what_cannot_be_kept_is_told(open_window: OpenWindow, counted: Desk, mon
     person = open_window(counted)
     choose(person, "counting")
     person.start(0.4)
-    monkeypatch.setattr("tmlapp.ui.qa.desk.keep_mark", refuse)
+    monkeypatch.setattr("tmlapp.ui.qa.desk._keep_mark", refuse)
     person.press(Qt.Key.Key_Return, CTRL)
     person.sees(person.window.banner.isVisible)
     assert "No space left" in person.window.banner.why.text()

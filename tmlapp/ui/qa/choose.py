@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
@@ -18,9 +19,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tmlapp.bench.qa.checklist import Checklist
 from tmlapp.ui.dialogs import matches
 from tmlapp.ui.text import tr
+
+if TYPE_CHECKING:
+    from tmlapp.bench.qa.checklist import Checklist
 
 _PLACE = Qt.ItemDataRole.UserRole
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QImage
 
-from tmlapp.bench.qa.checklist import Checklist, load_checklist, shipped_checklists
-from tmlapp.bench.qa.log import RunLog
-from tmlapp.bench.qa.marks import Mark, Verdict
-from tmlapp.bench.qa.offline import keep_mark
 from tmlapp.bench.qa.places import folder_of
-from tmlapp.bench.qa.run import QaObserver, QaRun
-from tmlapp.bench.qa.view import StepView, step_views
-from tmlapp.bench.runs.lines import write_whole, written
 from tmlapp.core.errors import AppError
 from tmlapp.ui.controller import fault
 from tmlapp.ui.controls import KeyButton
@@ -26,6 +20,10 @@ from tmlapp.ui.qa.choose import ChecklistChooser, ask_checklist_file
 from tmlapp.ui.text import tr
 
 if TYPE_CHECKING:
+    from tmlapp.bench.qa.checklist import Checklist
+    from tmlapp.bench.qa.marks import Mark, Verdict
+    from tmlapp.bench.qa.run import QaObserver, QaRun
+    from tmlapp.bench.qa.view import StepView
     from tmlapp.ui.window import MainWindow
 
 _REFRESH_MS = 250
@@ -48,7 +46,7 @@ class QaDesk(QObject):
         self.checklist: Checklist | None = None
         self.run: QaRun | None = None
         self.current = ""
-        self._observer = QaObserver()
+        self._observer: QaObserver | None = None
         self._recording: Path | None = None
         self._next_mark = 1
         # One thread, so that lines stand in the order in which things were done.
@@ -59,6 +57,8 @@ class QaDesk(QObject):
         self._report_button = KeyButton(window.theme, tr("QA report"))
         self._connect()
         self.refresh()
+        # What a session will need is loaded while nobody waits for it.
+        window.workspaces.work(_load, lambda _done: None)
 
     def _connect(self) -> None:
         window, controller = self._window, self._window.controller
@@ -99,7 +99,7 @@ class QaDesk(QObject):
 
     def use_file(self, path: Path) -> None:
         """Take the checklist in the file `path`."""
-        self._window.workspaces.work(lambda: load_checklist(path), self.use, self._window.banner.show_error)
+        self._window.workspaces.work(lambda: _read(path), self.use, self._window.banner.show_error)
 
     def start(self) -> None:
         """Start the current step or try it again; while it runs, end it and go to the next."""
@@ -125,7 +125,7 @@ class QaDesk(QObject):
         """The person's verdict on the current step's last try; the next step that is to be done comes up."""
         run = self.run
         if run is not None and self._tried(self.current):
-            run.judge(self.current, cast(Verdict, verdict))
+            run.judge(self.current, cast("Verdict", verdict))
             self._go_on()
 
     def skip(self) -> None:
@@ -171,7 +171,8 @@ class QaDesk(QObject):
 
     def refresh(self) -> None:
         """Take in what happened, and show how things stand."""
-        self._observer.catch_up()
+        if self._observer is not None:
+            self._observer.catch_up()
         if self.checklist is None:
             self._panel.show_nothing()
         else:
@@ -203,6 +204,8 @@ class QaDesk(QObject):
     # ------------------------------------------------------------------ the session
 
     def _on_opened(self) -> None:
+        from tmlapp.bench.qa.run import QaObserver
+
         self._observer, self.run, self._recording, self._next_mark = QaObserver(), None, None, 1
         session = self._window.controller.session
         if session is not None:
@@ -217,7 +220,6 @@ class QaDesk(QObject):
     def _on_closed(self) -> None:
         self._timer.stop()
         if self.run is not None:
-            self._observer.catch_up()
             self.run.close()
         self.refresh()
 
@@ -247,22 +249,33 @@ class QaDesk(QObject):
 
     def _run(self) -> QaRun | None:
         """The run, begun now if there is none yet."""
-        session, recording = self._window.controller.session, self._recording
-        if self.run is None and self.checklist is not None and self._live and session is not None and recording:
+        from tmlapp.bench.qa.run import QaRun
+
+        session, recording, observer = self._window.controller.session, self._recording, self._observer
+        ready = self._live and session is not None and recording is not None and observer is not None
+        if self.run is None and self.checklist is not None and ready:
+            assert session is not None
+            assert recording is not None
+            assert observer is not None
             self.run = QaRun(
                 self.checklist,
-                self._observer,
+                observer,
                 session,
-                keep=lambda mark: self._keep(recording, mark),
+                keep=partial(self._keep, recording),
                 now_ns=lambda: session.snapshot().t_ns,
                 first=self._next_mark,
             )
         return self.run
 
     def _views(self, checklist: Checklist) -> tuple[StepView, ...]:
+        from tmlapp.bench.qa.facts import Facts
+        from tmlapp.bench.qa.log import RunLog
+        from tmlapp.bench.qa.view import step_views
+
         if self.run is not None:
             return self.run.views()
-        return step_views(checklist, RunLog(checklist.id, checklist.sha256, 0), self._observer.facts)
+        facts = Facts() if self._observer is None else self._observer.facts
+        return step_views(checklist, RunLog(checklist.id, checklist.sha256, 0), facts)
 
     def _tried(self, step: str) -> bool:
         return self.run is not None and self.run.log.last(step) is not None
@@ -289,7 +302,7 @@ class QaDesk(QObject):
 
     def _keep(self, recording: Path, mark: Mark) -> None:
         self._next_mark = mark.n + 1
-        self._write(lambda: keep_mark(recording, mark))
+        self._write(partial(_keep_mark, recording, mark))
 
     def _write(self, job: Callable[[], object]) -> None:
         if self._writer is None:
@@ -311,7 +324,26 @@ class QaDesk(QObject):
             self._writer = None
 
 
+def _load() -> None:
+    import tmlapp.bench.qa.offline
+    import tmlapp.bench.qa.run  # noqa: F401 - loaded for later
+
+
+def _keep_mark(recording: Path, mark: Mark) -> None:
+    from tmlapp.bench.qa.offline import keep_mark
+
+    keep_mark(recording, mark)
+
+
+def _read(path: Path) -> Checklist:
+    from tmlapp.bench.qa.checklist import load_checklist
+
+    return load_checklist(path)
+
+
 def _shipped() -> list[Checklist]:
+    from tmlapp.bench.qa.checklist import load_checklist, shipped_checklists
+
     return [load_checklist(path) for path in shipped_checklists()]
 
 
@@ -325,6 +357,8 @@ def write_picture(path: Path, picture: QImage) -> None:
     Raises:
         AppError: it cannot be written.
     """
+    from tmlapp.bench.runs.lines import write_whole, written
+
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from tmlapp.bench.qa.checklist import Checklist
-from tmlapp.bench.qa.view import StepView, TryView
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.qa.rows import RowList, plain_label
@@ -17,9 +16,13 @@ from tmlapp.ui.qa.signs import sign_of, word_of
 from tmlapp.ui.text import stamp_text, tr
 from tmlapp.ui.theme import Theme, rgba
 
+if TYPE_CHECKING:
+    from tmlapp.bench.qa.checklist import Checklist
+    from tmlapp.bench.qa.view import StepView, TryView
+
 _MARGIN = 14
 _MOST_SIGNS = 12
-_SHORT_PX = 360
+_SHORT_PX = 500
 
 
 class QaPanel(QWidget):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 import wave
 from pathlib import Path
@@ -281,3 +282,17 @@ def test_a_folder_that_was_stopped_is_empty_again(tmp_path: Path) -> None:
         export_folder(recording, tmp_path / "out", pace=Pace(shares.append, lambda: len(shares) > 20))
     assert shares == sorted(shares)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_disk_that_takes_no_more_leaves_nothing_behind(tmp_path: Path) -> None:
+    recording = clap_and_flash(tmp_path)
+    before = set(tmp_path.iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
+    try:
+        for write in (write_wav, write_mp4):
+            with pytest.raises(AppError, match="cannot be written"):
+                write(recording, tmp_path / "x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert set(tmp_path.iterdir()) == before

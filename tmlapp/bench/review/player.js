@@ -54,7 +54,8 @@
     });
   }
   document.addEventListener("keydown", (event) => {
-    if (event.target.closest("button, video, audio, input")) return;
+    const at = event.target;
+    if (at instanceof Element && at.closest("button, video, audio, input")) return;
     if (event.key === " ") {
       if (media.paused) media.play();
       else media.pause();

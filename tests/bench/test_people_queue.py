@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import getpass
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +16,7 @@ from tests.bench.people_runs import Named, make_run, regrade
 from tests.bench.sessions import make_recording
 from tmlapp.bench.annotations import annotations_of, read_annotations
 from tmlapp.bench.judges.base import NoJudge
-from tmlapp.bench.people.questions import Question, Ruled, questions_of, short_name
+from tmlapp.bench.people.questions import Question, Ruled, questions_of, questions_of_run, short_name
 from tmlapp.bench.people.queue import Queue, queue_of
 from tmlapp.bench.people.verdicts import (
     PEOPLE,
@@ -25,6 +29,7 @@ from tmlapp.bench.people.verdicts import (
     run_of,
     take_back,
 )
+from tmlapp.bench.runs.run import load_run
 from tmlapp.bench.sidecar import write_grade
 from tmlapp.core.errors import AppError
 
@@ -106,8 +111,6 @@ def test_a_line_that_holds_no_verdict_is_counted(run: Path) -> None:
 
 
 def test_a_machine_without_user_names_has_a_pseudonym(monkeypatch: pytest.MonkeyPatch) -> None:
-    import getpass
-
     usual = default_rater()
     assert usual == default_rater()
     assert usual.startswith("rater-")
@@ -163,14 +166,51 @@ def test_a_recording_is_asked_about_by_its_grades_or_as_a_whole(tmp_path: Path, 
     recording = make_recording(tmp_path, [(1.0, "three")]).path
     (whole,) = questions_of(recording)
     assert (whole.subject.aspect, whole.said, whole.said_s) == ("overall", "three", ((1.0, None),))
-    from tmlapp.bench.runs.run import load_run
-
     write_grade(recording, load_run(run).grades[0].grade)
     with recording.with_suffix(".grades.jsonl").open("a") as file:
         file.write('{"grade": {"suite": "of tomorrow"}}\n')
     subjects = {q.subject for q in questions_of(recording)}
     assert Subject(recording.stem, "e1", "meaning") in subjects
     assert {s.item for s in subjects} == {recording.stem}
+
+
+def test_a_suite_of_whole_answers_is_asked_about_item_by_item(run: Path) -> None:
+    loaded = load_run(run)
+    grade = loaded.grades[0].grade
+    first, second, third, *_ = grade.verdicts
+    details: dict[str, Any] = {"question": "Which insect?", "answer": {"text": "a butterfly"}}
+    verdicts = (
+        replace(first, details=details, passed=True),
+        replace(second, details={"short_answer": 3}, passed=False, ungraded=True, why="the judge is down"),
+        replace(third, details={}, graded_text=(), silent=True),
+    )
+    made = replace(grade, verdicts=verdicts, provenance=replace(grade.provenance, judges=()))
+    kept = replace(loaded, grades=(replace(loaded.grades[0], grade=made),))
+    found = questions_of_run(kept)
+    assert [(q.subject.item, q.subject.key, q.subject.aspect) for q in found] == [
+        ("cs-0", "main", "overall"), ("cs-1", "main", "overall"),
+    ]  # fmt: skip
+    assert (found[0].instruction, found[0].expected, found[0].said) == (
+        "Give me the right word.", "a butterfly", "a butterfly a dog",
+    )  # fmt: skip
+    assert found[0].rulings == (Ruled(made.provenance.formula, "right"),)
+    assert (found[1].expected, found[1].rulings[0].value, found[1].rulings[0].why) == ("3", None, "the judge is down")
+
+
+def test_several_candidates_are_one_question_and_joined_ones_are_found_by_their_times(run: Path) -> None:
+    loaded = load_run(run)
+    grade = loaded.grades[0].grade
+    details = copy.deepcopy(dict(grade.verdicts[0].details))
+    asked = details["expectations"][0]["questions"]
+    asked[0]["key"] = "e1/joined"
+    made = replace(grade, verdicts=(replace(grade.verdicts[0], details=details),))
+    kept = replace(loaded, grades=(replace(loaded.grades[0], grade=made),))
+    assert questions_of_run(kept)[0].said_s == ((6.5, 7.0),)
+    asked.append({"key": "e1/1", "value": True, "judge": "rules@1", "candidate": "a dog", "context": "so far"})
+    asked[0]["value"] = False
+    question = questions_of_run(kept)[0]
+    assert (question.said, question.context) == ("a butterfly … a dog", "so far")
+    assert question.rulings == (Ruled("rules", "right", "as written"),)
 
 
 # --- the queue --------------------------------------------------------------------------------------------------------

@@ -143,10 +143,12 @@ def resampled_interval(
         return None
     random = np.random.default_rng(seed)
     draws = random.integers(0, len(rows), size=(resamples, len(rows)))
-    # The same draw in another order has the same value; with few items there are few different ones.
+    # The same rows in another order have the same value, and many rows are equal.
+    first = {repr(row): i for i, row in reversed(list(enumerate(rows)))}
+    same = np.asarray([first[repr(row)] for row in rows])
     known: dict[bytes, float | None] = {}
     values: list[float] = []
-    for draw in np.sort(draws, axis=1):
+    for draw in np.sort(same[draws], axis=1):
         key = draw.tobytes()
         if key not in known:
             known[key] = statistic([rows[i] for i in draw])

@@ -32,7 +32,7 @@ from tmlapp.bench.people.packet_files import (
 )
 from tmlapp.bench.people.packet_media import LENGTH_RULE, Clip, clip_of, finished, write_new
 from tmlapp.bench.people.questions import Question, questions_of_run
-from tmlapp.bench.people.verdicts import ASPECTS, SCALE, Aspect, Subject
+from tmlapp.bench.people.verdicts import ASPECTS, Subject
 from tmlapp.bench.runs.lines import dumped, written
 from tmlapp.bench.runs.run import Run, load_run
 from tmlapp.bench.sidecar import provenance
@@ -361,11 +361,3 @@ def _names_in(run: Run) -> list[str]:
     text = json.dumps([run.info.endpoint, dict(run.info.granted or {}).get("model", "")]).casefold()
     words = {w for w in "".join(c if c.isalnum() else " " for c in text).split() if len(w) > 3}
     return sorted(words - {"http", "https", "scripted", "local", "json", "model", "file", "home"})
-
-
-def aspect_of(name: str) -> Aspect | None:
-    """The aspect of that name; None for a preference."""
-    return next((aspect for aspect in ASPECTS if aspect == name), None)
-
-
-__all__ = ["KINDS", "SCALE", "PacketRequest", "PacketsMade", "aspect_of", "make_packets", "page_of"]

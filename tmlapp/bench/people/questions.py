@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tmlapp.bench.data import SuiteItem
-from tmlapp.bench.people.verdicts import RIGHT, SCALE, UNSURE, WRONG, Aspect, Subject, run_of
+from tmlapp.bench.people.verdicts import RIGHT, SCALE, WRONG, Subject, run_of
 from tmlapp.bench.runs.info import PartResult
 from tmlapp.bench.runs.run import Run, load_run
 from tmlapp.bench.sidecar import read_grades
@@ -300,19 +300,3 @@ def _text(truth: Mapping[str, Any], names: Iterable[str]) -> str:
         if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
             return str(value)
     return ""
-
-
-def decided_value(question: Question) -> str | None:
-    """What programs say where they all say the same; None where they differ or have not decided."""
-    values = {r.value for r in question.rulings}
-    return values.pop() if len(values) == 1 else None
-
-
-def settled(value: str | None) -> bool:
-    """A value that decides something."""
-    return value not in (None, UNSURE)
-
-
-def aspects_of(questions: Iterable[Question]) -> tuple[Aspect, ...]:
-    """Which aspects occur, in order of name."""
-    return tuple(sorted({q.subject.aspect for q in questions}))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tmlapp.bench.people.adjudication import Conflict, conflicts_of
-from tmlapp.bench.people.agreement import Agreement, agreements
+from tmlapp.bench.people.agreement import Agreement, agreements, alpha, cohen, rows_of
 from tmlapp.bench.people.questions import Question, questions_of
 from tmlapp.bench.people.queue import Queue, queue_of
 from tmlapp.bench.people.summary import labels_of
@@ -167,9 +167,12 @@ class Judging:
         if self.current is None:
             return None
         asked = [q for q in self.loaded.questions if q.subject.aspect == self.current.subject.aspect]
-        found = agreements(labels_of(asked, dict(self.loaded.verdicts)))
-        name = "alpha" if len(found[0].raters) > 2 else "cohen"
-        return next(a for a in found if a.name == name)
+        labels = labels_of(asked, dict(self.loaded.verdicts))
+        raters = sorted(labels)
+        if len(raters) < 2:
+            return agreements(labels)[0]
+        rows = rows_of(labels, raters)
+        return cohen(rows, raters) if len(raters) == 2 else alpha(rows, raters)
 
     def _is_current(self, question: Question) -> bool:
         return self.current is not None and (question.place, question.subject) == (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QScrollArea, QVBoxLayout, QWidget
 
 from tmlapp.ui.controls import KeyButton, KeyEdit
@@ -10,6 +10,13 @@ from tmlapp.ui.judge.buttons import Choices
 from tmlapp.ui.judge.parts import Section, words
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, rgba
+
+
+class _QueueList(QListWidget):
+    """As high as there is room: it asks for four rows only."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(super().sizeHint().width(), self.minimumHeight())
 
 
 class PanelLook(QFrame):
@@ -38,7 +45,7 @@ class PanelLook(QFrame):
         self.judges.setSpacing(6)
         self.judges_part.column.addLayout(self.judges)
         self.empty = words(kind="muted")
-        self.list = QListWidget()
+        self.list = _QueueList()
         self.list.setObjectName("queue")
         self.list.setAccessibleName(tr("Queue"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -51,6 +51,8 @@ class ReviewLanes:
         self.gaps = GapsLane(key("gaps"), name(tr("gaps")))
         self.markers = FlagsLane(key("markers"), name(tr("markers")))
         self.received.hidden = True
+        for spans in (self.words, self.outputs, self.expectations, self.grades):
+            spans.empty = tr("none")
 
     def first(self) -> list[Lane]:
         """Lanes of the recording that was opened, in their usual order."""
@@ -99,6 +101,12 @@ class ReviewLanes:
                 for f in found.flags
             ]
         )
+
+
+def beside(first: list[Lane], second: list[Lane]) -> list[Lane]:
+    """Each lane of the second recording right below the one of the first that tells the same."""
+    below = {lane.key.partition(".")[0]: lane for lane in second}
+    return [found for lane in first for found in (lane, below.get(lane.key)) if found is not None]
 
 
 def _words(words: tuple[SpokenWord, ...], role: Role) -> Iterator[Span]:

@@ -6,112 +6,53 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog
 
 from tmlapp.bench.review.lanes import Lanes
 from tmlapp.bench.review.why import Why, deep_link, text_of
 from tmlapp.core.errors import AppError
 from tmlapp.core.units import TURN_NS, s_to_ns
 from tmlapp.live.player_sound import Sound
-from tmlapp.ui.controls import ErrorBanner
-from tmlapp.ui.judge.panel import JudgePanel
 from tmlapp.ui.review import commands
 from tmlapp.ui.review.aside import Aside
 from tmlapp.ui.review.exporting import Exporting
-from tmlapp.ui.review.lanes import ReviewLanes
+from tmlapp.ui.review.lanes import ReviewLanes, beside
 from tmlapp.ui.review.marking import Marking
 from tmlapp.ui.review.opening import Checked, Opened
-from tmlapp.ui.review.parts import EmptyPage, NoteBar, ReviewHeader, ReviewStatus
-from tmlapp.ui.review.picture import PicturePane
 from tmlapp.ui.review.playback import Playback
 from tmlapp.ui.review.reading import Reading
 from tmlapp.ui.review.replaying import ReplayDialog
 from tmlapp.ui.review.second import Second
-from tmlapp.ui.review.why_panel import WhyPanel
+from tmlapp.ui.review.view import ReviewView
 from tmlapp.ui.text import tr
-from tmlapp.ui.theme import Theme
-from tmlapp.ui.timeline import TimeAxis, TimelineView
 from tmlapp.ui.timeline.lane_menu import lane_menu
-from tmlapp.ui.workspace import Host, Workspace
+from tmlapp.ui.workspace import Host
 
 _THREADS = 4
-_TOP_SHARE, _TOP_MOST_PX, _SIDE_PX = 0.35, 420, 300
 _NS_PER_MS = 1e6
 
 
-class ReviewWorkspace(Workspace):
+class ReviewWorkspace(ReviewView):
     """One recording (and a second one of the same input) on one axis."""
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        theme = host.theme
         self.opened: Opened | None = None
         self.found: Lanes | None = None
-        self.lanes = ReviewLanes()
-        self.axis = TimeAxis(parent=self)
+        self.why: Why | None = None
+        self._output = -1
         self.aside = Aside(host, _THREADS)
         self.playback = Playback(host, self.axis)
         self.marking, self.exporting = Marking(self), Exporting(self)
         self.second, self.reading = Second(self), Reading(self)
-        self.why: Why | None = None
-        self._output = -1
-        commands.register(host.actions_, self)
-        self.judge = JudgePanel(host)
-        self.header = ReviewHeader(theme, host.actions_)
-        self.status = ReviewStatus(theme)
-        self.banner = ErrorBanner(theme)
-        self.empty = EmptyPage(theme, host.actions_)
-        self.picture, self.picture_b = PicturePane(theme), PicturePane(theme, "B")
-        self.why_panel = WhyPanel(theme)
-        self.timeline = TimelineView(self.axis, theme)
-        self.note = NoteBar()
-        self.side = QStackedWidget()
-        self.side.setObjectName("side")
-        self.side.addWidget(self.judge)
-        self.pages = QStackedWidget()
-        self._arrange()
         self._connect()
-        self.setAcceptDrops(True)
-        self.setFocusProxy(self.timeline)
-        self.set_theme(theme)
         self._named()
         self._offer()
         self.reading.list_newest()
 
-    def _arrange(self) -> None:
-        self.top = QHBoxLayout()
-        self.top.setSpacing(10)
-        for part in (self.picture, self.picture_b, self.why_panel):
-            self.top.addWidget(part, 1)
-        self.picture_b.hide()
-        self._top = QWidget()
-        self._top.setLayout(self.top)
-        self.top.setContentsMargins(0, 0, 0, 0)
-        self.timeline.set_lanes(self.lanes.first())
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(12, 12, 12, 12)
-        column.setSpacing(10)
-        column.addWidget(self._top)
-        column.addWidget(self.timeline, 1)
-        column.addWidget(self.note)
-        self.pages.addWidget(self.empty)
-        self.pages.addWidget(content)
-        middle = QVBoxLayout()
-        middle.setSpacing(0)
-        middle.addWidget(self.banner)
-        middle.addWidget(self.pages, 1)
-        row = QHBoxLayout()
-        row.setSpacing(0)
-        row.addLayout(middle, 1)
-        row.addWidget(self.side)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(self.header)
-        whole.addLayout(row, 1)
-        whole.addWidget(self.status)
+    def register(self) -> None:
+        commands.register(self.host.actions_, self)
 
     def _connect(self) -> None:
         self.axis.cursor_changed.connect(self._cursor_moved)
@@ -125,21 +66,6 @@ class ReviewWorkspace(Workspace):
         self.judge.blind_changed.connect(self.blinded)
 
     # ------------------------------------------------------------------ Workspace
-
-    def set_theme(self, theme: Theme) -> None:
-        for part in (self.header, self.status, self.empty, self.picture, self.picture_b, self.why_panel, self.timeline):
-            part.set_theme(theme)
-        self.judge.set_theme(theme)
-        self.side.setFixedWidth(theme.px(_SIDE_PX))
-        self._fit()
-
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        most = self.host.theme.px(_TOP_MOST_PX)
-        self._top.setFixedHeight(round(min(most, (self.height() - 82) * _TOP_SHARE)))
 
     def entered(self) -> None:
         self._focus()
@@ -155,27 +81,10 @@ class ReviewWorkspace(Workspace):
         self.reading.stop()
         self.aside.shut()
 
-    def show_error(self, error: AppError) -> bool:
-        self.banner.show_error(error)
-        return True
-
-    def show_note(self, text: str) -> None:
-        self.status.say("note", text)
-
     def open(self, what: Any) -> None:
         """Open a recording: its path, or a pair of path and session time in seconds."""
         path, at_s = what if isinstance(what, tuple) else (what, None)
         self.reading.open(Path(path), at_s)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        for path, open_it in zip(paths, (self.open, self.open_second), strict=False):
-            open_it(path)
-        event.acceptProposedAction()
 
     # ------------------------------------------------------------------ what was read
 
@@ -251,7 +160,11 @@ class ReviewWorkspace(Workspace):
     def second_changed(self) -> None:
         """The second recording was opened or closed."""
         opened = self.second.opened
-        self.timeline.set_lanes([*self.lanes.first(), *(self.second.lanes.second() if opened else [])])
+        arrangement = self.timeline.arrangement()
+        self.timeline.set_lanes(self.lanes.first())
+        self.timeline.arrange(arrangement)
+        if opened is not None:
+            self.timeline.set_lanes(beside(self.timeline.lanes, self.second.lanes.second()))
         self.picture_b.setVisible(opened is not None)
         if opened is None:
             self.picture_b.close_reader()
@@ -333,7 +246,9 @@ class ReviewWorkspace(Workspace):
         action = self.host.actions_["review.play"]
         action.setText(tr("Pause") if self.playback.playing else tr("Play"))
         silent = self.playback.silent
-        self.status.say("silent", tr("silent:") if silent else "", tail=silent.split(". ")[0].rstrip(".")[:60], hint=silent)
+        self.status.say(
+            "silent", tr("silent:") if silent else "", tail=silent.split(". ")[0].rstrip(".")[:60], hint=silent
+        )
 
     # ------------------------------------------------------------------ why
 

@@ -14,7 +14,7 @@ from tmlapp.core.units import NS_PER_MS, NS_PER_S
 from tmlapp.ui.text import ms_text, tr
 from tmlapp.ui.theme import font
 from tmlapp.ui.timeline.axis import TimeAxis
-from tmlapp.ui.timeline.lane import Lane, Plot, Role, faded, role_color
+from tmlapp.ui.timeline.lane import Lane, Plot, Role, role_color
 from tmlapp.ui.timeline.spans import SpansLane
 
 _BAR_PX = 3.0
@@ -189,11 +189,4 @@ class GapsLane(SpansLane):
 
     def __init__(self, key: str, title: str, *, height_px: float = 26) -> None:
         super().__init__(key, title, height_px=height_px)
-
-    def draw(self, plot: Plot) -> None:
-        if self.spans:
-            super().draw(plot)
-            return
-        plot.painter.setPen(faded(plot.theme.muted, 150))
-        plot.painter.setFont(font(plot.theme.font_small_px))
-        plot.painter.drawText(plot.rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, tr("none"))
+        self.empty = tr("none")

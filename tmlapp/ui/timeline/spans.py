@@ -14,7 +14,7 @@ from tmlapp.core.units import NS_PER_MS
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import font
 from tmlapp.ui.timeline.axis import TimeAxis
-from tmlapp.ui.timeline.lane import Lane, Plot, span_text
+from tmlapp.ui.timeline.lane import Lane, Plot, faded, span_text
 from tmlapp.ui.timeline.span import Edge, Span, SpanBrush
 
 _GRIP_PX = 5.0
@@ -31,7 +31,8 @@ class SpansLane(Lane):
     Args:
         grid_ns: edges are set to multiples of this (1 sample at 16 kHz: 62,500).
         nudge_ns: what an arrow key moves a focused edge by; with Shift `far_ns`.
-        bands: editable and focused spans are also drawn over the other lanes.
+        bands: spans are also drawn over the other lanes.
+        empty: said where there are no spans.
 
     Signals:
         edge_moved (key, edge, t_ns, final): a person moves an edge; `final` when that is done. The lane shows it at
@@ -59,6 +60,7 @@ class SpansLane(Lane):
         super().__init__(key, title, height_px=height_px, stretch=stretch)
         self.spans: list[Span] = []
         self.bands = bands
+        self.empty = ""
         self.current = ""
         self.edge: Edge = "end"
         self._grid_ns, self._nudge_ns, self._far_ns = grid_ns, nudge_ns, far_ns
@@ -132,6 +134,11 @@ class SpansLane(Lane):
 
     def draw(self, plot: Plot) -> None:
         painter, axis = plot.painter, plot.axis
+        if not self.spans:
+            painter.setPen(faded(plot.theme.muted, 150))
+            painter.setFont(font(plot.theme.font_small_px))
+            painter.drawText(plot.rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.empty)
+            return
         chosen = self._to_draw(plot)
         places = plot.rect.left() + (self._table[[0, 1, 3]][:, chosen] - axis.start_ns) * (
             plot.rect.width() / axis.span_ns

@@ -125,6 +125,18 @@ def test_what_has_no_room_in_the_page_lies_beside_it(
     assert "lies in" in made.page.read_text(encoding="utf-8")
 
 
+def test_media_that_cannot_be_cut_are_told_and_the_report_is_written(
+    tested: Done, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object, **_more: object) -> Path:
+        raise AppError("The film cannot be written.", "The frame is no picture.", "Verify it.")
+
+    monkeypatch.setattr("tmlapp.bench.qa.media.write_mp4", refuse)
+    made = write_qa_report(tested.path, out=tmp_path)
+    assert made.media == ()
+    assert "The film cannot be written. The frame is no picture." in made.page.read_text(encoding="utf-8")
+
+
 def test_a_report_without_media_is_quick_and_small(tested: Done, tmp_path: Path) -> None:
     made = write_qa_report(tested.path, out=tmp_path, media=False)
     assert made.media == ()

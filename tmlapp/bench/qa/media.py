@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tmlapp.bench.qa.view import TryView
 from tmlapp.bench.runs.lines import write_whole
+from tmlapp.core.errors import AppError
 from tmlapp.core.media import Frame
 from tmlapp.core.units import NS_PER_S
 from tmlapp.recording.export.clip import has_media, write_mp4
@@ -42,10 +43,9 @@ class Stretches:
     written: list[Path] = field(default_factory=list)
 
     def of(self, step: str, tried: TryView, total: int) -> Cut:
-        """Sound and picture of this try, one of `total`.
+        """Sound and picture of this try, one of `total`; where they cannot be cut, the note says why.
 
         Raises:
-            AppError: the recording is damaged, or the folder cannot be written.
             StoppedError: the report is no longer wanted.
         """
         start, end = tried.tried.start_ns, min(tried.end_ns, self.recording.duration_ns)
@@ -55,7 +55,13 @@ class Stretches:
         if end - start < _LEAST_NS:
             return Cut(start, note="The step was too short to be shown.")
         self.pace.at(len(self.written) / max(1, total))
-        path = self.folder / "media" / f"{step}-{tried.tried.number}"
+        try:
+            return self._cut(self.folder / "media" / f"{step}-{tried.tried.number}", start, end, note)
+        except AppError as error:
+            # What was found is worth more than its pictures: the report is written without them, and says so.
+            return Cut(start, note=f"{error.what} {error.why}")
+
+    def _cut(self, path: Path, start: int, end: int, note: str) -> Cut:
         if has_media() and next(self.recording.frames(start, end), None) is not None:
             film = write_mp4(self.recording, path.with_suffix(".mp4"), start_ns=start, end_ns=end, force=True)
             self.written.append(film)

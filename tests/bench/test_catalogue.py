@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from mcap.writer import Writer
 
-from tests.bench.catalogue_parts import make_recording, truncate
+from tests.bench.catalogue_parts import Inline, make_recording, truncate
 from tmlapp.bench.annotations import annotate
 from tmlapp.bench.catalogue.entry import Candidate, Entry
 from tmlapp.bench.catalogue.refresh import Progress, Refreshed, refresh
@@ -25,10 +25,8 @@ pytestmark = pytest.mark.device
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    made = Workers(2)
-    yield made
-    made.close()
+def workers() -> Inline:
+    return Inline()
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 class Shelf:
     """A catalogue over one folder, as a test looks at it."""
 
-    def __init__(self, folder: Path, root: Path, workers: Workers) -> None:
+    def __init__(self, folder: Path, root: Path, workers: Inline) -> None:
         self.catalogue = Catalogue.open(folder)
         self.root, self.workers = root, workers
 
@@ -60,7 +58,7 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, root: Path, workers: Workers) -> Iterator[Shelf]:
+def shelf(tmp_path: Path, root: Path, workers: Inline) -> Iterator[Shelf]:
     made = Shelf(tmp_path / "cache", root, workers)
     yield made
     made.catalogue.close()
@@ -382,21 +380,25 @@ def test_progress_is_told_and_a_look_can_be_stopped(shelf: Shelf, root: Path) ->
     assert shelf.look(cancelled=lambda: True).cancelled
 
 
-def test_a_reader_that_dies_costs_one_file(shelf: Shelf, root: Path) -> None:
+def test_a_reader_that_dies_costs_one_file(root: Path) -> None:
     results: list[object] = []
-    shelf.workers.run("os:_exit", [9], lambda _n, result: results.append(result))
+    workers = Workers(2)
+    workers.run("os:_exit", [9], lambda _n, result: results.append(result))
     assert "died" in str(results[0].error)  # type: ignore[attr-defined]
-    shelf.workers.run("os:fsencode", ["a", 5], lambda _n, result: results.append(result))
+    workers.run("os:fsencode", ["a", 5], lambda _n, result: results.append(result))
     assert b"a" in results
     with pytest.raises(AppError, match="TypeError"):
-        shelf.workers.call("os:fsencode", 5)
+        workers.call("os:fsencode", 5)
     made = make_recording(root, "a")
     candidate = Candidate(path=made, root=root, kind="recording", size=1, mtime_ns=1, stamp="")
-    entry = shelf.workers.call("tmlapp.bench.catalogue.probe_sets:probe", candidate)
+    entry = workers.call("tmlapp.bench.catalogue.probe_sets:probe", candidate)
     assert entry.name == "a"
+    workers.close()
+    with pytest.raises(AppError, match="was not done"):
+        workers.call("os:fsencode", "a")
 
 
-def test_a_database_that_is_damaged_or_foreign_is_set_aside(tmp_path: Path, root: Path, workers: Workers) -> None:
+def test_a_database_that_is_damaged_or_foreign_is_set_aside(tmp_path: Path, root: Path, workers: Inline) -> None:
     make_recording(root, "a")
     cache = tmp_path / "cache"
     cache.mkdir()
@@ -420,7 +422,7 @@ def test_a_database_that_is_damaged_or_foreign_is_set_aside(tmp_path: Path, root
 
 
 def test_a_cache_folder_that_cannot_be_written_keeps_the_catalogue_in_memory(
-    tmp_path: Path, root: Path, workers: Workers
+    tmp_path: Path, root: Path, workers: Inline
 ) -> None:
     make_recording(root, "a")
     (tmp_path / "file").touch()
@@ -432,7 +434,7 @@ def test_a_cache_folder_that_cannot_be_written_keeps_the_catalogue_in_memory(
 
 
 def test_without_a_full_text_index_words_are_found_all_the_same(
-    tmp_path: Path, root: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, root: Path, workers: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tmlapp.bench.catalogue.schema._WORDS", "CREATE VIRTUAL TABLE words USING no_such_module (x)")
     make_recording(root, "Übung", said=("深蹲 eins",))

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bench.catalogue_parts import make_recording
+from tests.bench.catalogue_parts import Inline, make_recording
 from tmlapp.bench.annotations import annotate
 from tmlapp.bench.catalogue import bundle as moving
 from tmlapp.bench.catalogue import trash as doing
 from tmlapp.bench.catalogue.entry import Entry
 from tmlapp.bench.catalogue.refresh import refresh
 from tmlapp.bench.catalogue.store import Catalogue
-from tmlapp.bench.catalogue.workers import Workers
 from tmlapp.bench.companions import companions
 from tmlapp.core.errors import AppError
 
@@ -24,10 +22,8 @@ pytestmark = pytest.mark.device
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    made = Workers(1)
-    yield made
-    made.close()
+def workers() -> Inline:
+    return Inline()
 
 
 def entry_of(path: Path, root: Path, **more: object) -> Entry:
@@ -70,7 +66,7 @@ def test_trash_and_back_changes_nothing(recording: Path, tmp_path: Path) -> None
 
 
 def test_what_is_trashed_is_found_as_such_and_restored_from_its_row(
-    recording: Path, tmp_path: Path, workers: Workers
+    recording: Path, tmp_path: Path, workers: Inline
 ) -> None:
     root = tmp_path / "r"
     with Catalogue.open(tmp_path / "cache") as catalogue:
@@ -161,7 +157,7 @@ def test_a_disk_that_refuses_half_way_leaves_everything_where_it_was(
 
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_move_that_was_cut_off_is_taken_back_by_the_next_look(
-    recording: Path, tmp_path: Path, workers: Workers, after: int
+    recording: Path, tmp_path: Path, workers: Inline, after: int
 ) -> None:
     root = tmp_path / "r"
     before = contents(root)

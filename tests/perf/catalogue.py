@@ -163,19 +163,23 @@ def _search(cache: Path) -> Iterable[Figure]:
         "suite:timespeak -tag:tag1", "is:unfinished", "word12 verdict:pass in:copy", "so",
     )  # fmt: skip
     with Catalogue.open(cache) as shelf:
-        took = []
-        for text in asked * 5:
-            begin = time.monotonic()
-            shelf.rows(shelf.search(text, sort="name", ascending=True)[:64])
-            took.append((time.monotonic() - begin) * 1000)
+        medians = {}
+        for text in asked:
+            took = []
+            for _ in range(7):
+                begin = time.monotonic()
+                shelf.rows(shelf.search(text, sort="name", ascending=True)[:64])
+                took.append((time.monotonic() - begin) * 1000)
+            medians[text] = percentile(took, 50)
         scanned = _time(lambda: [r for r in _all_words(cache) if "word9" in r]) * 1000
     yield at_most(
-        "catalogue.search_10000_max",
-        max(took),
+        "catalogue.search_10000_slowest",
+        max(medians.values()),
         100,
         "ms",
-        len(took),
-        p50=round(percentile(took, 50), 2),
+        len(asked),
+        search=max(medians, key=lambda text: medians[text]),
+        p50=round(percentile(list(medians.values()), 50), 2),
         what="looking through the words of every row in Python",
         ms=round(scanned, 1),
     )

@@ -24,6 +24,7 @@ _JOIN_S = 5.0
 _NOTICE_S = 0.25
 _ORPHAN = 3
 _WORTH_ONE = 12
+_NICE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,9 @@ class Workers:
 def _work(pipe: Connection) -> None:
     """The life of a worker: a function's name and its argument in, a result out, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        # A live session on the same machine comes first.
+        os.nice(_NICE)
     _die_with_parent()
     while True:
         try:

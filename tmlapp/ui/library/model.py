@@ -21,6 +21,7 @@ from PySide6.QtGui import QPainter, QPixmap
 from tmlapp.bench.catalogue.entry import Entry
 from tmlapp.bench.catalogue.pictures import Wanted, kept, wanted
 from tmlapp.bench.catalogue.store import Catalogue, Sort
+from tmlapp.core.errors import AppError
 from tmlapp.recording.thumbnail import Thumbnail
 from tmlapp.ui.library.texts import accessible_text, cell_text
 from tmlapp.ui.text import tr
@@ -31,6 +32,8 @@ COLUMNS: tuple[Sort, ...] = (
     "name", "created", "duration", "endpoint", "suite", "tags", "verdict", "size", "state",
 )  # fmt: skip
 _PAGE, _PAGES, _PICTURES = 32, 96, 600
+_AT_ONCE, _WAITING = 6, 30
+"""Thumbnails that are made in one go, and those that may wait: a screen of them."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -48,10 +51,12 @@ class LibraryModel(QAbstractTableModel):
     Signals:
         pictures_wanted: thumbnails that are on the screen and not made yet.
         rows_changed: ids of rows that look otherwise now; None for all.
+        failed: the catalogue could not be read; with the `AppError`.
     """
 
     pictures_wanted = Signal(list)
     rows_changed = Signal(object)
+    failed = Signal(object)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -106,7 +111,12 @@ class LibraryModel(QAbstractTableModel):
         page = self._pages.get(number)
         if page is None:
             ids = self.ids[number * _PAGE : (number + 1) * _PAGE]
-            page = self._pages[number] = {e.id: e for e in self._catalogue.rows(ids)}
+            try:
+                page = self._pages[number] = {e.id: e for e in self._catalogue.rows(ids)}
+            except AppError as error:
+                # Asked for in the middle of painting: the row stays empty, and the window says why.
+                self.failed.emit(error)
+                return None
             if len(self._pages) > _PAGES:
                 self._pages.popitem(last=False)
         else:
@@ -171,9 +181,12 @@ class LibraryModel(QAbstractTableModel):
 
     def _ask(self) -> None:
         # The last ones first: they are on the screen now, the others have been scrolled past.
-        newest = list(self._asked.values())[-24:]
-        passed = self._asked.keys() - {w.key for w in newest}
-        self._asked.clear()
+        newest = list(self._asked.values())[-_AT_ONCE:]
+        for asked in newest:
+            del self._asked[asked.key]
+        passed = list(self._asked)[:-_WAITING]
+        for key in passed:
+            del self._asked[key]
         if passed:
             # They ask again when they come back onto the screen.
             self.rows_changed.emit([self._shown_in.pop(key) for key in passed if key in self._shown_in])

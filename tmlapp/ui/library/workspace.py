@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QStackedWidget,
-    QVBoxLayout,
-    QWidget,
 )
 
 from tmlapp.bench.catalogue.entry import Entry
@@ -25,8 +22,8 @@ from tmlapp.bench.catalogue.store import Sort
 from tmlapp.core.errors import AppError
 from tmlapp.recording.thumbnail import Thumbnail
 from tmlapp.ui.controls import ErrorBanner, KeyButton
-from tmlapp.ui.library import keys
-from tmlapp.ui.library.acts import Acts
+from tmlapp.ui.library import keys, parts
+from tmlapp.ui.library.acts import Acts, files_of
 from tmlapp.ui.library.detail import Detail
 from tmlapp.ui.library.model import LibraryModel, kept_or_made
 from tmlapp.ui.library.search import Chips, SearchBox, SearchHelp
@@ -38,6 +35,7 @@ from tmlapp.ui.theme import Theme
 from tmlapp.ui.workspace import Host, Workspace
 
 _EVERY = 100
+_REST_MS = 150
 
 
 class _Bridge(QObject):
@@ -53,18 +51,36 @@ class _Bridge(QObject):
 class LibraryWorkspace(Workspace):
     """Every recording, run and set of items under the folders of the settings."""
 
+    header: QFrame
+    search: SearchBox
+    chips: Chips
+    pages: QStackedWidget
+    undo_button: KeyButton
+    rescan_button: KeyButton
+    count: QLabel
+    note: QLabel
+    notice: QLabel
+    empty_title: QLabel
+    empty_text: QLabel
+
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         theme = host.theme
         self.shelf: Shelf | None = None
         self._text, self._sort, self._ascending = "", "created", False
         self._looking = self._again = self._cancel = self._shut = False
+        self._resting = QTimer(self)
+        self._resting.setSingleShot(True)
+        self._resting.setInterval(_REST_MS)
+        self._resting.timeout.connect(self._list_files)
         self._bridge = _Bridge()
         self._bridge.moved.connect(self._on_progress)
         self.acts = Acts(self)
         keys.register(host.actions_, self)
         self.model = LibraryModel(theme)
         self.model.pictures_wanted.connect(self._make_pictures)
+        # After the paint that met it, not in it.
+        self.model.failed.connect(self.show_error, Qt.ConnectionType.QueuedConnection)
         self.table = LibraryTable(theme, self.model)
         self.table.opened.connect(self.open_chosen)
         self.table.chosen.connect(self.show_chosen)
@@ -74,107 +90,10 @@ class LibraryWorkspace(Workspace):
         self.detail.tagged.connect(self.acts.tag)
         self.detail.left.connect(self.focus_table)
         self.banner = ErrorBanner(theme)
-        self._build(theme)
+        parts.build(self, theme)
         self.set_theme(theme)
         self.table.show_sort("created", False)
         self._say_emptiness()
-
-    # ------------------------------------------------------------------ parts
-
-    def _build(self, theme: Theme) -> None:
-        header = self._header(theme)
-        middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._filters(theme))
-        edge = QVBoxLayout()
-        edge.setContentsMargins(12, 0, 12, 0)
-        edge.addWidget(self.banner)
-        column.addLayout(edge)
-        self.pages = QStackedWidget()
-        self.pages.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.pages.addWidget(self.table)
-        self.pages.addWidget(self._empty())
-        column.addWidget(self.pages, 1)
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(middle, 1)
-        row.addWidget(self.detail)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(header)
-        whole.addLayout(row, 1)
-        whole.addWidget(self._status())
-
-    def _header(self, theme: Theme) -> QFrame:
-        header = QFrame()
-        header.setObjectName("header")
-        header.setFixedHeight(48)
-        row = QHBoxLayout(header)
-        row.setContentsMargins(16, 0, 16, 0)
-        row.setSpacing(12)
-        title = QLabel(tr("Library"))
-        title.setObjectName("heading")
-        self.search = SearchBox(theme)
-        self.search.asked.connect(self._on_asked)
-        self.search.left.connect(self.focus_table)
-        self.undo_button, self.rescan_button = KeyButton(theme), KeyButton(theme)
-        actions = self.host.actions_
-        self.undo_button.follow(actions["library.undo"])
-        self.rescan_button.follow(actions["library.rescan"])
-        row.addWidget(title)
-        row.addWidget(self.search, 1)
-        row.addWidget(self.undo_button)
-        row.addWidget(self.rescan_button)
-        self._header_frame = header
-        return header
-
-    def _filters(self, theme: Theme) -> QWidget:
-        strip = QWidget()
-        row = QHBoxLayout(strip)
-        row.setContentsMargins(12, 8, 12, 8)
-        row.setSpacing(12)
-        self.chips = Chips(theme, self.search)
-        self.chips.asked.connect(self._on_chip)
-        self.count = QLabel()
-        self.count.setObjectName("muted")
-        row.addWidget(self.chips, 1)
-        row.addWidget(self.count)
-        return strip
-
-    def _empty(self) -> QWidget:
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(48, 48, 48, 48)
-        self.empty_title, self.empty_text = QLabel(), QLabel()
-        self.empty_title.setObjectName("title")
-        self.empty_text.setObjectName("muted")
-        for label in (self.empty_title, self.empty_text):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        column.addStretch(2)
-        column.addWidget(self.empty_title)
-        column.addWidget(self.empty_text)
-        column.addStretch(3)
-        return page
-
-    def _status(self) -> QFrame:
-        status = QFrame()
-        status.setObjectName("status")
-        status.setFixedHeight(34)
-        row = QHBoxLayout(status)
-        row.setContentsMargins(16, 0, 16, 0)
-        self.note, self.notice = QLabel(), QLabel()
-        for label in (self.note, self.notice):
-            label.setObjectName("small")
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        row.addWidget(self.note, 1)
-        row.addWidget(self.notice)
-        return status
 
     # ------------------------------------------------------------------ Workspace
 
@@ -184,7 +103,7 @@ class LibraryWorkspace(Workspace):
             part.set_theme(theme)
         self.rescan_button.set_theme(theme)
         self.banner.button.set_theme(theme)
-        self._header_frame.setFixedHeight(theme.px(48))
+        self.header.setFixedHeight(theme.px(48))
 
     def entered(self) -> None:
         self.focus_table()
@@ -197,6 +116,7 @@ class LibraryWorkspace(Workspace):
         self._shut = True
         self.model.stop()
         self.search.stop()
+        self._resting.stop()
         if self.shelf is not None:
             self.shelf.close()
 
@@ -326,7 +246,8 @@ class LibraryWorkspace(Workspace):
         self.empty_title.setText(title)
         self.empty_text.setText(text)
 
-    def _on_asked(self, text: str) -> None:
+    def ask(self, text: str) -> None:
+        """Show what matches `text`."""
         if text != self._text:
             self._text = text
             self.reload()
@@ -341,7 +262,8 @@ class LibraryWorkspace(Workspace):
         more += [f'tag:"{v}"' if " " in v else f"tag:{v}" for v in given.values_of("tags")[:60]]
         self.search.completer_.offer(more)
 
-    def _on_chip(self, text: str) -> None:
+    def take_chip(self, text: str) -> None:
+        """A chip makes the search `text`."""
         self.search.ask(text)
         self.focus_table()
 
@@ -364,6 +286,21 @@ class LibraryWorkspace(Workspace):
         self.detail.show_entries(chosen, self.model.picture(chosen[0]) if len(chosen) == 1 else None)
         self.acts.offer(chosen)
         self.detail.arrange()
+        self._resting.start()
+
+    def _list_files(self) -> None:
+        """Say what lies beside the one that is chosen, once the cursor rests on it."""
+        chosen = self.chosen()
+        if len(chosen) != 1 or self._shut:
+            return
+        entry = chosen[0]
+
+        def show(files: list[Path]) -> None:
+            now = self.chosen()
+            if not self._shut and len(now) == 1 and now[0].id == entry.id:
+                self.detail.show_files(entry, files)
+
+        self.host.work(lambda: files_of(entry), show)
 
     def _make_pictures(self, wanted: list[Wanted]) -> None:
         shelf = self.shelf
@@ -427,33 +364,6 @@ class LibraryWorkspace(Workspace):
 
     def copy_path(self) -> None:
         QGuiApplication.clipboard().setText("\n".join(str(e.folder) for e in self.chosen()))
-
-    def verify(self) -> None:
-        self.acts.verify(self.chosen())
-
-    def recover(self) -> None:
-        self.acts.recover(self.chosen())
-
-    def export(self) -> None:
-        self.acts.export(self.chosen())
-
-    def trash(self) -> None:
-        self.acts.trash(self.chosen())
-
-    def restore(self) -> None:
-        self.acts.restore(self.chosen())
-
-    def undo(self) -> None:
-        self.acts.undo()
-
-    def bring_along(self) -> None:
-        self.acts.bring_along(self.chosen())
-
-    def forget(self) -> None:
-        self.acts.forget(self.chosen())
-
-    def empty_trash(self) -> None:
-        self.acts.ask_empty()
 
     def add_folder(self) -> None:
         """Ask for a folder, and show what lies in it from now on."""

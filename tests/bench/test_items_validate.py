@@ -299,14 +299,22 @@ def test_broken_characters_in_expectations_and_words_are_found(folder: Path) -> 
     assert found["text-broken"].fix is None
 
 
-def test_instructions_that_are_nearly_the_same_name_each_other(folder: Path) -> None:
-    text = "Say the opposite of each adjective as soon as you hear it!"
-    found = changed(folder, SetItemField(ITEM, "instruction", text))
+def test_items_in_which_nearly_the_same_is_said_name_each_other(folder: Path) -> None:
+    text, script = read_set(folder).item("cs-0002").instruction, "Yesterday, I saw a Handschuh on the fence!"
+    found = changed(folder, SetItemField(ITEM, "instruction", text), SetItemField(ITEM, "script", script))
     assert found["instruction-alike"].where.other == "cs-0002"
     assert "the same as" in found["instruction-alike"].what
     found = changed(folder, SetItemField(ITEM, "instruction", text.replace("adjective", "adjectives")))
     assert "much like" in found["instruction-alike"].what
     assert "instruction-alike" in changed(folder, item="cs-0002")
+
+
+def test_one_instruction_for_many_scripts_is_no_copy(folder: Path) -> None:
+    text = read_set(folder).item("cs-0002").instruction
+    script = "While we were waiting for the train somebody asked me for a Zeitung and I had none left"
+    assert changed(folder, SetItemField(ITEM, "instruction", text), SetItemField(ITEM, "script", script)) == {}
+    bare = changed(folder, SetItemField(ITEM, "script", ""), SetItemField("cs-0002", "script", ""))
+    assert "instruction-alike" in bare
 
 
 # ---------------------------------------------------------------------- speakers

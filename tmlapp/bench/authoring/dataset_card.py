@@ -227,6 +227,7 @@ items = load_dataset(str(folder), split="{part}")
 sound = folder / items[0]["input"]["audio"]  # paths are relative to this folder
 ```
 
+`datasets` shows dates as time stamps; all other members are as in the file. \
 `tmlapp bench run --suite timespeak --data FOLDER …` (or `cuespeak`) runs it."""
 
 _CONTENT = """\

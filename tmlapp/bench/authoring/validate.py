@@ -36,6 +36,7 @@ from tmlapp.bench.authoring.validate_rules import (
     check_takes,
     check_words,
     speaker_findings,
+    spoken_text,
 )
 from tmlapp.bench.authoring.validate_sound import check_files, check_sound
 from tmlapp.bench.authoring.validate_times import check_expectations
@@ -140,14 +141,15 @@ class Context:
         names = {item.id for item in state.items}
         for name in [name for name in self._own if name not in names]:
             del self._own[name]
-        self._texts.keep_only({item.instruction for item in state.items})
+        self._texts.keep_only({spoken_text(item) for item in state.items})
 
     # ------------------------------------------------------------------ likeness
 
     def texts_like(self, item: ItemDraft, state: ItemSet) -> list[tuple[float, ItemDraft]]:
-        """Other items whose instruction reads like that of `item`, and how much (at most 1)."""
+        """Other items in which the user says much the same as in `item`, and how much (at most 1)."""
         index = self._index(state)
-        near = {item.instruction: 1.0, **self._texts.near(item.instruction)}
+        said = spoken_text(item)
+        near = {said: 1.0, **self._texts.near(said)}
         return _others(item, near, index.texts)
 
     def sounds_like(self, item: ItemDraft, sha256: str, state: ItemSet) -> list[tuple[float, ItemDraft]]:
@@ -164,9 +166,10 @@ class Context:
         made = _Index({}, {})
         for item in state.items:
             if item.instruction.strip():
-                if item.instruction not in self._texts:
-                    self._texts.add(item.instruction, trigrams(item.instruction))
-                made.texts.setdefault(item.instruction, []).append(item)
+                said = spoken_text(item)
+                if said not in self._texts:
+                    self._texts.add(said, trigrams(said))
+                made.texts.setdefault(said, []).append(item)
             sound = self._sound_of(item)
             if sound is not None and sound.figures is not None and sound.print is not None:
                 name = sound.figures.sha256
@@ -187,7 +190,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """Items by instruction, and by the digest of their sound."""
+    """Items by what the user says in them, and by the digest of their sound."""
 
     texts: dict[str, list[ItemDraft]]
     sounds: dict[str, list[ItemDraft]]
@@ -338,11 +341,11 @@ def _beside_others(case: Case, context: Context) -> Iterator[Finding]:
 
 def _alike_text(case: Case, close: list[tuple[float, ItemDraft]]) -> Finding:
     value, first = max(close, key=lambda pair: pair[0])
-    same = plain_text(case.item.instruction) == plain_text(first.instruction)
+    same = plain_text(spoken_text(case.item)) == plain_text(spoken_text(first))
     found = case.finding(
         "instruction-alike", "warning",
         f"The instruction is {'the same as' if same else 'much like'} that of {_names(close)}",
-        f"Likeness {value:.2f}; from {TEXT_ALIKE} on two items test almost the same.",
+        f"With what the user says after it, likeness {value:.2f}; from {TEXT_ALIKE} on two items test almost the same.",
         "Ask for something else, or keep it on purpose.", field="instruction",
     )  # fmt: skip
     return replace(found, where=replace(found.where, other=first.id))

@@ -188,6 +188,13 @@ def _most_common(values: list[str]) -> str:
     return max(sorted(set(kept)), key=kept.count) if kept else ""
 
 
+def spoken_text(item: ItemDraft) -> str:
+    """Instruction and script, or the words of the best take: items may share an instruction and differ in the rest."""
+    take = item.best_take
+    after = item.script.strip() or (" ".join(word.text for word in take.user_words) if take else "")
+    return f"{item.instruction}\n{after}"
+
+
 def check_characters(case: Case) -> Iterator[Finding]:
     """Every text can be written as UTF-8: half of a surrogate pair, which a paste may bring, cannot."""
     item = case.item

@@ -10,7 +10,7 @@ from pathlib import Path
 import parselmouth
 import pympi
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from praatio import textgrid as praatio
 
@@ -153,6 +153,7 @@ def spans_of(tiers: Tiers) -> list[tuple[int, int, str]]:
     return sorted((s.t0_ns, s.t1_ns, s.text) for t in tiers.tiers for s in t.spans)
 
 
+@settings(max_examples=50)
 @given(tiers_made(), st.booleans())
 def test_a_textgrid_comes_back_whatever_is_in_it(tiers: Tiers, short: bool) -> None:
     got = parse_textgrid(textgrid_text(tiers, short=short))
@@ -160,6 +161,7 @@ def test_a_textgrid_comes_back_whatever_is_in_it(tiers: Tiers, short: bool) -> N
     assert spans_of(got) == spans_of(tiers)
 
 
+@settings(max_examples=50)
 @given(tiers_made())
 def test_an_eaf_comes_back_whatever_is_in_it(tiers: Tiers) -> None:
     got = parse_eaf(eaf_text(tiers).encode())
@@ -170,6 +172,7 @@ def test_an_eaf_comes_back_whatever_is_in_it(tiers: Tiers) -> None:
     ]  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(tiers_made())
 def test_a_table_comes_back_whatever_is_in_it(tiers: Tiers) -> None:
     got = parse_csv(csv_text(tiers))
@@ -177,6 +180,7 @@ def test_a_table_comes_back_whatever_is_in_it(tiers: Tiers) -> None:
     assert [t for t in got.tiers if t.spans] == [t for t in tiers.tiers if t.spans]
 
 
+@settings(max_examples=50)
 @given(tiers_made())
 def test_captions_come_back_to_the_millisecond(tiers: Tiers) -> None:
     got = spans_of(parse_webvtt(webvtt_text(tiers)))

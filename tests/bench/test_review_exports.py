@@ -148,6 +148,13 @@ def test_tiers_of_files_are_those_of_the_lanes(tmp_path: Path) -> None:
             assert found.gathered(tier.name) == tuple(sorted(tier.spans)), (name, tier.name)
 
 
+def test_an_eaf_names_the_clip_of_the_same_name_beside_it(tmp_path: Path) -> None:
+    path = session(tmp_path)
+    export_recording(path, tmp_path / "x.wav", sound="stereo")
+    export_recording(path, tmp_path / "x.eaf")
+    assert read_tiers(tmp_path / "x.eaf").media == ("x.wav",)
+
+
 def test_a_whole_recording_holds_what_was_heard_after_its_end(tmp_path: Path) -> None:
     path = session(tmp_path)
     export_recording(path, tmp_path / "x.csv")

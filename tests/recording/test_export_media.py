@@ -150,7 +150,7 @@ def tone(n: int, rate: int, hz: float = 440.0, size: float = 8_000) -> np.ndarra
     return (size * np.sin(2 * np.pi * hz * np.arange(n) / rate)).round().astype(np.int16)
 
 
-@pytest.mark.parametrize("rate", [24_000, 16_000, 22_050, 48_000, 96_000])
+@pytest.mark.parametrize("rate", [24_000, 22_050, 96_000])
 def test_the_mix_holds_both_sides_at_their_places_without_seams(
     tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,11 @@ def export_recording(
     edge_ns = None if whole else end_ns
     if chosen.name == "vtt":
         return [write_webvtt(out, captions_of(lanes, start_ns, edge_ns), force=force)]
-    tiers = tiers_of_lanes(lanes, start_ns, edge_ns)
+    tiers = tiers_of_lanes(lanes, start_ns, edge_ns, media=_media_beside(out))
     writers: dict[str, Callable[..., Path]] = {"textgrid": write_textgrid, "eaf": write_eaf, "csv": write_csv}
     return [writers[chosen.name](out, tiers, force=force)]
+
+
+def _media_beside(out: Path) -> tuple[str, ...]:
+    """Clips of the same name, which ELAN then plays: export the stretch as `x.mp4` or `x.wav` before `x.eaf`."""
+    return tuple(p.name for suffix in (".mp4", ".wav") if (p := out.with_suffix(suffix)).is_file())

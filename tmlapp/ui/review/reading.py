@@ -109,6 +109,9 @@ class Reading:
         if topic != "/model/audio":
             self.sounds[topic] = sound
             self._page.set_choices()
+        if topic == "/model/heard":
+            # The first play would wait for the places of its pieces.
+            self._page.aside.work(partial(self._page.opened.review.recording.places, topic), lambda _: None)
 
     def _read(self, serial: int, found: Lanes | None) -> None:
         if serial == self._serial and found is not None:

@@ -197,6 +197,22 @@ def test_a_suite_of_whole_answers_is_asked_about_item_by_item(run: Path) -> None
     assert (found[1].expected, found[1].rulings[0].value, found[1].rulings[0].why) == ("3", None, "the judge is down")
 
 
+def test_a_suite_that_rates_is_judged_on_its_own_scale(run: Path) -> None:
+    loaded = load_run(run)
+    grade = loaded.grades[0].grade
+    verdicts = tuple(
+        replace(v, details={}, values={"rating": rating})
+        for v, rating in zip(grade.verdicts, (4.0, 9.0, 0, 5), strict=True)
+    )
+    kept = replace(loaded, grades=(replace(loaded.grades[0], grade=replace(grade, verdicts=verdicts)),))
+    found = questions_of_run(kept)
+    assert [q.rulings[0].value for q in found] == ["4", None, "0", "5"]
+    assert {q.subject.key for q in found} == {"rating"}
+    assert found[0].scale == ("0", "1", "2", "3", "4", "5")
+    given = give(run, found[0].subject, "3", rater="ada", scale=found[0].scale)
+    assert given.value == "3"
+
+
 def test_several_candidates_are_one_question_and_joined_ones_are_found_by_their_times(run: Path) -> None:
     loaded = load_run(run)
     grade = loaded.grades[0].grade

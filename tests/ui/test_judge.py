@@ -19,6 +19,7 @@ from tests.ui.conftest import Person
 from tests.ui.judge_page import JudgePage
 from tmlapp.bench.annotations import read_annotations
 from tmlapp.bench.people.verdicts import PEOPLE, PersonVerdict, Subject, give, read_verdicts
+from tmlapp.bench.runs.run import append_grade, load_run
 from tmlapp.config.settings import load_settings
 from tmlapp.ui import workspaces
 from tmlapp.ui.judge.adjudicate import AdjudicateDialog
@@ -356,3 +357,14 @@ def test_every_control_has_a_name_and_both_schemes_are_drawn(person: Person, run
         assert control.accessibleName()
     for button in panel.values.buttons:
         assert button.width() >= button.sizeHint().width()
+
+
+def test_a_suite_that_rates_is_judged_on_six_keys(person: Person, run: Path) -> None:
+    newest = load_run(run).grades[-1].grade
+    verdicts = tuple(replace(v, details={}, values={"rating": 4.0}) for v in newest.verdicts)
+    (run / "grades.jsonl").unlink()
+    append_grade(run, replace(newest, verdicts=verdicts))
+    page = show(person, run)
+    assert [b.text() for b in page.judge.values.buttons] == ["0", "1", "2", "3", "4", "5"]
+    person.press(Key.Key_6)
+    person.sees(lambda: [v.value for v in mine(run, page)] == ["5"])

@@ -23,6 +23,9 @@ from tmlapp.recording.reader import Recording
 
 MAIN = "main"
 RULE = "timing rule"
+RATING = "rating"
+RATINGS = ("0", "1", "2", "3", "4", "5")
+"""Scale of suites whose judge rates (Full-Duplex-Bench)."""
 _EXPECTED = ("meaning", "expected", "answer", "reference", "short_answer", "label", "count")
 _ASKED = ("instruction", "question", "prompt")
 _NOBODY = ("none", "")
@@ -210,9 +213,14 @@ def _questions(base: Question, verdict: Verdict, grade: Grade, truth: Mapping[st
         return
     judge = next((str(j.get("judge", "")) for j in grade.provenance.judges), "") or grade.provenance.formula
     value = None if verdict.ungraded or verdict.passed is None else RIGHT if verdict.passed else WRONG
+    rating = verdict.values.get(RATING)
+    if rating is not None:
+        # Raters use the suite's own scale, so that they can be held against its judge.
+        value = next((step for step in RATINGS if float(step) == round(rating)), None)
     yield replace(
         base,
-        subject=Subject(verdict.item, MAIN, "overall"),
+        subject=Subject(verdict.item, MAIN if rating is None else RATING, "overall"),
+        scale=SCALE if rating is None else RATINGS,
         instruction=base.instruction or _text(verdict.details, _ASKED),
         expected=_text(verdict.details, _EXPECTED) or base.expected,
         said=said,

@@ -35,7 +35,7 @@ def register(panel: JudgePanel) -> None:
         )  # fmt: skip
 
     titles = (tr("Right"), tr("Wrong"), tr("Unsure"), tr("Fourth value"), tr("Fifth value"), tr("Sixth value"))
-    for number, title in enumerate(titles, start=1):
+    for number, title in enumerate(titles[:VALUES], start=1):
         told = tr("Verdict number {n} on the question that is shown").format(n=number)
         command(f"value{number}", title, str(number), told, partial(panel.give_number, number))
         panel.host.actions_.offer(f"judge.value{number}", number <= 3)

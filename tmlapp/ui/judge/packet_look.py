@@ -21,7 +21,7 @@ class PacketLook(QDialog):
         self.setWindowTitle(tr("Rate a packet"))
         self.setAccessibleName(tr("Rate a packet"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.resize(680, 640)
+        self.resize(700, 720)
         self.place, self.count, self.state, self.asked = QLabel(), QLabel(), QLabel(), QLabel()
         self.place.setObjectName("heading")
         for label in (self.count, self.state, self.asked):
@@ -97,6 +97,8 @@ class PacketLook(QDialog):
             (tr("Wrong wordings"), ", ".join(question.reject)),
         ):
             if text.strip():
+                if self.texts.count():
+                    self.texts.addSpacing(6)
                 self.texts.addWidget(words(title, "small"))
                 self.texts.addWidget(words(text, "heading" if title == tr("Expected") else ""))
         self.texts.addStretch()

@@ -14,7 +14,7 @@ from tmlapp.bench.people.queue import Entry
 from tmlapp.bench.people.verdicts import Subject, default_rater
 from tmlapp.core.errors import AppError
 from tmlapp.ui.judge import model
-from tmlapp.ui.judge.commands import register
+from tmlapp.ui.judge.commands import VALUES, register
 from tmlapp.ui.judge.panel_look import PanelLook
 from tmlapp.ui.judge.parts import MARKS, Pair, aspect_text, cleared, value_color, value_text, words
 from tmlapp.ui.text import tr
@@ -297,6 +297,8 @@ class JudgePanel(PanelLook):
         wordings += [tr("wrong: {words}").format(words=", ".join(question.reject))] if question.reject else []
         self.expected.setToolTip("\n".join([question.instruction, *wordings]))
         self.values.show_scale(question.scale)
+        for number in range(1, VALUES + 1):
+            self.host.actions_.offer(f"judge.value{number}", number <= len(question.scale))
 
     def _show_judges(self) -> None:
         cleared(self.judges)

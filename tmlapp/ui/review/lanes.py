@@ -24,6 +24,9 @@ _WORD_NS = 300 * NS_PER_MS
 _CUE_SIGNS = {"start": "▸", "stop": "■", "remind": "⏰", "count": "#", "say": "“"}
 _CUE_ROLES: dict[str, Role] = {"start": "good", "stop": "bad", "remind": "notice"}
 _FLAG_SIGNS = {"note": "✎", "error": "✕", "notice": "ⓘ", "interrupted": "⤬", "typed": "⌨", "verdict": "✓", "tag": "#"}
+_MEANT = ("absent", "muted", "paused")
+"""Kinds of gaps that somebody wanted."""
+
 _FLAG_ROLES: dict[str, Role] = {"error": "bad", "interrupted": "bad", "typed": "you"}
 
 
@@ -75,12 +78,13 @@ class ReviewLanes:
         self.outputs.set_spans([_output(o) for o in found.outputs])
         self.cues.set_flags([_cue(o) for o in found.outputs])
         self.expectations.set_spans([_expected(e) for e in found.expected])
-        self.grades.set_spans([_graded(e) for e in found.expected if e.passed is not None])
+        judged = [_graded(e) for e in found.expected if e.passed is not None]
+        self.grades.set_spans(judged or _as_a_whole(found))
         self.reply.set_values(found.replies.end_ns, found.replies.latency_ns)
         self.gaps.set_spans(
             Span(
                 key=str(n), start_ns=g.t0_ns, end_ns=max(g.t1_ns, g.t0_ns + 1), label=f"{g.track}: {g.kind}",
-                role="bad", symbol="▲", hint=g.reason,
+                role="neutral" if g.kind in _MEANT else "bad", symbol="" if g.kind in _MEANT else "▲", hint=g.reason,
             )
             for n, g in enumerate(found.gaps)
         )  # fmt: skip
@@ -155,7 +159,28 @@ def _expected(wanted: Expected) -> Span:
 def _graded(wanted: Expected) -> Span:
     start, end = wanted.window
     words = wanted.outcome.replace("_", " ") or (tr("met") if wanted.passed else tr("not met"))
+    role, symbol = _verdict(None if wanted.outcome == "ungraded" else wanted.passed)
     return Span(
-        key=wanted.id, start_ns=start, end_ns=max(end, start + NS_PER_MS), label=words,
-        role="good" if wanted.passed else "bad", symbol="✓" if wanted.passed else "✕", hint=wanted.meaning,
+        key=wanted.id, start_ns=start, end_ns=max(end, start + NS_PER_MS), label=words, role=role, symbol=symbol,
+        hint=wanted.meaning,
     )  # fmt: skip
+
+
+def _as_a_whole(found: Lanes) -> list[Span]:
+    """Grades that are about the recording as a whole: the newest of each metric."""
+    newest = {(g.suite, g.metric): g for g in found.grades}
+    made = []
+    for (suite, metric), grade in newest.items():
+        role, symbol = _verdict(grade.passed)
+        score = "" if grade.score is None else f" {grade.score:.3g}"
+        made.append(
+            Span(
+                key=f"{suite} {metric}", start_ns=0, end_ns=max(1, found.duration_ns),
+                label=f"{suite} · {metric}{score}", role=role, symbol=symbol, hint=grade.why,
+            )
+        )  # fmt: skip
+    return made
+
+
+def _verdict(passed: bool | None) -> tuple[Role, str]:
+    return ("notice", "?") if passed is None else ("good", "✓") if passed else ("bad", "✕")

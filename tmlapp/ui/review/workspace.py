@@ -385,4 +385,7 @@ class ReviewWorkspace(ReviewView):
 def _model(opened: Opened) -> str:
     granted = opened.review.granted
     address = str(opened.review.info.get("endpoint", ""))
-    return address.replace(":", " · ", 1) if address else granted.name if granted else tr("model")
+    kind, _, rest = address.partition(":")
+    # Of a file only its name: the whole path would fill the bar.
+    short = " · ".join(part for part in (kind, Path(rest).name) if part)
+    return short or (granted.name if granted else tr("model"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mcap.reader import SeekingReader
-from mcap.writer import Writer
+from mcap.writer import MCAP0_MAGIC, Writer
 
 from tests.recording.parts import (
     GRANTED,
@@ -370,3 +372,17 @@ def test_the_index_is_the_one_that_mcap_reads(tmp_path: Path) -> None:
     ours = Log.open(path).summary
     for member in ("chunk_indexes", "channels", "schemas", "statistics", "metadata_indexes"):
         assert getattr(ours, member) == getattr(summary, member), member
+
+
+def test_an_index_with_records_of_other_programs_is_that_of_another_file(tmp_path: Path) -> None:
+    data = record(tmp_path).read_bytes()
+    footer = struct.Struct("<BQQQI")
+    at = len(data) - len(MCAP0_MAGIC) - footer.size
+    opcode, size, start, offsets, _ = footer.unpack_from(data, at)
+    private = struct.pack("<BQ", 0x80, 0)
+    summary = private + data[start:at]
+    checked = summary + footer.pack(opcode, size, start, offsets, 0)[:-4]
+    path = tmp_path / "other.mcap"
+    path.write_bytes(data[:start] + checked + struct.pack("<I", zlib.crc32(checked)) + MCAP0_MAGIC)
+    with pytest.raises(AppError, match="not a recording of this app"):
+        Log.open(path)

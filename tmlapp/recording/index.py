@@ -26,7 +26,7 @@ def summary_of(data: bytes) -> Summary:
     """The summary section of a file whose checksum holds.
 
     Raises:
-        ValueError, struct.error: it is no summary section.
+        ValueError: it has records that our files do not have.
     """
     found = Summary()
     for opcode, body, end in records_in(data):

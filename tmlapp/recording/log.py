@@ -47,15 +47,14 @@ class Log:
                 f"{path.name} is an unfinished recording.", "The session that wrote it did not end.", _recover(path)
             )
         with open_file(path) as file:
-            summary = summary_of(_checked_summary(path, file))
+            try:
+                summary = summary_of(_checked_summary(path, file))
+            except ValueError as error:
+                raise _foreign(path) from error
             metadata = _metadata(file, summary.metadata_indexes)
         ours = {i: c.topic for i, c in summary.channels.items()}
         if metadata is None or ours != TOPIC_NAMES:
-            raise AppError(
-                f"{path.name} is not a recording of this app.",
-                "It is an MCAP file, but with other topics.",
-                "Choose a recording that tmlapp made.",
-            )
+            raise _foreign(path)
         return cls(path, summary, metadata)
 
     @property
@@ -96,6 +95,14 @@ def _messages_in(chunk: bytes, wanted: frozenset[int]) -> Iterator[Found]:
         read = read_message(chunk, body, end, wanted) if opcode == Opcode.MESSAGE else None
         if read is not None:
             yield read[1]
+
+
+def _foreign(path: Path) -> AppError:
+    return AppError(
+        f"{path.name} is not a recording of this app.",
+        "It is an MCAP file, but with other topics.",
+        "Choose a recording that tmlapp made.",
+    )
 
 
 def _recover(path: Path) -> str:

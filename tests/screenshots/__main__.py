@@ -1,4 +1,5 @@
-"""Draws the window for the documentation: a real session of the embedded model on the demo clip, held at one moment.
+"""Draws the window for the documentation: a real session of the embedded model on the demo clip, held at one moment,
+and the other workspaces with what they hold afterwards.
 
 python -m tests.screenshots [--out docs/images] [--endpoint onnx:tiny]
 """
@@ -25,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description="Draw the window.")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--endpoint", default="onnx:tiny")
+    parser.add_argument("--speech", type=Path, default=ROOT.parent / "shared" / "data" / "speech", help="real speech")
     parser.add_argument("--at", type=float, default=STOP_AT_S, help="session time of the pictures, in seconds")
     options = parser.parse_args()
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
@@ -32,16 +34,16 @@ def main() -> int:
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as settings, tempfile.TemporaryDirectory() as desk:
-        os.environ["TMLAPP_CONFIG_DIR"] = settings
+        os.environ["TMLAPP_CONFIG_DIR"] = os.environ["TMLAPP_CACHE_DIR"] = settings
         # Paths stand in the pictures: relative ones look the same on every machine.
         (Path(desk) / "demo").symlink_to(ROOT / "assets" / "demo")
         os.chdir(desk)
-        _draw_all(out, options.endpoint, options.at)
+        _draw_all(out, options.endpoint, options.at, options.speech.absolute() / "cmusphinx__pocketsphinx")
         os.chdir(ROOT)
     return 0
 
 
-def _draw_all(out: Path, endpoint: str, at_s: float) -> None:
+def _draw_all(out: Path, endpoint: str, at_s: float, speech: Path) -> None:
     import qasync
 
     from tmlapp.ui.app import drained, make_app
@@ -51,14 +53,17 @@ def _draw_all(out: Path, endpoint: str, at_s: float) -> None:
     asyncio.set_event_loop(loop)
     with loop:
         for scheme in ("dark", "light"):
-            loop.run_until_complete(_draw(loop, out, scheme, endpoint, at_s))
+            loop.run_until_complete(_draw(loop, out, scheme, endpoint, at_s, speech))
         loop.run_until_complete(drained(loop))
 
 
-async def _draw(loop: asyncio.AbstractEventLoop, out: Path, scheme: str, endpoint: str, at_s: float) -> None:
+async def _draw(
+    loop: asyncio.AbstractEventLoop, out: Path, scheme: str, endpoint: str, at_s: float, speech: Path
+) -> None:
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
 
+    from tests.screenshots import workspaces
     from tests.ui.sessions import Desk, plan_for
     from tmlapp.config.settings import Settings
     from tmlapp.endpoints.registry import endpoint_from_address
@@ -119,6 +124,17 @@ async def _draw(loop: asyncio.AbstractEventLoop, out: Path, scheme: str, endpoin
     await _until(lambda: not window.result.grades.isHidden())
     await at_size(SIZES[0])
     shoot("result", SIZES[0])
+    recording = window.result.recording
+    assert recording is not None
+    recording = Path(os.path.relpath(recording))
+    draw = workspaces.draws(window, folder, speech, recording, _until)
+    for name, make in draw.items():
+        await at_size(SIZES[0])
+        await make()
+        for size in SIZES:
+            await at_size(size)
+            await asyncio.sleep(1.2)
+            shoot(name, size)
     window.close()
 
 

@@ -15,7 +15,10 @@ from tests.ui.sessions import HeldFeed
 from tmlapp.bench.authoring import commands as c
 from tmlapp.bench.authoring.editor import Editor
 from tmlapp.bench.authoring.importing import take_from_file
-from tmlapp.bench.authoring.model import Expectation, ItemDraft, Span, Speaker, UserWord
+from tmlapp.bench.authoring.measure import voice_by_energy
+from tmlapp.bench.authoring.model import Expectation, ItemDraft, Span, Speaker, Take, UserWord
+from tmlapp.bench.authoring.snapping import SnapPoints, points_of
+from tmlapp.bench.authoring.validate import Context
 from tmlapp.capture.file_feed import open_source
 from tmlapp.config.settings import Settings
 from tmlapp.core.clock import ManualClock, MonotonicClock
@@ -104,6 +107,21 @@ def make_set(folder: Path, *, takes: int = 1, items: int = 2) -> Path:
     return folder
 
 
+class EnergyVad:
+    """Finds voice by its energy: the voice of these tests is one, and nothing has to be loaded for it."""
+
+    def timestamps(self, pcm: Pcm) -> list[tuple[int, int]]:
+        return list(voice_by_energy(pcm))
+
+
+def quick_points(pcm: Pcm, take: Take) -> SnapPoints:
+    return points_of(pcm, take, EnergyVad())  # type: ignore[arg-type]
+
+
+def quick_context(folder: Path) -> Context:
+    return Context(folder, eager=True, voice="energy")
+
+
 class TakeDesk:
     """Takes fed from a file, released step by step; a player whose clock the test moves."""
 
@@ -149,7 +167,8 @@ def page_of(person: Person, desk: TakeDesk | None = None, **services: Any) -> It
     page = window.workspaces.page("items")
     assert isinstance(page, ItemsWorkspace)
     if desk is not None:
-        services = {"take_recorder": desk.take_recorder, "player": desk.player} | services
+        quick: dict[str, Any] = {"context": quick_context, "snap_points": quick_points}
+        services = quick | {"take_recorder": desk.take_recorder, "player": desk.player} | services
     page.services = replace(page.services, **services)
     window.go_to("items")
     return page

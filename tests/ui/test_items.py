@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 
 from tests.ui.conftest import Person
 from tests.ui.items_desk import RATE, TakeDesk, make_set, open_set, page_of, press, speech, write_wav
+from tmlapp.bench.authoring.aligning import Aligned
 from tmlapp.bench.authoring.editor import Editor
+from tmlapp.bench.authoring.model import Span, UserWord
 from tmlapp.bench.authoring.store import read_set
+from tmlapp.ui.items.memory import Memory, load_memory, memory_path, save_memory
+from tmlapp.ui.items.model import clamped_edge, moved_edge
 from tmlapp.ui.items.set_dialogs import ItemDialog, NewItemDialog, NewSetDialog, SetDialog
 from tmlapp.ui.items.speakers import SpeakersDialog
 from tmlapp.ui.items.take_lane import ns
@@ -436,3 +441,109 @@ def test_the_page_says_when_it_was_saved_and_remembers_the_set(items: Items, ope
     again = page_of(person, items.desk)
     person.sees(lambda: again.model.folder == items.folder)
     assert json.loads((items.folder / "set.json").read_text(encoding="utf-8"))["set"]["name"] == "codeswitch set"
+
+
+def test_words_are_found_in_the_sound_and_taken_over_as_one_step(items: Items) -> None:
+    page, person = items.page, items.person
+    words = (UserWord(Span(4000, 9000), "Every"), UserWord(Span(33_000, 39_000), "fenêtre"))
+    page.services = replace(page.services, align=lambda _item, _pcm: Aligned(words, Span(4000, 9000), ("one guessed",)))
+    items.press(Key.Key_W, CTRL)
+    person.sees(lambda: "2 words found" in page.status.note.toolTip())
+    take = page.model.take
+    assert take is not None
+    assert [w.text for w in take.user_words] == ["fenêtre"]
+    assert take.instruction == Span(4000, 9000)
+    items.press(Key.Key_Z, CTRL)
+    assert page.model.take is not None
+    assert len(page.model.take.user_words) == 2
+
+
+def test_the_cue_reaches_from_the_windows_start_to_the_playhead(items: Items) -> None:
+    page = items.page
+    page.take_card.setFocus()
+    page.playing.seek(RATE)
+    items.press(Key.Key_E, SHIFT)
+    assert "before the window" in page.status.note.toolTip()
+    page.playing.seek(38_000)
+    items.press(Key.Key_E, SHIFT)
+    expectation = page.model.expectation
+    assert expectation is not None
+    assert (expectation.cue, expectation.t_ref) == (Span(32_000, 38_000), 38_000)
+    items.press(Key.Key_Q)
+    items.person.type("die Katze")
+    items.press(Key.Key_Return)
+    assert page.model.expectation is not None
+    assert page.model.expectation.cue_text == "die Katze"
+
+
+def test_snapping_is_switched_by_key_and_the_choice_is_remembered(items: Items) -> None:
+    page = items.page
+    page.take_card.setFocus()
+    items.person.sees(lambda: page.model.snapping)
+    items.press(Key.Key_X)
+    assert not page.model.snapping
+    assert not page.take_card.snap.isChecked()
+    assert not page.memory.snapping
+
+
+def test_arrows_move_the_playhead_where_no_window_is(items: Items) -> None:
+    page = items.page
+    for _ in range(2):
+        page.model.choose_expectation(page.model.expectation_id)
+        page.windows.remove()
+    page.take_card.setFocus()
+    page.playing.seek(RATE)
+    assert page.model.expectation_id == ""
+    page.windows.nudge(160)
+    assert page.model.playhead == RATE + 160
+    items.person.sees(lambda: bool(items.desk.players))
+    items.press(Key.Key_Space)
+    items.person.sees(lambda: page.playing.running)
+    items.press(Key.Key_Space, CTRL)
+    items.person.sees(lambda: not page.playing.running)
+    items.press(Key.Key_Space, CTRL)
+    items.person.sees(lambda: page.playing.running)
+    page.playing.seek(2 * RATE)
+    assert page.playing.position() == 2 * RATE
+
+
+def test_the_view_zooms_to_the_chosen_window_and_out_again(items: Items) -> None:
+    page = items.page
+    page.take_card.setFocus()
+    whole = page.take_card.axis.span_ns
+    items.press(Key.Key_Z)
+    assert page.take_card.axis.span_ns < whole
+    items.press(Key.Key_Plus)
+    closer = page.take_card.axis.span_ns
+    items.press(Key.Key_Minus)
+    assert page.take_card.axis.span_ns > closer
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("items.open-set", "open-set"), ("items.import", "import-take"), ("items.import-windows", "import-windows")],
+)
+def test_files_and_folders_are_asked_for_without_blocking(items: Items, key: str, name: str) -> None:
+    items.page.host.actions_[key].trigger()
+    dialog = items.page.findChild(QFileDialog, name)
+    assert dialog is not None
+    dialog.reject()
+
+
+def test_edges_never_pass_each_other_nor_leave_the_take() -> None:
+    assert moved_edge(Span(10, 20), "t0", 15, 100) == Span(15, 20)
+    assert moved_edge(Span(10, 20), "t0", 30, 100) == Span(30, 40)
+    assert moved_edge(Span(10, 20), "t1", 5, 100) == Span(0, 5)
+    assert moved_edge(Span(10, 20), "window", 95, 100) == Span(90, 100)
+    assert clamped_edge(Span(10, 20), "t0", 25, 100) == Span(19, 20)
+    assert clamped_edge(Span(10, 20), "t1", 500, 100) == Span(10, 100)
+
+
+def test_a_memory_that_cannot_be_read_is_begun_anew() -> None:
+    memory_path().parent.mkdir(parents=True, exist_ok=True)
+    memory_path().write_text("[]", encoding="utf-8")
+    assert load_memory() == Memory()
+    memory_path().write_text("{", encoding="utf-8")
+    assert load_memory() == Memory()
+    save_memory(Memory(recent=("a",), judge="none", snapping=False).with_recent(Path("b")))
+    assert load_memory() == Memory(recent=("b", "a"), judge="none", snapping=False)

@@ -27,7 +27,7 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
 
 State = Literal["there", "missing", "unreadable"]
-VoiceBy = Literal["silero", "energy"]
+VoiceBy = Literal["silero", "energy", "nobody"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,8 @@ class SoundFiles:
     """Files below `folder`, each read once. May be asked from several threads.
 
     Args:
-        voice: who finds voice: `silero` (the shipped graph; some 6 ms per second of sound) or `energy`.
+        voice: who finds voice: `silero` (the shipped graph; some 6 ms per second of sound) or `energy`; `nobody` where
+            only the form of the files matters: there is no voice and no print then.
         keep: folder in which figures are kept for the next time; None: in memory only.
     """
 
@@ -134,6 +135,8 @@ class SoundFiles:
             return Sound(problem=str(error), problem_code=error.code)
         except OSError as error:
             return Sound(problem=f"it cannot be read: {error.strerror}", problem_code="damaged")
+        if self._voice_by == "nobody":
+            return Sound(figures=measure(pcm, (), voice_by="nobody"))
         if self._voice_by == "silero":
             figures = measure(pcm, self._detector()(pcm), voice_by=f"silero {SILERO_VERSION}")
         else:

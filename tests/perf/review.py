@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.perf.figure import Effort, Figure, at_most, percentile
 from tests.perf.long_recording import long_recording
+from tests.vdesk.desk import VirtualDesk, missing_tools
 from tmlapp.core.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from tmlapp.ui.review.workspace import ReviewWorkspace
 
-Measured = tuple[float, list[float], float, list[tuple[float, float]]]
-"""Seconds of a cold open, of warm ones, of reading the index; of each seek: how far off, and ms to its picture."""
+Measured = tuple[float, list[float], float, list[tuple[float, float]], list[float]]
+"""Seconds of a cold open, of warm ones, of reading the index; of each seek: how far off, and ms to its picture;
+while it plays, how far the picture on the screen is from what is heard, ms."""
 
 _STEP_S = 0.001
+_FRAME_S = 0.016
 _SEEKS_S = (1800.0, 12.3, 3599.0, 2400.7, 600.1, 3000.4, 1.0, 900.9)
 
 
@@ -33,7 +38,8 @@ def review(effort: Effort) -> Iterable[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         for variable in ("TMLAPP_CACHE_DIR", "TMLAPP_CONFIG_DIR", "TMLAPP_LOG_DIR"):
             os.environ[variable] = folder
-        cold, warm, index, seeks = _measured(path, Path(folder), 3 if effort.quick else 9)
+        with _loudspeaker() as loudspeaker:
+            cold, warm, index, seeks, drifts = _measured(path, Path(folder), loudspeaker, effort)
     yield at_most(
         "review.open_1h", percentile(warm, 50), 1.0, "s", len(warm), what="the index of the file alone",
         s=round(index, 4), cold_s=round(cold, 2), worst_s=round(max(warm), 3), file_mb=round(path.stat().st_size / 1e6),
@@ -43,9 +49,30 @@ def review(effort: Effort) -> Iterable[Figure]:
         what="from the seek to its picture on the screen", p50_ms=round(percentile([ms for _, ms in seeks], 50), 1),
         worst_ms=round(max(ms for _, ms in seeks), 1),
     )  # fmt: skip
+    yield at_most(
+        "review.av_drift_p95", percentile(drifts, 95), 40.0, "ms", len(drifts),
+        what="the worst of them, ms", ms=round(max(drifts), 1), loudspeaker=loudspeaker,
+    )  # fmt: skip
 
 
-def _measured(path: Path, folder: Path, times: int) -> Measured:
+@contextmanager
+def _loudspeaker() -> Iterator[str]:
+    """The name of a virtual loudspeaker, `none` where there is none: the clock stands in for it."""
+    if missing_tools():
+        yield "none"
+        return
+    folder = Path(tempfile.mkdtemp(prefix="vdesk-"))
+    desk = VirtualDesk(folder)
+    desk.start()
+    os.environ.update(desk.settings)
+    try:
+        yield "vd_speaker"
+    finally:
+        desk.stop()
+        shutil.rmtree(folder)
+
+
+def _measured(path: Path, folder: Path, loudspeaker: str, effort: Effort) -> Measured:
     import qasync
 
     from tmlapp.config.settings import Settings
@@ -56,7 +83,7 @@ def _measured(path: Path, folder: Path, times: int) -> Measured:
     app = make_app(["perf"])
     loop = qasync.QEventLoop(app)
     asyncio.set_event_loop(loop)
-    window = MainWindow(Settings(theme="dark", recordings_dir=folder, loudspeaker="none"), loop)
+    window = MainWindow(Settings(theme="dark", recordings_dir=folder, loudspeaker=loudspeaker), loop)
     window.resize(1280, 800)
     window.show()
     window.workspaces.go_to("review")
@@ -65,11 +92,12 @@ def _measured(path: Path, folder: Path, times: int) -> Measured:
 
     async def go() -> Measured:
         cold = await _open(page, path)  # type: ignore[arg-type]
-        warm = [await _open(page, path) for _ in range(times)]  # type: ignore[arg-type]
+        warm = [await _open(page, path) for _ in range(3 if effort.quick else 9)]  # type: ignore[arg-type]
         begin = time.perf_counter()
         Recording.open(path)
         index = time.perf_counter() - begin
-        return cold, warm, index, [await _seek(page, at_s) for at_s in _SEEKS_S]  # type: ignore[arg-type]
+        seeks = [await _seek(page, at_s) for at_s in _SEEKS_S]  # type: ignore[arg-type]
+        return cold, warm, index, seeks, await _drifts(page, effort.seconds(20, 5))  # type: ignore[arg-type]
 
     try:
         measured: Measured = loop.run_until_complete(go())
@@ -97,6 +125,23 @@ async def _seek(page: ReviewWorkspace, at_s: float) -> tuple[float, float]:
     off_ms = abs(player.position_ns - at_ns) / NS_PER_MS
     await _until(lambda: page.picture.shown is not None and page.picture.offset_ns == 0)
     return off_ms, (time.perf_counter() - begin) * NS_PER_S / NS_PER_MS
+
+
+async def _drifts(page: ReviewWorkspace, seconds: float) -> list[float]:
+    player = page.playback.player
+    assert player is not None
+    page.jump(60 * NS_PER_S)
+    page.toggle()
+    await _until(lambda: player.position_ns > 60 * NS_PER_S + NS_PER_S // 2)
+    found: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        await asyncio.sleep(_FRAME_S)
+        shown, now_ns = page.picture.shown, player.position_ns
+        if shown is not None:
+            found.append(max(0, shown.t_ns - now_ns, now_ns - shown.end_ns) / NS_PER_MS)
+    page.pause()
+    return found
 
 
 async def _until(what: Callable[[], bool]) -> None:

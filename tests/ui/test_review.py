@@ -359,6 +359,18 @@ def test_a_loop_plays_what_is_looked_at(opened: Reviewer) -> None:
     opened.press(Qt.Key.Key_K)
 
 
+def test_the_view_follows_what_is_heard_and_leaves_who_looks_elsewhere_alone(opened: Reviewer) -> None:
+    axis = opened.page.axis
+    axis.look_at(0, S // 4)
+    opened.press(Qt.Key.Key_Space)
+    opened.sees(lambda: axis.start_ns > 0)
+    axis.look_at(5 * S, 6 * S)
+    begin = opened.at_ns
+    opened.sees(lambda: opened.at_ns > begin + 100 * NS_PER_MS)
+    assert round(axis.start_ns) == 5 * S
+    opened.press(Qt.Key.Key_K)
+
+
 def test_the_page_in_light_and_large(opened: Reviewer) -> None:
     from tmlapp.ui.theme import load_theme
 

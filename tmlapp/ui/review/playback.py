@@ -108,12 +108,14 @@ class Playback(QObject):
         player = self._player
         if player is None:
             return
-        playing = player.playing
-        self._axis.set_cursor(player.position_ns)
-        if playing:
-            self._axis.reveal(self._axis.cursor_ns, margin=0.05)
-        else:
+        playing, axis = player.playing, self._axis
+        seen = axis.start_ns <= axis.cursor_ns <= axis.end_ns
+        axis.set_cursor(player.position_ns)
+        if not playing:
             self._timer.stop()
+        elif seen:
+            # Whoever looks elsewhere meanwhile is left there.
+            axis.reveal(axis.cursor_ns, margin=0.05)
         error = player.take_error()
         if error is not None:
             self.failed.emit(error)

@@ -10,9 +10,11 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +28,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description="Draw the window.")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--endpoint", default="onnx:tiny")
+    parser.add_argument(
+        "--desk", type=Path, help="new folder for recordings, named in the pictures; removed afterwards"
+    )
     parser.add_argument("--speech", type=Path, default=ROOT.parent / "shared" / "data" / "speech", help="real speech")
     parser.add_argument("--at", type=float, default=STOP_AT_S, help="session time of the pictures, in seconds")
     options = parser.parse_args()
@@ -33,14 +38,28 @@ def main() -> int:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as settings, tempfile.TemporaryDirectory() as desk:
+    with tempfile.TemporaryDirectory() as settings, _desk(options.desk) as desk:
         os.environ["TMLAPP_CONFIG_DIR"] = os.environ["TMLAPP_CACHE_DIR"] = settings
         # Paths stand in the pictures: relative ones look the same on every machine.
-        (Path(desk) / "demo").symlink_to(ROOT / "assets" / "demo")
+        (desk / "demo").symlink_to(ROOT / "assets" / "demo")
         os.chdir(desk)
         _draw_all(out, options.endpoint, options.at, options.speech.absolute() / "cmusphinx__pocketsphinx")
         os.chdir(ROOT)
     return 0
+
+
+@contextmanager
+def _desk(wanted: Path | None) -> Iterator[Path]:
+    """An empty folder to work in; gone afterwards."""
+    if wanted is None:
+        with tempfile.TemporaryDirectory() as made:
+            yield Path(made)
+        return
+    wanted.mkdir(parents=True)
+    try:
+        yield wanted.absolute()
+    finally:
+        shutil.rmtree(wanted)
 
 
 def _draw_all(out: Path, endpoint: str, at_s: float, speech: Path) -> None:

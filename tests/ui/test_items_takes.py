@@ -70,6 +70,8 @@ def test_r_counts_in_and_what_is_marked_while_speaking_becomes_the_take(open_ite
     assert page.recorder.prompter.accessibleDescription().startswith("Every time")
     press(person, Key.Key_Space)
     assert "fenêtre" in page.recorder.prompter.accessibleDescription()
+    press(person, Key.Key_Return)
+    assert "warm" in page.recorder.prompter.accessibleDescription()
     desk.go_on_to(5.0)
     assert desk.recorder is not None
     person.sees(lambda: desk.recorder is not None and desk.recorder.now_ns() >= 5_000_000_000)

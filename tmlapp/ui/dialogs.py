@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QScrollArea,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
@@ -113,7 +114,9 @@ class ShortcutSheet(QDialog):
     def __init__(self, actions: Actions, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Keyboard shortcuts"))
-        row = QHBoxLayout(self)
+        inside = QWidget()
+        inside.setObjectName("scrolled")
+        row = QHBoxLayout(inside)
         row.setContentsMargins(28, 24, 28, 24)
         row.setSpacing(40)
         sides = [QVBoxLayout(), QVBoxLayout()]
@@ -123,10 +126,22 @@ class ShortcutSheet(QDialog):
         groups = {
             g: [c for c in commands if c.sheet and actions.offered(c)] for g, commands in actions.groups().items()
         }
-        for i, (group, commands) in enumerate((g, cs) for g, cs in groups.items() if cs):
-            sides[i % 2].addLayout(self._group(group, commands))
+        lines = [0, 0]
+        for group, commands in ((g, cs) for g, cs in groups.items() if cs):
+            shorter = lines.index(min(lines))
+            sides[shorter].addLayout(self._group(group, commands))
+            lines[shorter] += len(commands) + 2
         for side in sides:
             side.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setWidget(inside)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(area)
+        # A workspace with many commands is read by scrolling, not beyond the edge of the screen.
+        wanted = inside.sizeHint()
+        self.resize(wanted.width() + 16, min(wanted.height() + 4, max(400, parent.height() - 40)))
 
     def _group(self, title: str, commands: list[Command]) -> QGridLayout:
         grid = QGridLayout()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QPainter, QPaintEvent, QTextOption
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPaintEvent, QTextOption
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from tmlapp.live.take_watch import TakeSound
@@ -159,7 +159,13 @@ class LevelBar(QWidget):
 
 
 class RecorderCard(QFrame):
-    """The card that stands in the take's place while one is recorded."""
+    """The card that stands in the take's place while one is recorded.
+
+    Signals:
+        next_asked: Return: the next line.
+    """
+
+    next_asked = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -213,6 +219,12 @@ class RecorderCard(QFrame):
         for button in self.buttons:
             self._buttons.addWidget(button)
         self._buttons.addStretch(1)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.next_asked.emit()
+            return
+        super().keyPressEvent(event)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme

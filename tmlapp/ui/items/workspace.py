@@ -248,6 +248,7 @@ class ItemsWorkspace(Workspace):
         self.take_card.sought.connect(self.playing.seek)
         self.take_card.span_chosen.connect(self.windows.chosen_by_mouse)
         self.start.recent_asked.connect(self.sets.open)
+        self.recorder.next_asked.connect(self.recording.next_line)
 
     def _arrange(self) -> None:
         self.middle = QStackedWidget()

@@ -188,6 +188,14 @@ def test_a_model_that_names_itself_is_told_to_whoever_makes_the_packets(tmp_path
     assert made(tmp_path, [run]).notes == ("in 2 answers the model of run names itself, which a rater will hear",)
 
 
+def test_a_model_without_sound_beside_one_with_is_told(tmp_path: Path, runs: list[Path]) -> None:
+    for sound in (runs[1] / "items").rglob("main.wav"):
+        sound.unlink()
+    assert made(tmp_path, runs).notes == (
+        "answers without any sound, by which a rater can tell them apart: 12 of run-bravomodel",
+    )
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [

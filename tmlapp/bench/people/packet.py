@@ -171,7 +171,7 @@ def make_packets(request: PacketRequest) -> PacketsMade:
         n_shared=shared,
         per_rater=tuple(len(rater.units) for rater in raters),
         seed=seed,
-        notes=_named(units, runs),
+        notes=(*_named(units, runs), *_mute(units, runs)),
     )
 
 
@@ -355,6 +355,18 @@ def _named(units: Sequence[_Unit], runs: Sequence[Run]) -> tuple[str, ...]:
         if n:
             told.append(f"in {n} answers the model of {run.folder.name} names itself, which a rater will hear")
     return tuple(told)
+
+
+def _mute(units: Sequence[_Unit], runs: Sequence[Run]) -> tuple[str, ...]:
+    """Answers without sound beside others that have one: silence would tell the models apart."""
+    mute = [0] * len(runs)
+    for unit in units:
+        for number, question in zip(unit.runs, unit.questions, strict=True):
+            mute[number] += question.wav is None or not question.wav.is_file()
+    if not any(mute) or sum(mute) == sum(len(unit.runs) for unit in units):
+        return ()
+    told = (f"{n} of {run.folder.name}" for n, run in zip(mute, runs, strict=True) if n)
+    return (f"answers without any sound, by which a rater can tell them apart: {', '.join(told)}",)
 
 
 def _names_in(run: Run) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from tmlapp.bench.data import SuiteItem
 from tmlapp.bench.people.verdicts import RIGHT, SCALE, WRONG, Subject, run_of
 from tmlapp.bench.runs.info import PartResult
-from tmlapp.bench.runs.run import Run, load_run
+from tmlapp.bench.runs.run import Run, item_folder_name, load_run
 from tmlapp.bench.sidecar import read_grades
 from tmlapp.core.event import TextOutDone
 from tmlapp.core.grade import Grade, Verdict
@@ -100,19 +100,17 @@ def questions_of(place: Path) -> tuple[Question, ...]:
 
 def questions_of_run(run: Run) -> tuple[Question, ...]:
     """In order of items; what was not run, and what a model has not said, is no question."""
-    by_item = {item.id: item for item in run.items}
+    bases = {item.id: (_of_item(run, item, number), item) for number, item in enumerate(run.items)}
     graded = [kept.grade for kept in run.grades]
     found: dict[Subject, Question] = {}
     for grade in graded:
         for verdict in grade.verdicts:
-            item = by_item.get(verdict.item)
-            if item is None or verdict.missing:
-                continue
-            base = _of_item(run, item)
-            for question in _questions(base, verdict, grade, item.truth):
-                _merge(found, question)
-    for item in run.items:
-        if not graded and not run.failure(item.id) and (ungraded := _ungraded(run, item)) is not None:
+            if verdict.item in bases and not verdict.missing:
+                base, item = bases[verdict.item]
+                for question in _questions(base, verdict, grade, item.truth):
+                    _merge(found, question)
+    for base, item in bases.values():
+        if not graded and not run.failure(item.id) and (ungraded := _ungraded(run, item, base)) is not None:
             _merge(found, ungraded)
     order = {item.id: number for number, item in enumerate(run.items)}
     return tuple(sorted(found.values(), key=lambda q: order[q.subject.item]))
@@ -164,9 +162,9 @@ def _merge(found: dict[Subject, Question], question: Question) -> None:
     found[question.subject] = replace(question, rulings=tuple(rulings[name] for name in sorted(rulings)))
 
 
-def _of_item(run: Run, item: SuiteItem) -> Question:
+def _of_item(run: Run, item: SuiteItem, number: int) -> Question:
     part = _part(run, item)
-    folder = run.item_folder(item.id)
+    folder = run.folder / "items" / item_folder_name(number, item.id)
     spec = item.parts[0] if item.parts else None
     return Question(
         place=run.folder,
@@ -189,12 +187,11 @@ def _part(run: Run, item: SuiteItem) -> PartResult | None:
     return next(iter(result.parts.values()), None) if result else None
 
 
-def _ungraded(run: Run, item: SuiteItem) -> Question | None:
+def _ungraded(run: Run, item: SuiteItem, base: Question) -> Question | None:
     answers = run.answers.get(item.id) or {}
     answer = next(iter(answers.values()), None)
     if answer is None or answer.silent:
         return None
-    base = _of_item(run, item)
     times = tuple(
         (base.media_t0_s + u.t0_s, None if u.t1_s is None else base.media_t0_s + u.t1_s) for u in answer.utterances
     )

@@ -76,23 +76,28 @@ class Verdicts:
     """What people say about one run or recording.
 
     Attributes:
-        current: the newest verdict that holds, by subject and rater.
+        by_subject: the newest verdict that holds of each rater, by subject.
         decisions: what was adjudicated, by subject.
         damaged: lines of the file that cannot be read, or hold a verdict that is none.
     """
 
-    current: Mapping[tuple[Subject, str], PersonVerdict] = field(default_factory=dict)
+    by_subject: Mapping[Subject, Mapping[str, PersonVerdict]] = field(default_factory=dict)
     decisions: Mapping[Subject, PersonVerdict] = field(default_factory=dict)
     damaged: int = 0
 
     def of(self, subject: Subject) -> dict[str, PersonVerdict]:
         """By rater."""
-        return {rater: v for (about, rater), v in self.current.items() if about == subject}
+        return dict(self.by_subject.get(subject, {}))
+
+    @property
+    def current(self) -> dict[tuple[Subject, str], PersonVerdict]:
+        """By subject and rater."""
+        return {(about, rater): v for about, given in self.by_subject.items() for rater, v in given.items()}
 
     @property
     def raters(self) -> tuple[str, ...]:
         """Everybody who has a verdict here, in order of name."""
-        return tuple(sorted({rater for _, rater in self.current}))
+        return tuple(sorted({rater for given in self.by_subject.values() for rater in given}))
 
 
 def file_of(place: Path) -> Path:
@@ -168,12 +173,12 @@ def read_verdicts(place: Path) -> Verdicts:
     """
     log = read_file(file_of(place))
     found = verdicts_in(log.current)
-    return Verdicts(found.current, found.decisions, found.damaged + len(log.damaged))
+    return Verdicts(found.by_subject, found.decisions, found.damaged + len(log.damaged))
 
 
 def verdicts_in(annotations: Iterable[Annotation]) -> Verdicts:
     """The verdicts among `annotations` (undone ones left out already), oldest first."""
-    current: dict[tuple[Subject, str], PersonVerdict] = {}
+    current: dict[Subject, dict[str, PersonVerdict]] = {}
     decisions: dict[Subject, PersonVerdict] = {}
     damaged = 0
     for annotation in annotations:
@@ -187,7 +192,7 @@ def verdicts_in(annotations: Iterable[Annotation]) -> Verdicts:
         if annotation.kind == ADJUDICATED:
             decisions[verdict.subject] = verdict
         else:
-            current[verdict.subject, verdict.rater] = verdict
+            current.setdefault(verdict.subject, {})[verdict.rater] = verdict
     return Verdicts(current, decisions, damaged)
 
 

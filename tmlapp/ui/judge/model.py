@@ -101,7 +101,8 @@ class Judging:
             self.current = same
             return
         here = [q for q in loaded.questions if recording is None or same_file(q.recording, recording)]
-        queued = [e.question for e in self.queue.entries if e.question in here]
+        names = {(q.place, q.subject) for q in here}
+        queued = [e.question for e in self.queue.entries if (e.question.place, e.question.subject) in names]
         judged = [q for q in here if q.subject.aspect != "timing"] or here
         self.current = queued[0] if queued else judged[0] if judged else None
 

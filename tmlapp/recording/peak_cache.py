@@ -131,10 +131,12 @@ def _unpacked(packed: bytes, key: dict[str, object]) -> Peaks:
     if len(packed) < _HEAD.size:
         raise ValueError("too short")
     magic, size, head_crc, data_crc = _HEAD.unpack_from(packed)
-    head, data = packed[_HEAD.size : _HEAD.size + size], packed[_HEAD.size + size :]
+    head, data = packed[_HEAD.size : _HEAD.size + size], memoryview(packed)[_HEAD.size + size :]
     if magic != _MAGIC or zlib.crc32(head) != head_crc or zlib.crc32(data) != data_crc:
         raise ValueError("damaged")
     said = json.loads(head)
     if said["key"] != key:
         raise ValueError("of another file")
-    return Peaks(said["rate_hz"], said["samples"], np.frombuffer(data, "<i2").astype(np.int16).reshape(-1, 2))
+    return Peaks(
+        said["rate_hz"], said["samples"], np.frombuffer(data, "<i2").astype(np.int16, copy=False).reshape(-1, 2)
+    )

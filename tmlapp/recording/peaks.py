@@ -144,8 +144,12 @@ def _buckets(rows: Pcm) -> Buckets:
 def _coarser(level: Buckets) -> Buckets:
     missing = -len(level) % FACTOR
     full = np.concatenate((level, np.repeat(level[-1:], missing, axis=0))) if missing else level
-    groups = full.reshape(-1, FACTOR, 2)
-    return np.stack((groups[:, :, 0].min(axis=1), groups[:, :, 1].max(axis=1)), axis=1)
+    # Element by element over strided views: many times as fast as a reduction over an axis of four.
+    parts = [full[k::FACTOR] for k in range(FACTOR)]
+    made = np.empty_like(parts[0])
+    made[:, 0] = np.minimum(np.minimum(parts[0][:, 0], parts[1][:, 0]), np.minimum(parts[2][:, 0], parts[3][:, 0]))
+    made[:, 1] = np.maximum(np.maximum(parts[0][:, 1], parts[1][:, 1]), np.maximum(parts[2][:, 1], parts[3][:, 1]))
+    return made
 
 
 def _reduced(low: Pcm, high: Pcm, begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> Columns:

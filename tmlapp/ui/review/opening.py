@@ -19,6 +19,8 @@ from tmlapp.recording.verify import verify
 from tmlapp.ui.review.frames import Shown, picture_at
 
 _HERE_BYTES = 16 * 1024 * 1024
+_SHOWN = ("/mic", "/model/heard")
+"""What is on the screen at once; the others are read when these are drawn."""
 TRACKS = ("/mic", "/model/heard", "/model/audio")
 
 
@@ -50,7 +52,7 @@ def open_now(path: Path, at_s: float | None) -> Opened:
     review = open_review(path)
     at_ns = min(max(0, round((at_s or 0.0) * NS_PER_S)), review.duration_ns)
     cache = PeakCache.of_user()
-    found = {topic: cache.get(path, topic) for topic in TRACKS if topic in review.tracks}
+    found = {topic: cache.get(path, topic) for topic in _SHOWN if topic in review.tracks}
     return Opened(
         review=review,
         peaks={topic: peaks for topic, peaks in found.items() if peaks is not None},

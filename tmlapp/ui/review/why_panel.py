@@ -149,9 +149,8 @@ class WhyPanel(QWidget):
             faint = name == tr("say") and silent
             red = name == "ms" and late
             painter.setPen(theme.act if red else theme.faint if faint else theme.text)
-            text = (
-                f"{cells[name]} {tr('late')}" if red and width > metrics.horizontalAdvance("000 late") else cells[name]
-            )
+            # Late is said in a letter as well as in red.
+            text = f"! {cells[name]}" if red else cells[name]
             text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - (0 if name == "ms" else 6))
             box = QRectF(left, y, width, theme.px(_ROW_PX))
             painter.drawText(box, flags | Qt.AlignmentFlag.AlignVCenter, text)

@@ -101,13 +101,16 @@ class WhyPanel(QWidget):
 
     def _columns(self, found: Why, body: QRectF) -> list[tuple[str, float, float, Qt.AlignmentFlag]]:
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
-        shares = [(tr("micro-turn"), 0.19, left), (tr("heard"), 0.17, left), (tr("dBFS"), 0.11, left)]
-        if any(row.voice is not None for row in found.rows):
-            shares.append((tr("voice"), 0.11, left))
-        room = 0.3 if body.width() > self._theme.px(360) else 0.14
-        shares += [(name, 0.14, left) for name in found.names[: int(room / 0.14)]]
+        roomy = body.width() > self._theme.px(360)
+        shares = [(tr("micro-turn"), 0.19 if roomy else 0.26, left), (tr("heard"), 0.17 if roomy else 0.2, left)]
+        if roomy:
+            shares.append((tr("dBFS"), 0.11, left))
+            if any(row.voice is not None for row in found.rows):
+                shares.append((tr("voice"), 0.11, left))
+            shares += [(name, 0.14, left) for name in found.names[:2]]
         used = sum(share for _, share, _ in shares)
-        shares += [(tr("say"), max(0.15, 0.89 - used), left), ("ms", 0.11, right)]
+        ms = 0.11 if roomy else 0.2
+        shares += [(tr("say"), max(0.15, 1 - ms - used), left), ("ms", ms, right)]
         x = body.left()
         made = []
         for name, share, flags in shares:

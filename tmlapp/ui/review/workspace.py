@@ -143,7 +143,7 @@ class ReviewWorkspace(ReviewView):
         """The whole file was read, or is about to be."""
         name = tr("hidden") if self.blind else self.path.name if self.path else ""
         if checked is None:
-            self.status.say("file", tr("recording"), name)
+            self.status.say("file", tr("recording") if name else "", name)
         elif checked.ok:
             self.status.say("file", tr("recording"), name, tr("verified"), hint=f"sha256 {checked.sha256}")
         else:

@@ -24,6 +24,11 @@ class Loaded:
     questions: tuple[Question, ...] = ()
     verdicts: dict[Path, Verdicts] = field(default_factory=dict)
 
+    def queue(self, rater: str, changed: Kept | None = None) -> Queue:
+        """What is left for `rater`, after something was written. Takes a while for thousands of questions."""
+        verdicts = self.verdicts | ({changed.place: changed.verdicts} if changed else {})
+        return queue_of(self.questions, verdicts, rater=rater, seed=SEED)
+
 
 def load(places: Sequence[Path]) -> Loaded:
     """Questions and verdicts of runs and recordings; a recording of a run brings the whole run. Blocks.
@@ -87,14 +92,14 @@ class Judging:
         self.rater = rater
         self.loaded = Loaded()
         self.current: Question | None = None
-        self.queue: Queue = queue_of((), {}, rater=rater, seed=SEED)
+        self.queue = Loaded().queue(rater)
         self._given: list[tuple[Path, Subject, str]] = []
 
-    def use(self, loaded: Loaded, recording: Path | None = None) -> None:
+    def use(self, loaded: Loaded, queue: Queue, recording: Path | None = None) -> None:
         """Judge these from now on; begin with `recording`, or with what the queue names first."""
         before = self.current
         self.loaded = loaded
-        self._count()
+        self.queue = queue if queue.rater == self.rater else loaded.queue(self.rater)
         known = {(q.place, q.subject): q for q in loaded.questions}
         same = known.get((before.place, before.subject)) if before else None
         if same is not None and (recording is None or same_file(same.recording, recording)):
@@ -110,7 +115,7 @@ class Judging:
         """Judge under another pseudonym."""
         self.rater = rater
         self._given.clear()
-        self._count()
+        self.queue = self.loaded.queue(rater)
 
     def go_on(self) -> Question | None:
         """The first of the queue that is not the one shown now; None at the end."""
@@ -138,12 +143,12 @@ class Judging:
             return None
         return self.loaded.verdicts.get(self.current.place, Verdicts()).decisions.get(self.current.subject)
 
-    def take(self, kept: Kept) -> None:
-        """Something was written."""
+    def take(self, kept: Kept, queue: Queue | None = None) -> None:
+        """Something was written; `queue` is what is left then, if that was counted already."""
         self.loaded.verdicts[kept.place] = kept.verdicts
         if kept.verdict is not None and kept.verdict.rater == self.rater:
             self._given.append((kept.place, kept.verdict.subject, kept.verdict.id))
-        self._count()
+        self.queue = queue if queue is not None and queue.rater == self.rater else self.loaded.queue(self.rater)
 
     def to_undo(self) -> tuple[Path, str] | None:
         """The newest verdict of this sitting, else that on the current question: place and id. It is shown, too."""
@@ -180,9 +185,6 @@ class Judging:
             self.current.place,
             self.current.subject,
         )
-
-    def _count(self) -> None:
-        self.queue = queue_of(self.loaded.questions, self.loaded.verdicts, rater=self.rater, seed=SEED)
 
 
 def same_file(a: Path | None, b: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QListWidgetItem
 
 from tmlapp.bench.people.agreement import Agreement
 from tmlapp.bench.people.questions import Question
-from tmlapp.bench.people.queue import Entry
+from tmlapp.bench.people.queue import Entry, Queue
 from tmlapp.bench.people.verdicts import Subject, default_rater
 from tmlapp.core.errors import AppError
 from tmlapp.ui.judge import model
@@ -46,6 +47,7 @@ class JudgePanel(PanelLook):
         self._asked_for = 0
         self._jobs: list[Callable[[], Callable[[], model.Kept] | None]] = []
         self._writing = False
+        self._writes = 0
         self._wanted: dict[tuple[Path, Subject], tuple[str, int | None, str]] = {}
         self._figure: Agreement | None = None
         self._figure_why = ""
@@ -165,17 +167,27 @@ class JudgePanel(PanelLook):
     def _load(self, places: Sequence[Path], recording: Path | None) -> None:
         self._asked_for += 1
         asked = self._asked_for
+        rater, writes = self.state.rater, self._writes
 
-        def done(loaded: model.Loaded) -> None:
-            if asked == self._asked_for:
-                self.state.use(loaded, recording)
+        def done(found: tuple[model.Loaded, Queue]) -> None:
+            if asked != self._asked_for:
+                return
+            if self._writing or writes != self._writes:
+                # What was read is older than what was written meanwhile.
+                self._load(places, recording)
+            else:
+                self.state.use(*found, recording)
                 self._count_agreement()
                 if recording is None and self.state.current is not None:
                     self._look_at(self.state.current)
                 else:
                     self.refresh()
 
-        self.host.work(lambda: model.load(places), done)
+        def read() -> tuple[model.Loaded, Queue]:
+            loaded = model.load(places)
+            return loaded, loaded.queue(rater)
+
+        self.host.work(read, done)
 
     def _said(self) -> tuple[str, int | None, str] | None:
         """The verdict on the current question, one that is still being written included."""
@@ -209,13 +221,16 @@ class JudgePanel(PanelLook):
             job = self._jobs.pop(0)()
             if job is not None:
                 self._writing = True
-                self.host.work(job, self._written, self._not_written)
+                self.host.work(
+                    partial(_done, job, self.state.loaded, self.state.rater), self._written, self._not_written
+                )
                 return
         self._wanted.clear()
 
-    def _written(self, kept: model.Kept) -> None:
+    def _written(self, done: tuple[model.Kept, Queue]) -> None:
         self._writing = False
-        self.state.take(kept)
+        self._writes += 1
+        self.state.take(*done)
         self._write_next()
         if not self._writing:
             self._count_agreement()
@@ -350,6 +365,11 @@ class JudgePanel(PanelLook):
             )
         )
         self.next_button.setVisible(bool(queue.entries))
+
+
+def _done(job: Callable[[], model.Kept], loaded: model.Loaded, rater: str) -> tuple[model.Kept, Queue]:
+    kept = job()
+    return kept, loaded.queue(rater, kept)
 
 
 def _reason(entry: Entry) -> str:

@@ -27,6 +27,7 @@ class Playing(QObject):
         self._page = page
         self._player: Player | None = None
         self._of: tuple[str, str] = ("", "")
+        self._told = False
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
         self._timer.timeout.connect(self._look)
@@ -142,6 +143,7 @@ class Playing(QObject):
         if self._page.host.session_running:
             self._page.show_note(tr("A live session holds the loudspeaker."))
             return
+        self._told = False
         self._player.play(start_ns, end_ns, loop=loop)
         self._timer.start()
 
@@ -152,7 +154,8 @@ class Playing(QObject):
             return
         playing, at = player.playing, sample_at(player.position_ns)
         self._page.model.set_playhead(at)
-        if player.silent:
+        if player.silent and not self._told:
+            self._told = True
             self._page.show_note(tr("No sound: {why}").format(why=player.silent))
         error = player.take_error()
         if error is not None:

@@ -28,6 +28,7 @@ class SpeakersDialog(FormDialog):
         super().__init__(parent, theme, name="speakers", title=tr("Speakers"), yes=tr("Speaks now"), width=620)
         self._model, self._today = model, today
         self._filling = False
+        self.no.setText(tr("Close"))
         self.column.removeItem(self.form)
         self.list = QListWidget()
         self.list.setAccessibleName(tr("Speakers"))
@@ -49,7 +50,7 @@ class SpeakersDialog(FormDialog):
         both.addLayout(right, 1)
         self.body.addLayout(both)
         self.id = self.line(tr("&Pseudonym"), hint="s-001")
-        self.consent = QCheckBox(tr("has agreed to recording and publishing"))
+        self.consent = QCheckBox(tr("agreed to be recorded and published"))
         self.consent.setAccessibleName(tr("Consent"))
         self.form.addRow("", self.consent)
         self.date = self.line(tr("A&greed on"), hint=tr("YYYY-MM-DD"))

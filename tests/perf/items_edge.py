@@ -67,6 +67,8 @@ def items_edge(effort: Effort) -> Iterable[Figure]:
         what="the recording of the loudspeaker's monitor, by its own time stamps",
         max_ms=round(max(abs(e) for e in errors), 3),
         mean_ms=round(sum(errors) / len(errors), 3),
+        p50_ms=round(percentile([abs(e) for e in errors], 50), 3),
+        lost_blocks=found["lost"],
         clicks=found["clicks"],
     )
 
@@ -80,20 +82,29 @@ class Monitor:
     def __init__(self) -> None:
         self.blocks: list[tuple[float, npt.NDArray[np.int16]]] = []
         self.heard = threading.Event()
+        self.lost = 0
 
-    def callback(self, data: Any, _frames: int, times: Any, _status: Any) -> None:
+    def callback(self, data: Any, _frames: int, times: Any, status: Any) -> None:
+        self.lost += bool(status.input_overflow)
         at = time.monotonic() - (times.currentTime - times.inputBufferAdcTime)
         self.blocks.append((at, np.array(data[:, 0], np.int16)))
         if np.abs(data).max() > 8000:
             self.heard.set()
 
     def timeline(self) -> tuple[npt.NDArray[np.int16], Callable[[float], float]]:
-        """All samples, and the monotonic time of each: a line through the stamps of the blocks."""
+        """All samples, and the monotonic time of each, by the stamps of the blocks within a second of it.
+
+        A block that was handed over late says nothing, the middle of their spread does; and what the busy machine
+        could not record moves only what lies near.
+        """
         starts = np.cumsum([0] + [len(b) for _, b in self.blocks[:-1]])
-        stamps = np.array([t for t, _ in self.blocks])
-        # A block that was handed over late says nothing; the middle of the spread does.
-        offset = float(np.median(stamps - starts / OUT_RATE))
-        return np.concatenate([b for _, b in self.blocks]), lambda index: offset + index / OUT_RATE
+        offsets = np.array([t for t, _ in self.blocks]) - starts / OUT_RATE
+
+        def time_of(index: float) -> float:
+            near = np.abs(starts - index) <= OUT_RATE
+            return float(np.median(offsets[near])) + index / OUT_RATE
+
+        return np.concatenate([b for _, b in self.blocks]), time_of
 
 
 def clicks() -> npt.NDArray[np.int16]:
@@ -184,7 +195,7 @@ async def _measured(loop: asyncio.AbstractEventLoop, folder: Path, presses: int)
     found = [(time_of(r), s) for r, s in _clicks_in(sounds, track)]
     errors = [e for at, sample in pressed if (e := _error_ms(at, sample, found)) is not None]
     window.close()
-    return {"errors_ms": errors, "clicks": len(found), "presses": len(pressed)}
+    return {"errors_ms": errors, "clicks": len(found), "presses": len(pressed), "lost": monitor.lost}
 
 
 def _clicks_in(sounds: npt.NDArray[np.int16], track: npt.NDArray[np.int16]) -> list[tuple[int, int]]:

@@ -261,6 +261,25 @@ def test_a_loudspeaker_that_goes_away_is_told_and_used_again_when_it_is_back() -
     assert room.player.playing
 
 
+def test_a_player_that_was_served_too_late_says_where_it_is_and_queues_more_from_then_on() -> None:
+    room = Room(A=(numbered() + 1).astype(np.int16))
+    room.player.play()
+    room.go(200)
+    room.clock.advance(300 * MS)
+    room.player.pump()
+    starved = room.player.position_ns
+    # What was not sent cannot have been heard.
+    assert starved < 400 * MS
+    room.go(200)
+    assert abs(room.player.position_ns - room.sounding()) <= 2 * FRAME_NS
+    room.clock.advance(120 * MS)
+    room.go(100)
+    sound = room.speaker.sound()
+    begin = int(np.flatnonzero(sound)[0])
+    gaps = np.flatnonzero(np.diff(np.flatnonzero(sound[begin:])) > 1)
+    assert len(gaps) == 1
+
+
 def test_release_gives_the_loudspeaker_back_and_the_next_play_opens_it_again() -> None:
     room = Room()
     room.player.play()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +12,7 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.event import Notice
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_MS, NS_PER_S
+from tmlapp.live.player_run import Run, Stretch
 from tmlapp.live.player_sound import OUT_RATE_HZ, Floats, Sound, render
 from tmlapp.live.playout import Loudspeaker
 
@@ -24,64 +22,8 @@ NO_LOUDSPEAKER = "No loudspeaker is chosen."
 _PUMP_NS = 10 * NS_PER_MS
 _BLOCK = OUT_RATE_HZ // 50
 _AHEAD = OUT_RATE_HZ * 8 // 100
+_MOST_AHEAD = 4 * _AHEAD
 _FADE = OUT_RATE_HZ // 200
-
-
-class _Stretch(NamedTuple):
-    """From output frame `frame` on the track goes on from `pos_ns`."""
-
-    frame: int
-    pos_ns: float
-
-
-@dataclass(slots=True)
-class _Run:
-    """One uninterrupted way through the track, from a play, seek or change of speed to the next one.
-
-    Attributes:
-        began_ns: monotonic time at which it was asked for.
-        head_ns: where rendering has come to.
-        stretches: which part of the track lies in which output frames; more than one after a loop.
-        rendered, sent: output frames made, and frames that the loudspeaker has sent or is about to.
-        anchor: a frame and the monotonic time at which it leaves the converter.
-        last: no frame follows the rendered ones.
-        choice: what was rendered last, to fade from.
-    """
-
-    name: str
-    start_ns: int
-    end_ns: int
-    loop: bool
-    speed: float
-    began_ns: int
-    from_ns: float
-    head_ns: float = 0.0
-    stretches: list[_Stretch] = field(default_factory=list)
-    rendered: int = 0
-    sent: int = 0
-    anchor: tuple[int, int] | None = None
-    last: bool = False
-    choice: str = ""
-
-    def __post_init__(self) -> None:
-        self.head_ns = self.from_ns
-
-    def heard_at(self, frame: float) -> float:
-        """Session time that belongs to an output frame."""
-        if not self.stretches:
-            return self.from_ns
-        place = max(0, bisect_right(self.stretches, frame, key=lambda s: s.frame) - 1)
-        stretch = self.stretches[place]
-        return stretch.pos_ns + (frame - stretch.frame) * self.speed * NS_PER_S / OUT_RATE_HZ
-
-    def by_clock(self, now_ns: int) -> tuple[float, bool]:
-        """Session time after so long without a loudspeaker, and whether the end was reached."""
-        pos = self.from_ns + (now_ns - self.began_ns) * self.speed
-        if self.start_ns <= pos <= self.end_ns and not (pos == self.end_ns and self.speed > 0 and not self.loop):
-            return pos, False
-        if self.loop:
-            return self.start_ns + (pos - self.start_ns) % max(1, self.end_ns - self.start_ns), False
-        return float(self.end_ns if self.speed > 0 else self.start_ns), True
 
 
 class Player:
@@ -113,7 +55,7 @@ class Player:
         self._silent = "" if loudspeaker is not None else NO_LOUDSPEAKER
         self._lost = False
         self._error: AppError | None = None
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._at_ns = 0.0
         self._runs = 0
         self._lock = threading.RLock()
@@ -121,6 +63,7 @@ class Player:
         self._wake = threading.Event()
         self._closing = False
         self._flush = self._let_go = False
+        self._ahead = _AHEAD
         self._thread: threading.Thread | None = None
 
     # ------------------------------------------------------------------ state
@@ -275,7 +218,10 @@ class Player:
                 return
             if flush:
                 speaker.flush()
-            while run is not None and not self._lost and not run.last and run.rendered - run.sent < _AHEAD:
+            if run is not None and 0 < run.rendered <= run.sent and not run.last:
+                # It ran dry on a busy machine: a switch is heard later from now on, but nothing is torn.
+                self._ahead = min(2 * self._ahead, _MOST_AHEAD)
+            while run is not None and not self._lost and not run.last and run.rendered - run.sent < self._ahead:
                 if not self._feed(speaker, run):
                     return
 
@@ -295,7 +241,7 @@ class Player:
         self._flush = self._flush or self._run is not None
         self._at_ns = float(from_ns)
         now_ns = self._clock.now_ns()
-        self._run = _Run(f"player-{self._runs}", *limits, loop, speed, now_ns, float(from_ns), choice=self._choice)
+        self._run = Run(f"player-{self._runs}", *limits, loop, speed, now_ns, float(from_ns), choice=self._choice)
         self._wake.set()
 
     def _settle(self) -> None:
@@ -325,7 +271,7 @@ class Player:
             self._at_ns = float(run.end_ns if run.speed > 0 else run.start_ns)
             self._run = None
 
-    def _feed(self, speaker: Loudspeaker, run: _Run) -> bool:
+    def _feed(self, speaker: Loudspeaker, run: Run) -> bool:
         """Render one block and queue it; False if it was not wanted any more."""
         pcm, stretches, head_ns, last = self._rendered(run)
         with self._lock:
@@ -338,11 +284,11 @@ class Player:
                 speaker.play(run.name, pcm, OUT_RATE_HZ)
         return True
 
-    def _rendered(self, run: _Run) -> tuple[Pcm, list[_Stretch], float, bool]:
+    def _rendered(self, run: Run) -> tuple[Pcm, list[Stretch], float, bool]:
         choice, before = self._choice, run.choice
         run.choice = choice
         blocks: list[Floats] = []
-        stretches: list[_Stretch] = []
+        stretches: list[Stretch] = []
         head, made = run.head_ns, 0
         while made < _BLOCK:
             limit = run.end_ns if run.speed > 0 else run.start_ns
@@ -353,7 +299,7 @@ class Player:
                 head = float(run.start_ns)
                 continue
             frames = min(left, _BLOCK - made)
-            stretches.append(_Stretch(run.rendered + made, head))
+            stretches.append(Stretch(run.rendered + made, head))
             blocks.append(self._mixed(choice, before if not made else choice, head, run.speed, frames))
             head += frames * run.speed * NS_PER_S / OUT_RATE_HZ
             made += frames

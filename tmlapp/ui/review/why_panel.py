@@ -168,21 +168,22 @@ class WhyPanel(QWidget):
         facts.append((tr("heard"), f"{output.heard[0] / NS_PER_S:.3f}" if output.heard else tr("no")))
         if found.expected is not None:
             begin, end = (t / NS_PER_S for t in found.expected.window)
-            inside = "" if found.inside else tr(" (outside)")
-            facts.append((tr("window"), f"{begin:.1f}–{end:.1f}{inside}"))
+            facts.append((tr("window") if found.inside else tr("outside"), f"{begin:.1f}–{end:.1f}"))
         elif found.task:
             facts.append((tr("task"), found.task))
         plain, bold = font(theme.font_px), font(theme.font_px, weight=QFont.Weight.DemiBold)
         x, base = area.left(), area.top() + theme.px(17)
         for name, value in facts:
-            for text, face, color in ((name, plain, theme.muted), (value, bold, theme.text)):
-                width = QFontMetricsF(face).horizontalAdvance(text)
-                if x + width > area.right() + 2:
-                    return
-                painter.setFont(face)
-                painter.setPen(color)
-                painter.drawText(QPointF(x, base), text)
-                x += width + (5 if text is name else 16)
+            named, valued = (QFontMetricsF(f).horizontalAdvance(t) for f, t in ((plain, name), (bold, value)))
+            if x + named + 5 + valued > area.right() + 2:
+                break
+            painter.setFont(plain)
+            painter.setPen(theme.muted)
+            painter.drawText(QPointF(x, base), name)
+            painter.setFont(bold)
+            painter.setPen(theme.text)
+            painter.drawText(QPointF(x + named + 5, base), value)
+            x += named + valued + 21
         painter.setFont(plain)
         painter.setPen(theme.muted)
         metrics = QFontMetricsF(plain)

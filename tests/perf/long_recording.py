@@ -82,7 +82,9 @@ def _voice() -> bytes:
 
 
 def _jpeg(picture: cv2.typing.MatLike) -> bytes:
-    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])[1])
+    ok, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    assert ok
+    return encoded.tobytes()
 
 
 def _raise(error: Exception) -> None:

@@ -78,7 +78,7 @@ def _events(turn: int, t_ns: int) -> list[Event]:
 
 def _voice() -> bytes:
     k = np.arange(12_000)
-    return (np.sin(k * 0.05) * np.hanning(len(k)) * 9000).astype("<i2").tobytes()
+    return bytes((np.sin(k * 0.05) * np.hanning(len(k)) * 9000).astype("<i2").tobytes())
 
 
 def _jpeg(picture: cv2.typing.MatLike) -> bytes:

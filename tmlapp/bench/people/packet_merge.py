@@ -29,6 +29,7 @@ from tmlapp.bench.runs.run import is_run, read_info
 from tmlapp.core.errors import AppError
 
 TABLE = "merged.csv"
+_RUN = ("folder", "relative", "items_sha256", "endpoint")
 COLUMNS = ("packet", "rater", "run", "endpoint", "item", "key", "aspect", "value", "confidence", "note", "heard_first")
 
 
@@ -95,7 +96,7 @@ def merge_packets(key_folder: Path, answers: Sequence[Path], *, partial: bool = 
     runs = [_run_folder(entry, key_folder) for entry in key["runs"]]
     written, known = _write(checked, runs, str(key["packet"]))
     table = key_folder / TABLE
-    write_whole(table, _table(runs, key).encode("utf-8"))
+    write_whole(table, _utf8(_table(runs, key)).encode())
     return Merged(
         packet=str(key["packet"]),
         raters=tuple(f.rater for f in files),
@@ -114,11 +115,25 @@ def read_key(folder: Path) -> Mapping[str, Any]:
         AppError: there is none, or it is damaged.
     """
     plain = read_object(folder / KEY)
-    if plain is None or plain.get("schema") != KEY_SCHEMA or not isinstance(plain.get("raters"), dict):
+    if plain is None or plain.get("schema") != KEY_SCHEMA or not _is_whole(plain):
         raise AppError(
             f"{folder} holds no key of packets.", f"Its {KEY} is missing or damaged.", "Name the folder of the key."
         )
     return plain
+
+
+def _is_whole(key: Mapping[str, Any]) -> bool:
+    """Everything that merging reads is there, and of its kind."""
+    try:
+        texts = [key["packet"], *(run[name] for run in key["runs"] for name in _RUN)]
+        for rater in key["raters"].values():
+            texts += [rater["packet_sha256"], *rater["media"], *rater["media"].values()]
+            for question in rater["questions"].values():
+                texts += [question["item"], question["key"], question["aspect"], *question["scale"]]
+                _ = [key["runs"][number]["folder"] for number in question["runs"]]
+    except (TypeError, KeyError, AttributeError, IndexError):
+        return False
+    return all(isinstance(text, str) for text in texts)
 
 
 def _checked_files(key: Mapping[str, Any], file: AnswerFile, given: Path, notes: list[str]) -> Mapping[str, Any]:
@@ -204,7 +219,7 @@ def _write(answers: Sequence[_Answer], runs: Sequence[Path], packet: str) -> tup
             (packet, answer.rater, answer.question, answer.given.value, str(answer.given.confidence), answer.given.note)
         )
         for run in sorted(set(answer.runs)):
-            name = uuid.uuid5(uuid.NAMESPACE_OID, f"{run}\0{text}").hex
+            name = uuid.uuid5(uuid.NAMESPACE_OID, _utf8(f"{run}\0{text}")).hex
             if name in known[run]:
                 already += 1
                 continue
@@ -248,5 +263,15 @@ def _table(runs: Sequence[Path], key: Mapping[str, Any]) -> str:
             pair = data.get("pair") or [""]
             row = [data.get("packet"), data.get("rater"), folder.name, entry["endpoint"], data.get("item")]
             row += [data.get("key", ""), data.get("aspect", PREFERENCE), data.get("value"), data.get("confidence", "")]
-            table.writerow([*row, data.get("note", ""), str(pair[0]).partition("/")[2]])
+            table.writerow([*row, _as_text(str(data.get("note", ""))), str(pair[0]).partition("/")[2]])
     return out.getvalue()
+
+
+def _utf8(text: str) -> str:
+    """Halves of surrogate pairs, as browsers hand them over, in words that UTF-8 has; all other text as it is."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _as_text(note: str) -> str:
+    """A note of somebody else, so that a spreadsheet does not take it for a formula; the verdict keeps it as it is."""
+    return f"'{note}" if note.startswith(("=", "+", "-", "@", "\t", "\r")) else note

@@ -50,7 +50,7 @@ class QaObserver(BlankObserver):
 class Recorded(Protocol):
     """What a run needs of a session; `tmlapp.live.session.LiveSession` is one."""
 
-    def marker(self, label: str, note: str = "") -> None: ...
+    def marker(self, label: str, note: str = "") -> object: ...
 
 
 class QaRun:

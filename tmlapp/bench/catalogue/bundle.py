@@ -86,14 +86,15 @@ def read_bundle(manifest: Path, root: Path) -> Bundle | None:
         assert value is not None
         moves = tuple(Move(str(m["old"]), str(m["new"])) for m in value["moves"])
         step = value["step"]
-    except (AssertionError, KeyError, TypeError):
+        size = int(value.get("size") or 0)
+    except (AssertionError, KeyError, TypeError, ValueError, OverflowError):
         return None
     inside = all(_inside(p) for m in moves for p in (m.old, m.new))
     if step not in ("moving", "trashed", "restoring", "renaming") or not inside:
         return None
     return Bundle(
         folder=manifest.parent, root=root, step=step, name=str(value.get("name", "")), moves=moves,
-        size=int(value.get("size") or 0), created=str(value.get("created", "")), who=str(value.get("who", "")),
+        size=size, created=str(value.get("created", "")), who=str(value.get("who", "")),
     )  # fmt: skip
 
 

@@ -229,17 +229,30 @@ def tag_text(tag: object) -> str:
 def newest_grade(grades: list[dict[str, Any]]) -> tuple[str, str]:
     """The newest of `grades` (as JSON, oldest first) in a few words, and `pass` or `fail` where it says so."""
     for grade in reversed(grades):
-        verdicts = [v for v in grade.get("verdicts") or () if isinstance(v, dict)]
+        verdicts = [v for v in listed(grade.get("verdicts")) if isinstance(v, dict)]
         passed = [v.get("passed") for v in verdicts]
         known = [p for p in passed if p is not None]
         verdict = "" if not known else "pass" if all(known) else "fail"
-        score, metric = grade.get("score"), str(grade.get("metric") or "")
-        if isinstance(score, int | float):
+        score, metric = plain_number(grade.get("score")), str(grade.get("metric") or "")
+        if score is not None:
             unit = " %" if metric.endswith(", %") else ""
             return f"{score:.1f}{unit} {metric.removesuffix(', %')}".rstrip(), verdict
         if metric:
             return f"– {metric}", verdict
     return "", ""
+
+
+def listed(value: object) -> list[Any]:
+    """`value` if it is a list; a file that says something else there says nothing."""
+    return value if isinstance(value, list) else []
+
+
+def plain_number(value: object) -> float | None:
+    """`value` if it is a number that can be shown."""
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
 
 
 def iso(seconds: float) -> str:

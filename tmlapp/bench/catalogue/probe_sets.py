@@ -13,7 +13,7 @@ from typing import Any
 
 from tmlapp.bench.annotations import read_annotations
 from tmlapp.bench.catalogue.entry import Candidate, Entry
-from tmlapp.bench.catalogue.probe import LONGEST_TEXT, folded, iso, newest_grade, probe_recording
+from tmlapp.bench.catalogue.probe import LONGEST_TEXT, folded, iso, listed, newest_grade, plain_number, probe_recording
 from tmlapp.bench.runs.lines import read_lines, read_object
 from tmlapp.core.errors import AppError
 
@@ -90,7 +90,7 @@ def _run(entry: Entry) -> Entry:
         grade=grade,
         state="unfinished" if open_items else "ok",
         why="Items of it are still open." if open_items else "",
-        notes="\n".join(str(n) for n in info.get("notes") or ()),
+        notes="\n".join(str(n) for n in listed(info.get("notes"))),
         details={"items": info.get("n_items"), "answers": done, "instruct": str(info.get("instruct", ""))},
     )
 
@@ -197,8 +197,10 @@ def _of_run(run: Path, stamp: str) -> tuple[str, str, Mapping[str, tuple[str, st
     verdicts: dict[str, tuple[str, str]] = {}
     for line in grades:
         grade = line.get("grade")
-        for verdict in (grade.get("verdicts") or ()) if isinstance(grade, dict) else ():
-            passed, score = verdict.get("passed"), verdict.get("score")
+        for verdict in listed(grade.get("verdicts")) if isinstance(grade, dict) else ():
+            if not isinstance(verdict, dict):
+                continue
+            passed, score = verdict.get("passed"), plain_number(verdict.get("score"))
             word = "" if passed is None else "pass" if passed else "fail"
             verdicts[str(verdict.get("item"))] = (word, "" if score is None else f"{score:g}")
     return str(info.get("suite", "")), str(info.get("endpoint", "")), verdicts

@@ -20,6 +20,8 @@ _MARKS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "setup.json": ("export", ("setup.json" + _ANNOTATIONS,)),
 }
 _DEEPEST = 40
+_LATEST_NS = 2**63 - 1
+"""Times of files beyond 2262, as broken clocks set them, have no place in the catalogue: they count as then."""
 
 
 @dataclass(slots=True)
@@ -140,7 +142,7 @@ def _listed(folder: Path) -> tuple[dict[str, _File], list[str]]:
                     below.append(entry.name)
                 elif entry.is_file():
                     status = entry.stat()
-                    files[entry.name] = _File(entry.name, status.st_size, status.st_mtime_ns)
+                    files[entry.name] = _file(entry.name, status)
             except OSError:
                 continue  # A link into nowhere, or a file that went away just now: there is nothing to list.
     return files, below
@@ -167,4 +169,8 @@ def _status(path: Path) -> _File:
         status = path.stat()
     except OSError:
         return _File(path.name, 0, 0)
-    return _File(path.name, status.st_size, status.st_mtime_ns)
+    return _file(path.name, status)
+
+
+def _file(name: str, status: os.stat_result) -> _File:
+    return _File(name, status.st_size, max(-_LATEST_NS, min(status.st_mtime_ns, _LATEST_NS)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox
 from tests.bench.catalogue_parts import make_recording, truncate
 from tests.ui.conftest import Person
 from tmlapp.bench.annotations import read_annotations
+from tmlapp.bench.catalogue.entry import Entry
 from tmlapp.config.settings import Settings
+from tmlapp.ui.library.model import COLUMNS
+from tmlapp.ui.library.texts import endpoint_text, short_date_text, title_text, verdict_text
 from tmlapp.ui.library.workspace import LibraryWorkspace
 
 pytestmark = pytest.mark.qt
@@ -315,3 +319,49 @@ def test_a_window_that_is_closed_while_it_looks_ends_at_once(open_window: Callab
     person = open_window(settings=Settings(theme="dark", recordings_dir=root))
     person.press(Key.Key_5, Ctrl)
     person.window.close()
+
+
+def _entry(**facts: Any) -> Entry:
+    given: dict[str, Any] = {"path": Path("/r/run-a/items/0/main.mcap"), "root": Path("/r"), "kind": "recording"}
+    return Entry(**{**given, "name": "main", **facts})
+
+
+def test_dates_are_short_and_tell_the_year_only_where_it_is_another() -> None:
+    now = datetime(2026, 11, 22, 18, 0).astimezone()
+    assert (
+        short_date_text(_entry(created_s=datetime(2026, 11, 22, 16, 34).astimezone().timestamp()), now)
+        == "22 Nov 16:34"
+    )
+    assert short_date_text(_entry(created_s=datetime(2025, 3, 1, 9, 5).astimezone().timestamp()), now) == "1 Mar 2025"
+
+
+def test_recordings_of_a_run_are_told_apart_by_their_items() -> None:
+    entry = _entry(part_of="/r/run-a/run.json", details={"item": "cs-0003"}, verdict="fail", grade="0")
+    assert (title_text(entry), verdict_text(entry)) == ("cs-0003 · run-a", "✕ wrong")
+    assert title_text(_entry(name="squats")) == "squats"
+    assert verdict_text(_entry(verdict="pass", grade="87.5 % OBO")) == "✓ 87.5 % OBO"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("onnx:tiny", "onnx:tiny"),
+        ("scripted:/far/away/bravo.jsonl", "scripted:bravo.jsonl"),
+        ("wss://host/far/away", "wss://host/far/away"),
+    ],
+)
+def test_addresses_are_shown_without_their_folders(address: str, shown: str) -> None:
+    assert endpoint_text(_entry(endpoint=address)) == shown
+
+
+def test_columns_in_which_nothing_stands_are_left_out(reader: Reader) -> None:
+    table = reader.page.table
+    shown = {name for i, name in enumerate(COLUMNS) if not table.isColumnHidden(i)}
+    assert {"name", "created", "duration", "endpoint", "state"} <= shown
+    assert not shown & {"tags", "suite", "verdict"}
+    reader.choose("squats")
+    reader.person.press(Key.Key_T)
+    reader.person.type("blurred")
+    reader.person.press(Key.Key_Return)
+    reader.rests()
+    assert not table.isColumnHidden(COLUMNS.index("tags"))

@@ -26,6 +26,10 @@ SORTS: Mapping[str, str] = {
     "name": "name COLLATE NOCASE", "created": "created_s", "duration": "duration_s", "endpoint": "endpoint",
     "suite": "suite", "tags": "tags", "verdict": "verdict, grade", "size": "size", "state": "state", "kind": "kind",
 }  # fmt: skip
+_FILLED: Mapping[str, str] = {
+    "duration": "duration_s IS NOT NULL", "endpoint": "endpoint != ''", "suite": "suite != ''", "tags": "tags != ''",
+    "verdict": "verdict != '' OR grade != ''", "size": "size > 0", "state": "state != 'ok' OR copies > 1",
+}  # fmt: skip
 _MANY = 500
 
 
@@ -162,6 +166,15 @@ class Catalogue:
             for one in value.strip("\n").split("\n"):
                 counted[one] = counted.get(one, 0) + n
         return sorted(counted, key=lambda v: (-counted[v], v))
+
+    def filled(self, roots: Sequence[Path] | None = None) -> frozenset[str]:
+        """Names of the columns of `SORTS` in which something stands for any file under `roots`."""
+        under, places = _under(roots)
+        names = list(_FILLED)
+        asked = ", ".join(f"max({_FILLED[name]})" for name in names)
+        with self._reading() as db:
+            row = db.execute(f"SELECT {asked} FROM entry WHERE {under}", places).fetchone()
+        return frozenset(name for name, there in zip(names, row, strict=True) if there)
 
     # ------------------------------------------------------------------ writing
 

@@ -51,7 +51,8 @@ class Acts:
         one = len(chosen) == 1
         offered = {
             "open": one and here,
-            "rename": one and here,
+            # A run finds its recordings by their names.
+            "rename": one and here and not chosen[0].part_of,
             "tag": here,
             "verify": recordings and states <= {"ok", "damaged"},
             "recover": recordings and states <= {"unfinished", "damaged"},
@@ -61,7 +62,7 @@ class Acts:
             "along": one and here and bool(chosen[0].details.get("left_behind")),
             "forget": bool(chosen) and states == {"missing"},
         }
-        always = ("open", "rename", "tag", "trash")
+        always = ("open", "tag", "trash")
         for name, can in offered.items():
             actions[f"library.{name}"].setEnabled(can)
             actions.offer(f"library.{name}", can or (name in always and not states & {"missing", "trashed"}))

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdi
 from tmlapp.bench.catalogue.entry import Entry
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton, KeyEdit
-from tmlapp.ui.library.texts import date_text, kind_text, length_text, second_line, state_text, verdict_text
+from tmlapp.ui.library.texts import date_text, kind_text, length_text, second_line, state_text, title_text, verdict_text
 from tmlapp.ui.text import bytes_text, tr
 from tmlapp.ui.theme import Theme, font
 
@@ -78,6 +78,8 @@ class NameEdit(QLineEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("name")
+        # Until it is edited it stands in line with what is below it.
+        self.setTextMargins(-2, 0, 0, 0)
         self.setReadOnly(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName(tr("Name"))
@@ -172,8 +174,9 @@ class Detail(QFrame):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.line.setObjectName("muted")
         self.files.setObjectName("small")
-        for part in (self.picture, self.name, self.line):
-            column.addWidget(part)
+        column.addWidget(self.picture)
+        column.addWidget(self.name)
+        column.addWidget(self.line)
         column.addLayout(self.facts)
         for part in (self.said_head, self.said, self.files_head, self.files):
             column.addWidget(part)
@@ -251,10 +254,10 @@ class Detail(QFrame):
             self.line.setText(hint)
             return
         self.show_picture(one, picture)
-        self.name.show_name(one.name)
+        self.name.show_name(title_text(one))
         self.line.setText(second_line(one))
         self._show_facts(one)
-        said = one.said if one.kind == "recording" else ""
+        said = " · ".join(one.said.splitlines()) if one.kind == "recording" else ""
         self.said.setText(said[:_LONGEST] + ("…" if len(said) > _LONGEST else ""))
         for part in (self.said, self.said_head):
             part.setVisible(bool(said))
@@ -279,7 +282,8 @@ class Detail(QFrame):
         facts = (
             (tr("State"), state_text(entry)), (tr("Date"), date_text(entry)),
             (tr("Length"), length_text(entry.duration_s)), (tr("Endpoint"), entry.endpoint),
-            (tr("Suite"), entry.suite), (tr("Item"), str(entry.details.get("item") or "")),
+            (tr("Suite"), entry.suite), (tr("Run"), Path(entry.part_of).parent.name if entry.part_of else ""),
+            (tr("Item"), str(entry.details.get("item") or "")),
             (tr("Grade"), verdict_text(entry)), (tr("Tags"), ", ".join(entry.tags)),
             (tr("Lost"), _lost_text(entry)),
             (tr("Size"), bytes_text(entry.size) if entry.kind == "recording" else ""),

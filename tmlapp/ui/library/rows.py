@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPixmap
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPixmap
 
 from tmlapp.bench.catalogue.entry import Entry
-from tmlapp.ui.library.texts import cell_text, second_line
+from tmlapp.ui.library.texts import cell_text, second_line, title_text
 from tmlapp.ui.theme import Theme, font
 
 _RIGHT = ("duration", "size")
-_MARGIN_PX, _PICTURE = 14, QSize(64, 36)
+_MARGIN_PX, _INSET_PX, _PICTURE = 14, 6, QSize(64, 36)
 _LINE = int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextSingleLine)
 _KIND_SIGNS = {"recording": "—", "run": "run", "items": "items", "export": "files"}
 _STRONG, _PLAIN, _SMALL = 0, 1, 2
@@ -65,11 +65,8 @@ class RowPainter:
         made.setDevicePixelRatio(ratio)
         made.fill(theme.page)
         painter = QPainter(made)
-        if chosen:
-            painter.fillRect(QRectF(0, 0, width, height), theme.accent_soft)
-        painter.fillRect(QRectF(0, height - 1, width, 1), theme.line)
-        if current:
-            painter.fillRect(QRectF(0, 0, 3, height - 1), theme.accent)
+        painter.fillRect(QRectF(_MARGIN_PX, height - 1, width - 2 * _MARGIN_PX, 1), theme.line)
+        self._paint_ground(painter, QRectF(_INSET_PX, 1, width - 2 * _INSET_PX, height - 3), chosen, current)
         x = 0
         for name, wide in columns:
             box = QRectF(x, 0, wide, height - 1)
@@ -81,6 +78,18 @@ class RowPainter:
         painter.end()
         return made
 
+    def _paint_ground(self, painter: QPainter, box: QRectF, chosen: bool, current: bool) -> None:
+        """The soft accent under a chosen row, with a frame where the keys are."""
+        if not chosen and not current:
+            return
+        theme = self.theme
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.accent, 1) if current else Qt.PenStyle.NoPen)
+        painter.setBrush(theme.accent_soft if chosen else Qt.BrushStyle.NoBrush)
+        half = 0.5 if current else 0.0
+        painter.drawRoundedRect(box.adjusted(half, half, -half, -half), theme.radius_control, theme.radius_control)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
     def _paint_name(self, painter: QPainter, box: QRectF, entry: Entry, picture: QPixmap | None) -> None:
         theme = self.theme
         width, height = theme.px(_PICTURE.width()), theme.px(_PICTURE.height())
@@ -89,7 +98,8 @@ class RowPainter:
         painter.drawPixmap(frame.topLeft(), small)
         texts = box.adjusted(_MARGIN_PX + width + 12, 6, -8, -6)
         half = texts.height() / 2
-        self._text(painter, QRectF(texts.left(), texts.top(), texts.width(), half), entry.name, theme.text, _STRONG)
+        above = QRectF(texts.left(), texts.top(), texts.width(), half)
+        self._text(painter, above, title_text(entry), theme.text, _STRONG)
         ink = theme.act if entry.state == "damaged" else theme.notice if entry.state == "unfinished" else theme.muted
         below = QRectF(texts.left(), texts.top() + half, texts.width(), half)
         self._text(painter, below, second_line(entry), ink, _SMALL)

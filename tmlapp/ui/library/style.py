@@ -17,5 +17,6 @@ QTableView#library QHeaderView::section {{ background: {page}; color: {muted}; b
   border-bottom: 1px solid {line}; padding: 0 6px; height: {theme.px(28)}px; font-size: {theme.font_small_px}px;
   font-weight: 600; }}
 QTableView#library QHeaderView::section:first {{ padding-left: 14px; }}
+QLineEdit#name:read-only {{ border: none; padding: 0; }}
 QAbstractItemView {{ background: {surface}; border: 1px solid {line}; }}
 """

@@ -15,7 +15,7 @@ from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
 _WIDTHS = {
-    "created": 140, "duration": 60, "endpoint": 112, "suite": 92, "tags": 96, "verdict": 104, "size": 70, "state": 88,
+    "created": 108, "duration": 64, "endpoint": 128, "suite": 96, "tags": 104, "verdict": 116, "size": 76, "state": 92,
 }  # fmt: skip
 _LEAST_NAME_PX = 230
 _DROPPED = ("size", "suite", "tags", "endpoint")
@@ -56,6 +56,7 @@ class LibraryTable(QTableView):
         self._painter = RowPainter(theme)
         self._pictures: OrderedDict[tuple[int, bool, bool], QPixmap] = OrderedDict()
         self._shared: list[tuple[str, int]] = []
+        self._filled: frozenset[str] = frozenset(COLUMNS)
         model.modelReset.connect(self.repaint_rows)
         model.rows_changed.connect(self.repaint_rows)
         rows = self.verticalHeader()
@@ -86,6 +87,11 @@ class LibraryTable(QTableView):
         """Put the arrow on the heading of `column`."""
         order = Qt.SortOrder.AscendingOrder if ascending else Qt.SortOrder.DescendingOrder
         self.horizontalHeader().setSortIndicator(COLUMNS.index(column), order)
+
+    def show_columns(self, filled: frozenset[str]) -> None:
+        """Leave out the columns in which nothing stands; name and date are always there."""
+        self._filled = filled | {"name", "created"}
+        self._share_room()
 
     def chosen_rows(self) -> list[int]:
         """Rows of the selection, from the top."""
@@ -171,9 +177,11 @@ class LibraryTable(QTableView):
         room = self.viewport().width()
         # On a wide screen long addresses and tags get their share, too.
         wide = min(_MOST_GROWTH, max(1.0, room / self._theme.px(_USUAL_PX)))
-        grown = {name: width * (wide if name in _GROWING else 1.0) for name, width in _WIDTHS.items()}
+        grown = {
+            name: width * (wide if name in _GROWING else 1.0) for name, width in _WIDTHS.items() if name in self._filled
+        }
         widths = {name: self._theme.px(width) for name, width in grown.items()}
-        for name in _DROPPED:
+        for name in (n for n in _DROPPED if n in widths):
             if room - sum(widths.values()) < self._theme.px(_LEAST_NAME_PX):
                 del widths[name]
         name_px = max(self._theme.px(_LEAST_NAME_PX), room - sum(widths.values()))

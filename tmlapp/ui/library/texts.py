@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import QLocale
 
 from tmlapp.bench.catalogue.entry import Entry
 from tmlapp.ui.text import bytes_text, tr
@@ -11,6 +14,26 @@ from tmlapp.ui.text import bytes_text, tr
 def date_text(entry: Entry) -> str:
     """Day and minute in the person's own time."""
     return datetime.fromtimestamp(entry.created_s).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def short_date_text(entry: Entry, now: datetime | None = None) -> str:
+    """`22 Nov 16:34` within the year of `now`, else `22 Nov 2025`; in the person's own time and language."""
+    when = datetime.fromtimestamp(entry.created_s).astimezone()
+    day = f"{when.day} {QLocale().monthName(when.month, QLocale.FormatType.ShortFormat)}"
+    this_year = (now or datetime.now().astimezone()).year == when.year
+    return f"{day} {when:%H:%M}" if this_year else f"{day} {when.year}"
+
+
+def title_text(entry: Entry) -> str:
+    """Its name; recordings of a run, which all have the same one, by their item."""
+    item = str(entry.details.get("item") or "")
+    return f"{item} · {Path(entry.part_of).parent.name}" if item and entry.part_of else entry.name
+
+
+def endpoint_text(entry: Entry) -> str:
+    """The address without folders, which say little and leave no room for what does."""
+    kind, colon, rest = entry.endpoint.partition(":")
+    return f"{kind}:{Path(rest).name}" if colon and Path(rest).is_absolute() and "//" not in rest else entry.endpoint
 
 
 def length_text(duration_s: float | None) -> str:
@@ -45,7 +68,9 @@ def state_text(entry: Entry) -> str:
 def verdict_text(entry: Entry) -> str:
     """Verdict with a sign that does not depend on colour, and the grade."""
     sign = {"pass": "✓", "fail": "✕", "unsure": "?"}.get(entry.verdict, "")
-    return " ".join(t for t in (sign, entry.grade) if t)
+    # Of a verdict on one item, 0 and 1 say nothing that the word does not say better.
+    plain = {"pass": tr("right"), "fail": tr("wrong")}.get(entry.verdict, "") if entry.grade in ("0", "1") else ""
+    return " ".join(t for t in (sign, plain or entry.grade) if t)
 
 
 def second_line(entry: Entry) -> str:
@@ -66,8 +91,12 @@ def second_line(entry: Entry) -> str:
 
 def cell_text(entry: Entry, column: str) -> str:
     """What stands in a column."""
+    if column == "name":
+        return title_text(entry)
     if column == "created":
-        return date_text(entry)
+        return short_date_text(entry)
+    if column == "endpoint":
+        return endpoint_text(entry)
     if column == "duration":
         return length_text(entry.duration_s)
     if column == "tags":
@@ -83,5 +112,5 @@ def cell_text(entry: Entry, column: str) -> str:
 
 def accessible_text(entry: Entry) -> str:
     """A row as a screen reader says it."""
-    parts = (entry.name, kind_text(entry), state_text(entry), date_text(entry), length_text(entry.duration_s))
+    parts = (title_text(entry), kind_text(entry), state_text(entry), date_text(entry), length_text(entry.duration_s))
     return ", ".join(p for p in (*parts, entry.endpoint, entry.suite, *entry.tags, verdict_text(entry)) if p)

@@ -205,12 +205,13 @@ class LibraryWorkspace(Workspace):
         catalogue = self.shelf.catalogue
         try:
             ids = catalogue.search(self._text, sort=sort, ascending=self._ascending, roots=self.roots)
-            counts = catalogue.counts(self.roots)
+            counts, filled = catalogue.counts(self.roots), catalogue.filled(self.roots)
         except AppError as error:
             self.count.setText(error.what)
             self.count.setToolTip(f"{error.why} {error.fix}")
             return
         same = ids == self.model.ids
+        self.table.show_columns(filled)
         self.model.show_ids(ids)
         rows = [row for i in chosen if (row := self.model.row_of(i)) is not None]
         at = self.model.row_of(current) if current is not None else None

@@ -227,7 +227,26 @@ def test_verify_recover_export(reader: Reader, root: Path) -> None:
     reader.person.press(Key.Key_R)
     reader.rests()
     assert (root / "killed.mcap").exists()
+    assert reader.chosen() == ["killed"]
     assert next(e for e in map(reader.page.model.entry, range(9)) if e and e.name == "killed").state == "ok"
+
+
+def test_what_is_found_damaged_is_shown_as_such_and_can_be_recovered(reader: Reader, root: Path) -> None:
+    path = make_recording(root, "long", turns=60)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF  # within its pictures
+    path.write_bytes(data)
+    reader.person.press(Key.Key_F5)
+    reader.rests()
+    reader.choose("long")
+    assert reader.page.chosen()[0].state == "ok", "a look at the files does not read all of them"
+    reader.person.press(Key.Key_V)
+    reader.rests()
+    assert reader.page.chosen()[0].state == "damaged"
+    assert "It is not whole" in reader.page.chosen()[0].why
+    reader.person.press(Key.Key_R)
+    reader.rests()
+    assert reader.chosen() == ["long (recovered)"]
 
 
 def test_return_opens_a_recording_in_review_and_a_set_in_items(

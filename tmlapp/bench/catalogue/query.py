@@ -11,19 +11,19 @@ from tmlapp.bench.catalogue.entry import HIDDEN, KINDS, STATES
 from tmlapp.core.errors import AppError
 
 HELP = """\
-words            each must occur: name, instruction, endpoint, what was said, notes, tags
-"two words"      in this order
-endpoint:onnx    part of the endpoint's address
-suite:timespeak  part of the benchmark's name
-tag:blurred      with this tag
-verdict:fail     pass, fail, unsure, or none
-date:2026-11     in this year, month or day; also today, yesterday, week
-after:2026-11-01 on this day or later
-before:2026-11   earlier than this
-is:unfinished    ok, recording, unfinished, damaged, foreign, missing, trashed, copy, graded, tagged
-kind:run         recording, run, items, or export
-in:folder        part of the path
--tag:x           not this"""
+words             each must occur: name, instruction, endpoint, what was said, notes, tags
+"two words"       in this order
+endpoint:onnx     part of the endpoint's address
+suite:timespeak   part of the benchmark's name
+tag:blurred       with this tag
+verdict:fail      pass, fail, unsure, or none
+date:2026-11      in this year, month or day; also today, yesterday, week
+after:2026-11-01  on this day or later
+before:2026-11    earlier than this
+is:unfinished     ok, recording, unfinished, damaged, foreign, missing, trashed, copy, graded, tagged
+kind:run          recording, run, items, or export
+in:folder         part of the path
+-tag:x            not this"""
 
 _TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?(?:"([^"]*)"?|([^\s"]*))')
 _VERDICTS = ("pass", "fail", "unsure", "none")

@@ -12,6 +12,7 @@ from tmlapp.bench.catalogue.bundle import Bundle
 from tmlapp.bench.catalogue.entry import Entry
 from tmlapp.bench.companions import companions
 from tmlapp.core.errors import AppError
+from tmlapp.ui.library.texts import sentence
 from tmlapp.ui.prompts import ask
 from tmlapp.ui.text import bytes_text, tr
 
@@ -96,12 +97,13 @@ class Acts:
 
         def done(results: list[tuple[Entry, list[str]]]) -> None:
             bad = [(e, problems) for e, problems in results if problems]
+            self._page.reload()
             if bad:
                 entry, problems = bad[0]
                 self._page.show_error(
                     AppError(
                         tr("{n} of {all} are damaged: {name}").format(n=len(bad), all=len(results), name=entry.name),
-                        " ".join(problems[:3]),
+                        " ".join(map(sentence, problems[:3])),
                         tr("Press R to recover what still holds."),
                     )
                 )
@@ -115,14 +117,15 @@ class Acts:
     def recover(self, chosen: Sequence[Entry]) -> None:
         """Repair each into a recording beside it."""
 
-        def done(saved: list[tuple[str, bool]]) -> None:
-            name, whole = saved[0]
+        def done(saved: list[tuple[Path, bool]]) -> None:
+            path, whole = saved[0]
+            self._page.show_next = path
             lost = "" if whole else " · " + tr("parts of it were lost; see Lost at the right")
-            self._tell(tr("recovered: {name}").format(name=name) + lost)
+            self._tell(tr("recovered: {name}").format(name=path.name) + lost)
 
-        def work(shelf: Shelf) -> list[tuple[str, bool]]:
+        def work(shelf: Shelf) -> list[tuple[Path, bool]]:
             reports = [shelf.recover(e) for e in chosen]
-            return [(r.path.name, r.complete) for r in reports]
+            return [(r.path, r.complete) for r in reports]
 
         self._do(tr("Recovering…"), work, done)
 

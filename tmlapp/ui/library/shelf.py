@@ -63,12 +63,14 @@ class Shelf:
         return made
 
     def verify(self, entry: Entry) -> VerifyReport:
-        """Is it whole?
+        """Is it whole? What is not is damaged from now on in the catalogue, too, until the file changes.
 
         Raises:
-            AppError: it cannot be read.
+            AppError: it cannot be read, or the catalogue cannot be written.
         """
         report: VerifyReport = self._doer.call(VERIFY, entry.path)
+        if report.problems and entry.state == "ok":
+            self.catalogue.set_state([entry.id], "damaged", f"It is not whole: {report.problems[0]}.")
         return report
 
     def recover(self, entry: Entry) -> RecoveryReport:

@@ -114,3 +114,8 @@ def accessible_text(entry: Entry) -> str:
     """A row as a screen reader says it."""
     parts = (title_text(entry), kind_text(entry), state_text(entry), date_text(entry), length_text(entry.duration_s))
     return ", ".join(p for p in (*parts, entry.endpoint, entry.suite, *entry.tags, verdict_text(entry)) if p)
+
+
+def sentence(text: str) -> str:
+    """`text` as a sentence."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""

@@ -68,6 +68,7 @@ class LibraryWorkspace(Workspace):
         theme = host.theme
         self.shelf: Shelf | None = None
         self._text, self._sort, self._ascending = "", "created", False
+        self.show_next: Path | None = None
         self._looking = self._again = self._cancel = self._shut = False
         self._resting = QTimer(self)
         self._resting.setSingleShot(True)
@@ -177,6 +178,7 @@ class LibraryWorkspace(Workspace):
     def _on_looked(self, found: Refreshed) -> None:
         self._looking = False
         self.reload()
+        self._go_to_next()
         parts = [tr("{n} files").format(n=found.files)]
         parts += [tr("{n} read").format(n=found.read)] if found.read else []
         parts += [tr("{n} moved").format(n=found.moved)] if found.moved else []
@@ -188,6 +190,14 @@ class LibraryWorkspace(Workspace):
             self.notice.setText(tr("{path} cannot be read: {why}").format(path=path, why=why))
         if self._again:
             self.rescan()
+
+    def _go_to_next(self) -> None:
+        """Put the cursor on the file that was just made."""
+        path, self.show_next = self.show_next, None
+        entry = None if path is None or self.shelf is None else self.shelf.catalogue.at(path)
+        row = None if entry is None else self.model.row_of(entry.id)
+        if row is not None:
+            self.table.choose([row])
 
     def _on_look_failed(self, error: AppError) -> None:
         self._looking = False

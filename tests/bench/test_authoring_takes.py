@@ -17,7 +17,7 @@ from tests.bench.authoring_parts import edited
 from tests.capture.media_made import impulse, number_of, numbered, write_video
 from tests.capture.sound_made import noise, write_wav
 from tests.live.parts import ListFeed, captured
-from tmlapp.bench.authoring import media
+from tmlapp.bench.authoring import media, taking
 from tmlapp.bench.authoring.commands import AddItem, AddTake
 from tmlapp.bench.authoring.importing import take_from_file
 from tmlapp.bench.authoring.media import copy_new, free_take_id, new_file, publish, read_take, write_sound
@@ -193,13 +193,20 @@ def video_take(tmp_path: Path, **stretch: int) -> tuple[Take, list[int]]:
     return take, numbers
 
 
-def test_the_camera_of_a_stretch_begins_with_what_was_shown_then(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sounds", [True, False])
+def test_the_camera_of_a_stretch_begins_with_what_was_shown_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sounds: bool
+) -> None:
+    if not sounds:
+        monkeypatch.setattr(taking, "has_media", lambda: False)
     take, numbers = video_take(tmp_path, start_ns=610_000_000, end_ns=1_610_000_000)
-    # At 0.61 s picture 15 (0.60 s) was shown; 25 pictures last one second.
+    # At 0.61 s picture 15 (0.60 s) was shown; 25 pictures last one second, and a film with sound holds the last twice.
     assert numbers[0] == 15
     assert numbers[-1] in (39, 40)
-    assert len(numbers) == 25
+    assert len(numbers) == (26 if sounds else 25)
     assert np.all(np.diff(numbers) >= 0)
+    with av.open(str(tmp_path / take.video)) as film:
+        assert len(film.streams.audio) == sounds
     assert take.video_sha256 == sha256(tmp_path / take.video)
     assert take.samples == 16_000
 

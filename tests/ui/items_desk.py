@@ -126,7 +126,8 @@ class TakeDesk:
     """Takes fed from a file, released step by step; a player whose clock the test moves."""
 
     def __init__(self, wav: Path) -> None:
-        self.wav = wav
+        self.source = str(wav)
+        self.settings: Settings | None = None
         self.feed: HeldFeed | None = None
         self.recorder: TakeRecorder | None = None
         self.clock = ManualClock()
@@ -136,7 +137,8 @@ class TakeDesk:
         self, folder: Path, item: ItemDraft, name: str, settings: Settings, count_in_s: float
     ) -> TakeRecorder:
         clock = MonotonicClock()
-        self.feed = HeldFeed(open_source(str(self.wav), realtime=False, clock=clock, tail_s=600.0))
+        self.settings = settings
+        self.feed = HeldFeed(open_source(self.source, realtime=False, clock=clock, tail_s=600.0))
         plan = TakePlan(
             folder=folder / "takes" / item.id,
             name=name,

@@ -15,6 +15,7 @@ from tmlapp.core.event import Gap, Marker
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_S, TURN_NS, samples_to_ns
 from tmlapp.live.take import EXPECT, INSTRUCTION, STOP, TAKE
+from tmlapp.recording.export.clip import has_media, write_mp4
 from tmlapp.recording.export.pictures import write_video
 from tmlapp.recording.reader import Recording
 
@@ -48,7 +49,7 @@ def take_from_recording(
         take_id: by default the next free one.
         start_ns, end_ns: the stretch in session time, rounded to whole samples; by default from the end of the
             count-in to the end.
-        video: also write the camera as mp4.
+        video: also write the camera as mp4, with the microphone's sound where the extra `media` is there.
         speaker: id of the set's speaker.
 
     Returns:
@@ -125,14 +126,20 @@ def _pieces(source: Recording, begin: int, end: int) -> Iterator[Pcm]:
 def _video(
     folder: Path, item: str, take: str, source: Recording, begin: int, end: int, made: list[Path]
 ) -> tuple[str, list[str]]:
-    """The camera as mp4, from the take's first sample on; what was shown then is its first picture."""
+    """The camera as mp4, from the take's first sample on; what was shown then is its first picture.
+
+    The wav beside it is the take's sound; the one in the film is for whoever opens the film by itself.
+    """
     start_ns, end_ns = begin * _NS_PER_SAMPLE, end * _NS_PER_SAMPLE
     times_ns = _shown_at(source, start_ns, end_ns)
     if not times_ns:
         return "", ["The recording holds no picture in this stretch."]
     name = take_path(item, take, ".mp4")
-    frames = (replace(f, t_ns=max(0, f.t_ns - start_ns)) for f in source.frames(times_ns[0], end_ns))
     with new_file(folder / name, made) as beside:
+        if has_media():
+            write_mp4(source, beside, start_ns=start_ns, end_ns=end_ns, sound="mic")
+            return name, []
+        frames = (replace(f, t_ns=max(0, f.t_ns - start_ns)) for f in source.frames(times_ns[0], end_ns))
         write_video(beside, frames, [max(0, t - start_ns) for t in times_ns], end_ns - start_ns)
     return name, []
 

@@ -71,6 +71,8 @@ def _set(actions: Actions, page: ItemsWorkspace) -> None:
 def _record(actions: Actions, page: ItemsWorkspace) -> None:
     add, takes = _adder(actions, tr("Takes")), page.takes
     add("record", tr("Record take"), "R", tr("Count in and record a take, or end it"), page.recording.toggle)
+    filmed = tr("Record takes with picture, or sound only")
+    add("camera", tr("Camera"), "V", filmed, page.recording.toggle_camera, check=True)
     add("back", tr("Back"), "Esc", tr("Stop, close, or give the keys back"), page.back)
     add("speakers", tr("Speakers…"), "P", tr("Who speaks, and whether they agreed"), page.sets.ask_speakers)
     add("takes", tr("Compare takes…"), "C", tr("All takes side by side: length, noise, level"), takes.compare)

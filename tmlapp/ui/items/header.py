@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu
 
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton
-from tmlapp.ui.items.parts import FlatButton
+from tmlapp.ui.items.parts import FlatButton, following
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
@@ -35,10 +35,11 @@ class ItemsHeader(QFrame):
         self.undo = KeyButton(theme)
         self.endpoint = KeyButton(theme)
         self.record = KeyButton(theme, kind="primary")
+        self.camera = following(actions["items.camera"], tr("camera off"))
         row.addWidget(self.title)
         row.addWidget(self.badge)
         row.addStretch(1)
-        for widget in (self.undo, self.endpoint, self.record):
+        for widget in (self.undo, self.endpoint, self.camera, self.record):
             row.addWidget(widget)
         self.undo.follow(actions["items.undo"], text=tr("Undo"))
         self.record.follow(actions["items.record"])
@@ -86,6 +87,12 @@ class ItemsHeader(QFrame):
         self.endpoint.setToolTip(tr("Choose endpoints, and try the item on them (Shift+T)"))
         self.endpoint.set_dot(None, "▾")
 
+    def show_camera(self, on: bool) -> None:
+        """Whether takes are recorded with picture."""
+        self.camera.setText(tr("camera on") if on else tr("camera off"))
+        self.camera.setAccessibleName(self.camera.text())
+        self._fit()
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)
         self._fit()
@@ -93,7 +100,7 @@ class ItemsHeader(QFrame):
     def _fit(self) -> None:
         """Large texts in a small window: what has a key of its own goes first."""
         badge = self.badge.sizeHint().width() + 24 if not self.badge.isHidden() else 0
-        room = self.width() - 80 - 160 - badge
+        room = self.width() - 80 - 160 - badge - self.camera.sizeHint().width() - 12
         for button in (self.record, self.endpoint, self.undo):
             room -= button.sizeHint().width() + 12
             button.set_spared(room < 0 and button is not self.record)

@@ -16,12 +16,13 @@ _RECENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`recent` holds folders of sets, the latest first."""
+    """`recent` holds folders of sets, the latest first; `camera`: takes are recorded with picture."""
 
     recent: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     judge: str = ""
     snapping: bool = True
+    camera: bool = False
 
     def with_recent(self, folder: Path) -> Memory:
         """With `folder` as the latest."""
@@ -52,6 +53,7 @@ def load_memory() -> Memory:
         endpoints=texts("endpoints"),
         judge=judge if isinstance(judge, str) else "",
         snapping=raw.get("snapping") is not False,
+        camera=raw.get("camera") is True,
     )
 
 

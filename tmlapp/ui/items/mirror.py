@@ -74,6 +74,7 @@ class Mirror(QObject):
         page.script.setVisible(item is not None and not recording)
         page.script.show_item(item, tuple(e.cue_text for e in take.expectations) if take is not None else ())
         page.take_card.show_take(model.folder, item, take, page.checking.figures(take))
+        page.take_card.picture.show_video(model.video)
         page.take_card.show_chosen(expectation, model.edge, model.snapping)
         page.take_card.show_said(page.trying.spans())
         empty = tr("E at the playhead says: the model should speak here.") if take is not None else ""
@@ -134,6 +135,8 @@ class Mirror(QObject):
             self._action(key).setEnabled(take or page.recording.active)
         self._action("try").setEnabled(take and free)
         self._action("snap").setChecked(model.snapping)
+        self._action("camera").setChecked(page.memory.camera)
+        self._action("camera").setEnabled(opened and free)
         self._action("fix").setEnabled(page.checking.can_fix() and free)
         page.header.record.set_kind("danger" if page.recording.running else "primary")
 
@@ -151,6 +154,7 @@ class Mirror(QObject):
         valid = sum(page.checking.state_of(i).valid for i in state.items)
         page.header.show_set(title, valid, len(state.items))
         page.header.show_endpoint(page.trying.address)
+        page.header.show_camera(page.memory.camera)
         page.header.show_recent(page.memory.recent, page.sets.open)
 
     def _show_list(self) -> None:

@@ -77,6 +77,12 @@ class ItemsModel(QObject):
         return folder / take.audio if take is not None and folder is not None else None
 
     @property
+    def video(self) -> Path | None:
+        """The film of the chosen take, None where it has none."""
+        take, folder = self.take, self.folder
+        return folder / take.video if take is not None and folder is not None and take.video else None
+
+    @property
     def where(self) -> tuple[str, str, str]:
         """Ids of what is chosen; empty texts where nothing is."""
         return self.item_id, self.take_id, self.expectation_id

@@ -13,6 +13,7 @@ from tmlapp.live.take_watch import TakeSound
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.items.parts import minus, words
+from tmlapp.ui.items.picture import LivePicture
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
 
@@ -190,6 +191,9 @@ class RecorderCard(QFrame):
         for label in (self.level_text, self.clip, self.noise):
             top.addWidget(label)
         self.prompter = Teleprompter(theme)
+        self.camera = LivePicture(theme)
+        self.camera.hide()
+        self.filmed = False
         self.drops = words("muted")
         self.failure = words("failure")
         self.advice = words("muted")
@@ -206,7 +210,11 @@ class RecorderCard(QFrame):
         column.addWidget(self.advice)
         column.addLayout(self._buttons)
         column.addWidget(self.below, 3)
-        column.addWidget(self.prompter, 1)
+        middle = QHBoxLayout()
+        middle.setSpacing(12)
+        middle.addWidget(self.prompter, 1)
+        middle.addWidget(self.camera, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(middle, 1)
         column.addWidget(self.drops)
         self.buttons: list[KeyButton] = []
 
@@ -230,6 +238,7 @@ class RecorderCard(QFrame):
         self._theme = theme
         self.level.set_theme(theme)
         self.prompter.set_theme(theme)
+        self.camera.set_theme(theme)
         for button in self.buttons:
             button.set_theme(theme)
 
@@ -244,6 +253,7 @@ class RecorderCard(QFrame):
         for part in (self.level, self.level_text, self.noise, self.clip, self.drops):
             part.setVisible(not failed)
         self.prompter.setVisible(not failed)
+        self.camera.setVisible(self.filmed and not failed)
         self.say_state(0)
 
     def say_state(self, elapsed_ns: int) -> None:
@@ -251,7 +261,7 @@ class RecorderCard(QFrame):
         tenths = max(0, elapsed_ns) // 100_000_000
         clock = f"{tenths // 600:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
         text = {
-            "opening": tr("Opening the microphone…"),
+            "opening": tr("Opening microphone and camera…") if self.filmed else tr("Opening the microphone…"),
             "counting": tr("Get ready"),
             "running": f"● {tr('REC')}  {clock}",
             "saving": tr("Saving the take…"),

@@ -17,10 +17,12 @@ from tmlapp.ui.text import tr
 
 if TYPE_CHECKING:
     from tmlapp.bench.authoring.taking import Taken
+    from tmlapp.config.settings import Settings
     from tmlapp.live.take import TakeRecorder
     from tmlapp.ui.items.workspace import ItemsWorkspace
 
 COUNT_IN_S = 3.0
+FIRST_CAMERA = "camera:0"
 _FRAME_MS = 33
 
 
@@ -69,6 +71,22 @@ class Recording(QObject):
 
     # ------------------------------------------------------------------ begin
 
+    def toggle_camera(self) -> None:
+        """V: the next takes are recorded with picture, or without."""
+        page = self._page
+        page.memory = replace(page.memory, camera=page.host.actions_["items.camera"].isChecked())
+        page.sets.remember()
+        page.mirror.show()
+        said = tr("Takes are recorded with the camera.") if page.memory.camera else tr("Takes are sound only.")
+        page.show_note(said)
+
+    def _settings(self) -> Settings:
+        """The devices of the next take."""
+        settings = self._page.host.settings
+        if not self._page.memory.camera:
+            return settings.model_copy(update={"camera": "none"})
+        return settings if settings.camera != "none" else settings.model_copy(update={"camera": FIRST_CAMERA})
+
     def toggle(self) -> None:
         """R: begin, or end what runs."""
         if self._phase in ("counting", "running"):
@@ -97,8 +115,10 @@ class Recording(QObject):
                 AppError(tr("No microphone is chosen."), "", tr("Choose one in the settings, or import a file."))
             )
             return
+        settings, services, speaker = self._settings(), page.services, page.model.speaker_id
+        page.recorder.filmed = settings.camera != "none"
+        page.recorder.camera.show_picture(None)
         self._set("opening")
-        settings, services, speaker = page.host.settings, page.services, page.model.speaker_id
 
         def begin() -> tuple[Wish, TakeRecorder]:
             wish = Wish(item, services.free_take_id(folder, item), speaker)
@@ -121,7 +141,8 @@ class Recording(QObject):
     def _fail(self, error: AppError) -> None:
         self._timer.stop()
         self._recorder = None
-        self._set("failed", error.what, " ".join(p for p in (error.why, error.fix) if p))
+        filmed = tr("V records without the camera.") if self._page.recorder.filmed else ""
+        self._set("failed", error.what, " ".join(p for p in (error.why, error.fix, filmed) if p))
 
     # ------------------------------------------------------------------ while it runs
 
@@ -167,6 +188,8 @@ class Recording(QObject):
             recorder.drop("instruction")
         card.prompter.show_lines(self._lines, self._at, -(-left_ns // 1_000_000_000))
         card.say_state(recorder.now_ns() - recorder.count_in_ns)
+        if card.filmed:
+            card.camera.show_picture(recorder.preview())
         level = recorder.level_dbfs()
         card.show_sound(level, recorder.sound)
         self._page.status.show_level(level)

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from tmlapp.config.settings import Settings
     from tmlapp.live.player import Player
     from tmlapp.live.take import TakeRecorder
+    from tmlapp.ui.items.picture import Video
     from tmlapp.ui.services import EndpointFacts
+
+_CAMERA = "/camera"
 
 
 def _open_editor(folder: Path) -> Editor:
@@ -52,6 +55,7 @@ def _take_recorder(folder: Path, item: ItemDraft, name: str, settings: Settings,
         folder=folder / "takes" / item.id,
         name=name,
         microphone=settings.microphone,
+        camera=settings.camera,
         count_in_s=count_in_s,
         instruction=item.instruction,
     )
@@ -60,8 +64,10 @@ def _take_recorder(folder: Path, item: ItemDraft, name: str, settings: Settings,
 
 def _take_from_recording(folder: Path, item: ItemDraft, recording: Path, name: str, speaker: str) -> Taken:
     from tmlapp.bench.authoring.taking import take_from_recording
+    from tmlapp.recording.reader import Recording
 
-    return take_from_recording(folder, item, recording, take_id=name, speaker=speaker)
+    filmed = bool(Recording.open(recording).topics.get(_CAMERA))
+    return take_from_recording(folder, item, recording, take_id=name, video=filmed, speaker=speaker)
 
 
 def _lost_takes(folder: Path, state: ItemSet) -> list[tuple[str, Taken]]:
@@ -79,7 +85,8 @@ def _lost_takes(folder: Path, state: ItemSet) -> list[tuple[str, Taken]]:
         # What ended in its count-in holds nothing of a take.
         if item is not None and source.duration_ns > count_in_ns(source):
             name = _free_take_id(folder, item)
-            found.append((item.id, take_from_recording(folder, item, recording, take_id=name)))
+            filmed = bool(source.topics.get(_CAMERA))
+            found.append((item.id, take_from_recording(folder, item, recording, take_id=name, video=filmed)))
     return found
 
 
@@ -95,6 +102,12 @@ def _take_from_file(folder: Path, item: ItemDraft, path: Path, speaker: str) -> 
     from tmlapp.bench.authoring.importing import take_from_file
 
     return take_from_file(folder, item, path, speaker=speaker)
+
+
+def _open_video(path: Path) -> Video:
+    from tmlapp.capture.video_seek import VideoSeeker
+
+    return VideoSeeker(path)
 
 
 def _player(pcm: Pcm, settings: Settings) -> Player:
@@ -198,6 +211,7 @@ class ItemsServices:
     lost_takes: Callable[[Path, ItemSet], list[tuple[str, Taken]]] = _lost_takes
     take_from_stretch: Callable[[Path, ItemDraft, Path, int, int | None, str], Taken] = _take_from_stretch
     take_from_file: Callable[[Path, ItemDraft, Path, str], Taken] = _take_from_file
+    open_video: Callable[[Path], Video] = _open_video
     player: Callable[[Pcm, Settings], Player] = _player
     align: Callable[[ItemDraft, Pcm], Aligned] = _align
     snap_points: Callable[[Pcm, Take], SnapPoints] = _snap_points

@@ -90,7 +90,7 @@ class Sets:
         replayed, reports = editor.unsaved, editor.reports
         editor.add_listener(lambda _state: page.mirror.note_change())
         page.memory = page.memory.with_recent(editor.folder)
-        self._remember()
+        self.remember()
         page.mirror.changed_s = None
         page.model.use(editor)
         page.checking.forget()
@@ -127,7 +127,8 @@ class Sets:
         self._opening = None
         self._page.show_error(error)
 
-    def _remember(self) -> None:
+    def remember(self) -> None:
+        """Keep what the page remembers between two starts."""
         try:
             save_memory(self._page.memory)
         except AppError as error:

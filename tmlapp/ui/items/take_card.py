@@ -16,6 +16,7 @@ from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.items.model import Edge
 from tmlapp.ui.items.parts import FlatButton, following, minus, seconds, words
+from tmlapp.ui.items.picture import TakePicture
 from tmlapp.ui.items.take_lane import TakeWave, WordsLane, ns, sample_at
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
@@ -67,6 +68,7 @@ class TakeCard(QFrame):
         self.said = SpansLane("said", tr("model"), height_px=28)
         self.said.hidden = True
         self.view.set_lanes([self.wave, self.spectrogram, self.words, self.said])
+        self.picture = TakePicture(self.view, theme)
         self._pages = QStackedLayout(self)
         self._pages.addWidget(self._take_page())
         self._pages.addWidget(self._empty_page())
@@ -96,6 +98,7 @@ class TakeCard(QFrame):
         self._top.addLayout(self._tools)
         self._top.addWidget(self.window_text)
         column.addLayout(self._top)
+        column.addWidget(self.picture)
         column.addWidget(self.view, 1)
         return page
 
@@ -134,6 +137,7 @@ class TakeCard(QFrame):
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         self.view.set_theme(theme)
+        self.picture.set_theme(theme)
         for button in self._empty_buttons:
             button.set_theme(theme)
 
@@ -149,6 +153,7 @@ class TakeCard(QFrame):
         self.snap.setVisible(not cramped)
         self.facts.setText("" if cramped else self.facts.text())
         self._cramped = cramped
+        self.picture.set_cramped(cramped)
         self.view.refresh()
 
     # ------------------------------------------------------------------ content

@@ -31,7 +31,7 @@ class TryDialog(FormDialog):
         self.list.setMinimumHeight(page.theme.px(120))
         self.body.addWidget(self.list)
         self.field = QLineEdit()
-        self.field.setPlaceholderText(tr("another address, e.g. openai-realtime:gpt-realtime"))
+        self.field.setPlaceholderText(tr("another address, e.g. scripted:FILE.json"))
         self.field.setAccessibleName(tr("Address of an endpoint"))
         self.field.returnPressed.connect(self._add_written)
         self.body.addWidget(self.field)

@@ -76,6 +76,7 @@ class Windows:
         page = self._page
         page.model.snapping = page.host.actions_["items.snap"].isChecked()
         page.memory = replace(page.memory, snapping=page.model.snapping)
+        page.sets.remember()
         page.model.changed.emit()
 
     def chosen_by_mouse(self, name: str, edge: str) -> None:

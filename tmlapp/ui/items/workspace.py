@@ -119,6 +119,7 @@ class ItemsWorkspace(Workspace):
         self.recording.shut()
         self.trying.shut()
         self.playing.shut()
+        self.take_card.picture.shut()
         self.checking.shut()
         self.sets.close()
 
@@ -247,6 +248,7 @@ class ItemsWorkspace(Workspace):
         self.take_card.dragged.connect(self.windows.dragged)
         self.take_card.sought.connect(self.playing.seek)
         self.take_card.span_chosen.connect(self.windows.chosen_by_mouse)
+        self.take_card.picture.open_video = lambda path: self.services.open_video(path)
         self.start.recent_asked.connect(self.sets.open)
         self.recorder.next_asked.connect(self.recording.next_line)
 

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QListWidget, QMenu, QWidget
 
 from tests.recording.parts import record, write_part
 from tests.ui.conftest import Person
-from tmlapp.bench.annotations import read_annotations
+from tmlapp.bench.annotations import NOTE, annotate, read_annotations
+from tmlapp.bench.people.verdicts import Subject, give
 from tmlapp.bench.review.exports import format_of
+from tmlapp.bench.sidecar import write_grade
 from tmlapp.config.settings import Settings
+from tmlapp.core.errors import AppError
+from tmlapp.core.grade import Grade, Provenance, Verdict
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_NS
 from tmlapp.ui.review.replaying import ReplayDialog
 from tmlapp.ui.review.workspace import ReviewWorkspace
@@ -216,18 +220,83 @@ def test_a_marker_and_a_note_are_written_beside_the_recording_and_taken_back(ope
     opened.sees(lambda: page.status.text("note") in ("There is nothing to take back.", "Taken back."))
 
 
-def test_blind_hides_every_name(opened: Reviewer) -> None:
-    page = opened.page
-    opened.press(Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
-    texts = [
-        page.header.title.text(),
-        page.header.a.text(),
-        page.status.text("file"),
-        page.why_panel.accessibleDescription(),
-    ]
-    assert not [t for t in texts if "onnx" in t or "first" in t or "Squats" in t]
-    opened.press(Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
+def everything_told(page: ReviewWorkspace) -> str:
+    """Every text of the window that can be seen, read by a screen reader, or shown at the pointer."""
+    window = page.window()
+    told = [window.windowTitle(), *(a.text() + a.toolTip() for a in window.actions() if a.isVisible())]
+    for widget in [window, *window.findChildren(QWidget)]:
+        if not widget.isVisible():
+            continue
+        told += [widget.toolTip(), widget.statusTip(), widget.accessibleName(), widget.accessibleDescription()]
+        told += [str(widget.property(name) or "") for name in ("text", "placeholderText", "title", "plainText")]
+        if isinstance(widget, QListWidget):
+            items = [widget.item(n) for n in range(widget.count())]
+            told += [text for item in items for text in (item.text(), item.toolTip())]
+    for lane in page.timeline.lanes:
+        told += [lane.title, lane.describe(page.axis)]
+        told += [t for span in getattr(lane, "spans", ()) for t in (span.label, span.symbol, span.hint)]
+        told += [t for flag in getattr(lane, "flags", ()) for t in (flag.label, flag.symbol, flag.hint)]
+    return "\n".join(told)
+
+
+def with_grade(path: Path) -> None:
+    """Put a grade beside `path`, with a judge and a verdict that can be told from everything else."""
+    verdict = Verdict(item=path.stem, score=0.0, passed=False, graded_text=((1.0, "one"),), why="wrong_count")
+    made_by = Provenance(
+        formula="repcount-a/x@1", profile="official", parameters={}, files={}, judges=({"judge": "count_reps-judge"},)
+    )
+    write_grade(
+        path,
+        Grade(
+            suite="repcount-a", metric="OBO", score=0.0, n=1, n_scored=1, n_missing=0, n_silent=0, n_ungraded=0,
+            verdicts=(verdict,), baselines=(), provenance=made_by,
+        ),
+    )  # fmt: skip
+
+
+def test_blind_hides_model_file_and_what_others_judge_everywhere(review: Reviewer, tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    path = record(folder, TURNS, "nightowl")
+    with_grade(path)
+    give(path, Subject("nightowl", "main", "overall"), "wrong", rater="grace", note="hopeless")
+    annotate(path, NOTE, t_ns=S, data={"text": "grace thinks that is wrong"}, who="grace")
+    review.open(path)
+    page = review.page
+    review.sees(lambda: "verified" in page.status.text("file") and "wrong" in everything_told(page))
+    secrets = ("onnx", "tiny", "nightowl", "count_reps-judge", "grace", "wrong_count", "hopeless", "repcount")
+    told = everything_told(page).lower()
+    assert [s for s in secrets if s not in told] == ["hopeless"], "the test looks where names are"
+    review.press(Qt.Key.Key_M)
+    review.sees(lambda: "Saved" in page.status.text("note"))
+    review.press(Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
+    shown = page.why_panel.found
+    assert shown is not None
+    assert not shown.names
+
+    def leaks() -> list[str]:
+        told = everything_told(page).lower()
+        return [secret for secret in secrets if secret in told]
+
+    assert leaks() == []
+    assert "Wrong" in page.judge.values.buttons[1].text(), "the keys stay"
+    assert page.lanes.grades.empty == "hidden while you judge blind"
+    assert "marker" in [f.label for f in page.lanes.markers.flags], "one's own marker stays"
+    for keys in (("C",), ("R", Qt.KeyboardModifier.ControlModifier), ("E", Qt.KeyboardModifier.ControlModifier)):
+        review.press(getattr(Qt.Key, f"Key_{keys[0]}"), *keys[1:])
+        assert page.status.text("note").startswith("You judge blind"), keys
+        assert QApplication.activePopupWidget() is None
+    review.press(Qt.Key.Key_C, Qt.KeyboardModifier.ShiftModifier)
+    assert "nightowl" not in QGuiApplication.clipboard().text()
+    assert "voice" in QGuiApplication.clipboard().text()
+    page.show_error(AppError("nightowl.mcap cannot be read.", "The model onnx:tiny is gone.", f"Look at {path}."))
+    page.open(path)
+    review.sees(lambda: page.reading.checked is not None and page.found is not None and page.why is not None)
+    assert leaks() == []
+    review.press(Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
+    review.sees(lambda: "repcount" in page.status.text("formula"))
     assert page.header.a.text() == "onnx · tiny"
+    assert page.lanes.grades.spans
 
 
 def test_a_second_recording_is_locked_to_the_first_and_heard_at_the_same_place(

@@ -23,8 +23,9 @@ from tmlapp.ui.refresh import Refresher
 from tmlapp.ui.services import DeviceNames, EndpointFacts, Services
 from tmlapp.ui.settings_dialog import SettingsDialog
 from tmlapp.ui.style import style_sheet
-from tmlapp.ui.text import free_bytes
+from tmlapp.ui.text import free_bytes, tr
 from tmlapp.ui.theme import Theme, font, palette_of, theme_of
+from tmlapp.ui.workspace import PLACES
 from tmlapp.ui.workspaces import Workspaces
 
 if TYPE_CHECKING:
@@ -186,7 +187,9 @@ class MainWindow(QMainWindow):
         self.events.open_search()
 
     def toggle_theme(self) -> None:
-        self.keep_settings(self.controller.settings.model_copy(update={"theme": "light" if self.theme.dark else "dark"}))
+        self.keep_settings(
+            self.controller.settings.model_copy(update={"theme": "light" if self.theme.dark else "dark"})
+        )
         self.apply_theme(theme_of(self.controller.settings))
 
     def back(self) -> None:
@@ -337,7 +340,13 @@ class MainWindow(QMainWindow):
         controller = self.controller
         self.header.set_texts(controller.name, controller.instruction)
         self.header.set_endpoint(controller.endpoint, controller.facts)
-        self.setWindowTitle(f"{controller.name} – tmlapp")
+        self.update_title()
+
+    def update_title(self) -> None:
+        """The session's name in Live; elsewhere it would be taken for the name of what is looked at."""
+        place = next(place for place in PLACES if place.name == self.workspaces.current)
+        name = self.controller.name if place.name == "live" else tr(place.title)
+        self.setWindowTitle(f"{name} – tmlapp")
 
     def update_actions(self) -> None:
         """Offer what can be done now."""

@@ -60,6 +60,7 @@ class Workspaces(QWidget):
             self.stack.setCurrentWidget(page or self._live)
             if before is not None:
                 before.left()
+        self._window.update_title()
         self.rail.show_current(name)
         here = self._pages.get(name)
         if here is not None:

@@ -75,10 +75,12 @@ def _rate(panel: JudgePanel) -> None:
 def _conflicts(panel: JudgePanel) -> None:
     from tmlapp.ui.judge.adjudicate import AdjudicateDialog
 
-    AdjudicateDialog(panel).open()
+    if not panel.refuses():
+        AdjudicateDialog(panel).open()
 
 
 def _figures(panel: JudgePanel) -> None:
     from tmlapp.ui.judge.figures import FiguresDialog
 
-    FiguresDialog(panel.host, panel.state.loaded.places, panel.window()).open()
+    if not panel.refuses():
+        FiguresDialog(panel.host, panel.state.loaded.places, panel.window()).open()

@@ -17,7 +17,21 @@ from tmlapp.core.errors import AppError
 from tmlapp.ui.judge import model
 from tmlapp.ui.judge.commands import VALUES, register
 from tmlapp.ui.judge.panel_look import PanelLook
-from tmlapp.ui.judge.parts import MARKS, Pair, aspect_text, cleared, value_color, value_text, words
+from tmlapp.ui.judge.parts import (
+    SHOWN,
+    Pair,
+    aspect_text,
+    cleared,
+    figure_help,
+    figure_text,
+    item_text,
+    judged,
+    reason,
+    shortened,
+    subject_text,
+    tip_text,
+    words,
+)
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 from tmlapp.ui.workspace import Host
@@ -91,6 +105,12 @@ class JudgePanel(PanelLook):
             self.host.actions_["judge.blind"].setChecked(blind)
             self.blind_changed.emit(blind)
             self.refresh()
+
+    def refuses(self) -> bool:
+        """Whether what was asked for would show what others say; says so, and how to go on."""
+        if self.blind:
+            self.host.show_note(tr("You judge blind: that would show what others say. Shift+B ends it."))
+        return self.blind
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -261,7 +281,9 @@ class JudgePanel(PanelLook):
         self.refresh()
         at_s = question.at_s
         if question.recording is None or not question.recording.is_file():
-            self.host.show_note(tr("The recording of {item} is not there.").format(item=question.subject.item))
+            self.host.show_note(
+                tr("The recording of {item} is not there.").format(item=item_text(question, blind=self.blind))
+            )
             return
         if self._recording is not None and model.same_file(question.recording, self._recording):
             if at_s is not None:
@@ -302,15 +324,18 @@ class JudgePanel(PanelLook):
             )
             return
         subject = question.subject
-        name = subject.item if subject.key == "main" else subject.key
+        name = item_text(question, blind=self.blind) if subject.key == "main" else subject.key
         aspect = "" if subject.aspect == "meaning" else f" · {aspect_text(subject.aspect)}"
         self.verdict_part.title.setText(tr("Verdict of {name}").format(name=name) + aspect)
         expected = question.expected or question.instruction or tr("what the user asked for")
-        self.expected.setText(tr("expected: {text}").format(text=expected))
-        self.said.setText(tr("said: “{text}”").format(text=question.said) if question.said else tr("said: nothing"))
+        self.expected.setText(tr("expected: {text}").format(text=shortened(expected, SHOWN)))
+        said = shortened(question.said, SHOWN)
+        self.said.setText(tr("said: “{text}”").format(text=said) if said else tr("said: nothing"))
+        self.said.setToolTip(tip_text(question.said) if said != question.said else "")
         wordings = [tr("good: {words}").format(words=", ".join(question.accept))] if question.accept else []
         wordings += [tr("wrong: {words}").format(words=", ".join(question.reject))] if question.reject else []
-        self.expected.setToolTip("\n".join([question.instruction, *wordings]))
+        whole = [expected] if len(expected) > SHOWN else []
+        self.expected.setToolTip(tip_text("\n".join([question.instruction, *wordings, *whole])))
         self.values.show_scale(question.scale)
         for number in range(1, VALUES + 1):
             self.host.actions_.offer(f"judge.value{number}", number <= len(question.scale))
@@ -325,24 +350,22 @@ class JudgePanel(PanelLook):
             self.judges.addWidget(words(tr("Hidden until you have judged: you judge blind."), "muted"))
             return
         for ruling in question.rulings:
-            self.judges.addWidget(self._pair(ruling.judge, ruling.value))
+            self.judges.addWidget(judged(ruling.judge, ruling.value, self._theme))
         for rater, verdict in sorted(self.state.people().items()):
             name = tr("{rater} (you)").format(rater=rater) if rater == self.state.rater else rater
-            self.judges.addWidget(self._pair(name, verdict.value))
+            self.judges.addWidget(judged(name, verdict.value, self._theme))
         decision = self.state.decision()
         if decision is not None:
-            self.judges.addWidget(self._pair(tr("decided by {rater}").format(rater=decision.rater), decision.value))
+            self.judges.addWidget(
+                judged(tr("decided by {rater}").format(rater=decision.rater), decision.value, self._theme)
+            )
         if not self.judges.count():
             self.judges.addWidget(words(tr("Nobody has judged this yet."), "muted"))
         figure = self._figure
         sign = "α" if figure is not None and figure.name == "alpha" else "κ"
-        pair = Pair(tr("agreement {sign}").format(sign=sign), _figure_text(figure), muted=True)
-        pair.setToolTip(_figure_help(figure, self._figure_why))
+        pair = Pair(tr("agreement {sign}").format(sign=sign), figure_text(figure), muted=True)
+        pair.setToolTip(figure_help(figure, self._figure_why))
         self.judges.addWidget(pair)
-
-    def _pair(self, name: str, value: str | None) -> Pair:
-        mark = f"{MARKS[value]} " if value in MARKS else ""
-        return Pair(name, mark + value_text(value), value_color(value, self._theme))
 
     def _show_queue(self) -> None:
         queue = self.state.queue
@@ -350,8 +373,10 @@ class JudgePanel(PanelLook):
         self.queue_part.title.setText(tr("Queue · {n} left").format(n=queue.remaining))
         self.list.clear()
         for entry in queue.entries[:_SHOWN]:
-            item = QListWidgetItem(f"{entry.question.subject} · {_reason(entry)}")
-            item.setToolTip(_why(entry, blind=self.blind))
+            called = subject_text(entry.question, blind=self.blind)
+            # Why it stands here tells what others have judged.
+            item = QListWidgetItem(called if self.blind else f"{called} · {reason(entry)}")
+            item.setToolTip("" if self.blind else entry.why)
             item.setData(_ENTRY, entry)
             self.list.addItem(item)
             if self.state.current is not None and entry.question.subject == self.state.current.subject:
@@ -370,28 +395,3 @@ class JudgePanel(PanelLook):
 def _done(job: Callable[[], model.Kept], loaded: model.Loaded, rater: str) -> tuple[model.Kept, Queue]:
     kept = job()
     return kept, loaded.queue(rater, kept)
-
-
-def _reason(entry: Entry) -> str:
-    texts = {
-        "undecided": tr("undecided"), "differ": tr("judges differ"), "rare": tr("rare kind"), "sample": tr("sample"),
-    }  # fmt: skip
-    return texts[entry.reason]
-
-
-def _why(entry: Entry, *, blind: bool) -> str:
-    return _reason(entry) if blind else entry.why
-
-
-def _figure_text(figure: Agreement | None) -> str:
-    if figure is None or figure.value is None:
-        return "–"
-    low_high = f" [{figure.interval[0]:.2f}, {figure.interval[1]:.2f}]" if figure.interval else ""
-    return f"{figure.value:.2f}{low_high}"
-
-
-def _figure_help(figure: Agreement | None, why: str) -> str:
-    if figure is None or figure.value is None:
-        return why or tr("It is being counted.")
-    name = tr("Krippendorff's alpha") if figure.name == "alpha" else tr("Cohen's kappa")
-    return tr("{name} of {raters}, n = {n}").format(name=name, raters=", ".join(figure.raters), n=figure.n)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from tmlapp.bench.people.agreement import Agreement
+from tmlapp.bench.people.questions import Question
+from tmlapp.bench.people.queue import Entry
 from tmlapp.bench.people.verdicts import RIGHT, UNSURE, WRONG
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, rgba
+
+SHOWN = 320
+"""Characters of what was said that stand in the panel: an hour of it would push the keys off the screen."""
+
+TIP = 2400
+"""Characters of a tooltip."""
 
 MARKS = {RIGHT: "✓", WRONG: "✕", UNSURE: "?"}
 
@@ -38,6 +49,33 @@ def value_color(value: str | None, theme: Theme) -> QColor:
 def aspect_text(aspect: str) -> str:
     words = {"meaning": tr("meaning"), "timing": tr("timing"), "overall": tr("as a whole")}
     return words.get(aspect, aspect)
+
+
+def item_text(question: Question, *, blind: bool) -> str:
+    """How the item of `question` is called; blind, a recording of its own is not called by its file."""
+    alone = question.recording is not None and question.recording == question.place
+    return tr("this recording") if blind and alone else question.subject.item
+
+
+def subject_text(question: Question, *, blind: bool) -> str:
+    """Item and what is asked of it."""
+    item, key = item_text(question, blind=blind), question.subject.key
+    return item if key == "main" else f"{item} {key}"
+
+
+def shortened(text: str, most: int) -> str:
+    """Not more than `most` characters, cut after a word where there is one near."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    space = head.rfind(" ", most * 3 // 4)
+    return f"{head[:space] if space > 0 else head} …"
+
+
+def tip_text(text: str) -> str:
+    """`text` as a tooltip shows it: wrapped, as it is, and never larger than the screen."""
+    tip = escape(shortened(text.strip(), TIP)).replace("\n", "<br>")
+    return f"<qt>{tip}</qt>" if tip else ""
 
 
 class Section(QWidget):
@@ -96,6 +134,12 @@ class Pair(QWidget):
         self.setAccessibleName(f"{left}: {right}")
 
 
+def judged(name: str, value: str | None, theme: Theme) -> Pair:
+    """Who has said what, in the colour and with the mark of it."""
+    mark = f"{MARKS[value]} " if value in MARKS else ""
+    return Pair(name, mark + value_text(value), value_color(value, theme))
+
+
 def cleared(column: QVBoxLayout) -> None:
     """Take every widget out of `column`."""
     while (item := column.takeAt(0)) is not None:
@@ -103,3 +147,27 @@ def cleared(column: QVBoxLayout) -> None:
         if widget is not None:
             widget.hide()
             widget.deleteLater()
+
+
+def reason(entry: Entry) -> str:
+    """Why an entry of the queue stands where it does, in a word or two."""
+    texts = {
+        "undecided": tr("undecided"), "differ": tr("judges differ"), "rare": tr("rare kind"), "sample": tr("sample"),
+    }  # fmt: skip
+    return texts[entry.reason]
+
+
+def figure_text(figure: Agreement | None) -> str:
+    """An agreement with its interval; a dash where there is none."""
+    if figure is None or figure.value is None:
+        return "–"
+    low_high = f" [{figure.interval[0]:.2f}, {figure.interval[1]:.2f}]" if figure.interval else ""
+    return f"{figure.value:.2f}{low_high}"
+
+
+def figure_help(figure: Agreement | None, why: str) -> str:
+    """What the figure is, or why there is none."""
+    if figure is None or figure.value is None:
+        return why or tr("It is being counted.")
+    name = tr("Krippendorff's alpha") if figure.name == "alpha" else tr("Cohen's kappa")
+    return tr("{name} of {raters}, n = {n}").format(name=name, raters=", ".join(figure.raters), n=figure.n)

@@ -72,8 +72,9 @@ class ReviewLanes:
         """The lane of a track."""
         return {"/mic": self.you, "/model/heard": self.heard, "/model/audio": self.received}[topic]
 
-    def fill(self, found: Lanes) -> None:
-        """Show what was read."""
+    def fill(self, found: Lanes, *, blind: bool = False) -> None:
+        """Show what was read; `blind`: grades are not there because somebody judges without knowing them."""
+        self.grades.empty = tr("hidden while you judge blind") if blind else tr("none")
         self.words.set_spans([*_words(found.user_words, "you"), *_words(found.model_words, "model")])
         self.outputs.set_spans([_output(o) for o in found.outputs])
         self.cues.set_flags([_cue(o) for o in found.outputs])

@@ -28,6 +28,11 @@ class Marking:
         """Another recording is open."""
         self._mine.clear()
 
+    @property
+    def mine(self) -> frozenset[str]:
+        """Ids of what was marked in this sitting."""
+        return frozenset(made.id for made in self._mine)
+
     def mark(self) -> None:
         self._write(MARKER, "", self._page.axis.cursor_ns)
 
@@ -80,4 +85,4 @@ class Marking:
     def _show(self, flags: tuple[Flag, ...]) -> None:
         if self._page.found is not None:
             self._page.found = replace(self._page.found, flags=tuple(sorted(flags, key=lambda f: f.t_ns)))
-            self._page.lanes.fill_flags(self._page.found)
+            self._page.lanes.fill_flags(self._page.naming.lanes(self._page.found))

@@ -42,6 +42,8 @@ class Reading:
         self._asked_why = 0
         self.sounds: dict[str, LazySound] = {}
         self.checked: Checked | None = None
+        self.verifying = False
+        self.asked: Path | None = None
         self.unreadable: Path | None = None
         self.checks_up_to = CHECKED_BYTES
 
@@ -56,7 +58,8 @@ class Reading:
 
     def open(self, path: Path, at_s: float | None) -> None:
         self._serial += 1
-        self._page.show_note(tr("Opening {name}…").format(name=path.name))
+        self.asked = path
+        self._page.show_note(tr("Opening {name}…").format(name=self._page.naming.name_of(path)))
         serial = self._serial
         self._page.aside.work(
             lambda: open_now(path, at_s), partial(self._opened, serial), partial(self._not_opened, serial, path)
@@ -73,7 +76,7 @@ class Reading:
         if serial != self._serial:
             return
         page, review = self._page, opened.review
-        self.sounds, self.checked, self.unreadable = {}, None, None
+        self.sounds, self.checked, self.unreadable, self.verifying = {}, None, None, False
         page.show_opened(opened)
         for topic in TRACKS:
             if topic in opened.peaks:
@@ -147,19 +150,28 @@ class Reading:
         """Check the whole file, in another process."""
         path, serial = self._page.path, self._serial
         if path is not None:
-            self._page.status.say("file", tr("recording"), "" if self._page.blind else path.name, tr("verifying…"))
-            self._page.aside.work(lambda: check(path, self.overtaken(serial)), partial(self._verified, serial))
+            self.verifying = True
+            self._page.naming.show_file()
+            self._page.aside.work(
+                lambda: check(path, self.overtaken(serial)),
+                partial(self._verified, serial),
+                partial(self._not_verified, serial),
+            )
 
     def _verified(self, serial: int, checked: Checked | None) -> None:
-        if serial == self._serial and checked is not None:
-            self.checked = checked
-            self._page.show_checked(checked)
+        if serial == self._serial:
+            self.checked, self.verifying = checked, False
+            self._page.naming.show_file()
+
+    def _not_verified(self, serial: int, error: AppError) -> None:
+        self._verified(serial, None)
+        self._page.show_error(error)
 
     def recover(self) -> None:
         """Repair what could not be opened, and open the result."""
         path = self.unreadable
         if path is not None:
-            self._page.show_note(tr("Recovering {name}…").format(name=path.name))
+            self._page.show_note(tr("Recovering {name}…").format(name=self._page.naming.name_of(path)))
             self._page.aside.work(lambda: recover(path).path, self._page.open)
 
 

@@ -28,6 +28,7 @@ class Second:
         self.lanes = ReviewLanes("B")
         self.peaks: dict[str, Peaks] = {}
         self.sameness: Sameness | None = None
+        self.found: Lanes | None = None
 
     @property
     def path(self) -> Path | None:
@@ -43,7 +44,7 @@ class Second:
         """Only the first one is left."""
         self._serial += 1
         if self.opened is not None:
-            self.opened, self.sameness = None, None
+            self.opened, self.sameness, self.found = None, None, None
             self.peaks = {}
             self.lanes = ReviewLanes("B")
             self._page.second_changed()
@@ -53,7 +54,7 @@ class Second:
         if serial != self._serial or first is None:
             return
         self.lanes = ReviewLanes("B")
-        self.opened, self.peaks, self.sameness = opened, {}, None
+        self.opened, self.peaks, self.sameness, self.found = opened, {}, None, None
         self._page.second_changed()
         for topic in ("/model/heard", "/mic"):
             if topic in opened.peaks:
@@ -75,7 +76,8 @@ class Second:
 
     def _read(self, serial: int, found: Lanes) -> None:
         if serial == self._serial:
-            self.lanes.fill(found)
+            self.found = found
+            self._page.fill_lanes()
 
     def _compared(self, serial: int, found: Sameness) -> None:
         if serial == self._serial:

@@ -25,7 +25,6 @@ class WhyPanel(QWidget):
         self._theme = theme
         self.found: Why | None = None
         self._note = ""
-        self._link = True
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.show_note("")
 
@@ -39,11 +38,11 @@ class WhyPanel(QWidget):
         self._theme = theme
         self.update()
 
-    def show_why(self, found: Why, *, link: bool = True) -> None:
-        """Show `found`; without its `link` no name of a file is on the screen."""
-        self.found, self._note, self._link = found, "", link
+    def show_why(self, found: Why) -> None:
+        """Show `found`."""
+        self.found, self._note = found, ""
         self.setAccessibleName(tr("Why did it speak?"))
-        self.setAccessibleDescription(text_of(found) if link else "")
+        self.setAccessibleDescription(text_of(found))
         self.update()
 
     def show_note(self, text: str) -> None:
@@ -187,5 +186,5 @@ class WhyPanel(QWidget):
         painter.setFont(plain)
         painter.setPen(theme.muted)
         metrics = QFontMetricsF(plain)
-        link = metrics.elidedText(found.link if self._link else "", Qt.TextElideMode.ElideMiddle, area.width())
+        link = metrics.elidedText(found.link, Qt.TextElideMode.ElideMiddle, area.width())
         painter.drawText(QPointF(area.left(), base + theme.px(_ROW_PX)), link)

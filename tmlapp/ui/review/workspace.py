@@ -19,7 +19,8 @@ from tmlapp.ui.review.aside import Aside
 from tmlapp.ui.review.exporting import Exporting
 from tmlapp.ui.review.lanes import ReviewLanes, beside
 from tmlapp.ui.review.marking import Marking
-from tmlapp.ui.review.opening import Checked, Opened
+from tmlapp.ui.review.naming import Naming
+from tmlapp.ui.review.opening import Opened
 from tmlapp.ui.review.playback import Playback
 from tmlapp.ui.review.reading import Reading
 from tmlapp.ui.review.replaying import ReplayDialog
@@ -42,12 +43,13 @@ class ReviewWorkspace(ReviewView):
         self.found: Lanes | None = None
         self.why: Why | None = None
         self._output = -1
+        self._error: AppError | None = None
         self.aside = Aside(host, _THREADS)
         self.playback = Playback(host, self.axis)
         self.marking, self.exporting = Marking(self), Exporting(self)
-        self.second, self.reading = Second(self), Reading(self)
+        self.second, self.reading, self.naming = Second(self), Reading(self), Naming(self)
         self._connect()
-        self._named()
+        self.naming.show()
         self._offer()
         self.reading.list_newest()
 
@@ -119,35 +121,25 @@ class ReviewWorkspace(ReviewView):
         self.status.say("note", "")
         self.judge.show_recording(review.path)
         self.pages.setCurrentIndex(1)
-        self._named()
+        self.naming.show()
         self._offer()
         self._focus()
 
     def show_lanes(self, found: Lanes) -> None:
         """Words, outputs, expectations and all else are there."""
         self.found = found
-        self.lanes.fill(found)
+        self.fill_lanes()
         self._output = -1
         self._why()
-        newest = found.grades[-1] if found.grades else None
-        self.status.say(
-            "formula",
-            tr("formula") if newest else "",
-            newest.suite if newest else "",
-            f"· {newest.profile}" if newest and newest.profile else "",
-        )
+        self.naming.show_formula()
         if found.problems:
             self.show_note(found.problems[0])
 
-    def show_checked(self, checked: Checked | None) -> None:
-        """The whole file was read, or is about to be."""
-        name = tr("hidden") if self.blind else self.path.name if self.path else ""
-        if checked is None:
-            self.status.say("file", tr("recording") if name else "", name)
-        elif checked.ok:
-            self.status.say("file", tr("recording"), name, tr("verified"), hint=f"sha256 {checked.sha256}")
-        else:
-            self.status.say("file", tr("recording"), name, tr("✕ damaged: {why}").format(why=checked.problems[0]))
+    def fill_lanes(self) -> None:
+        """Show of both recordings what may be seen."""
+        for lanes, found in ((self.lanes, self.found), (self.second.lanes, self.second.found)):
+            if found is not None:
+                lanes.fill(self.naming.lanes(found), blind=self.blind)
 
     def set_choices(self) -> None:
         """Tell the player what can be heard: you and the model, of the first and of the second recording."""
@@ -175,7 +167,7 @@ class ReviewWorkspace(ReviewView):
         self.picture.name = "A" if opened else ""
         self.set_choices()
         self.hear("A")
-        self._named()
+        self.naming.show()
         self._offer()
 
     def show_unreadable(self, path: Path | None, error: AppError) -> None:
@@ -271,16 +263,16 @@ class ReviewWorkspace(ReviewView):
 
     def show_why(self, why: Why) -> None:
         self.why = why
-        self.why_panel.show_why(why, link=not self.blind)
+        self.why_panel.show_why(self.naming.why(why))
 
     def copy_link(self) -> None:
-        if self.path is not None:
+        if self.path is not None and not self.naming.refuses():
             QGuiApplication.clipboard().setText(deep_link(self.path, self.axis.cursor_ns))
             self.show_note(tr("Copied: the command that opens this recording here."))
 
     def copy_why(self) -> None:
         if self.why is not None:
-            QGuiApplication.clipboard().setText(text_of(self.why))
+            QGuiApplication.clipboard().setText(text_of(self.naming.why(self.why)))
             self.show_note(tr("Copied: the micro-turns before this output."))
 
     # ------------------------------------------------------------------ commands
@@ -308,12 +300,12 @@ class ReviewWorkspace(ReviewView):
         self.reading.verify()
 
     def replay(self) -> None:
-        if self.opened is not None:
+        if self.opened is not None and not self.naming.refuses():
             self.playback.pause()
             ReplayDialog(self, self.opened.review.path, str(self.opened.review.info.get("instruction", ""))).open()
 
     def show_exports(self) -> None:
-        if self.opened is not None:
+        if self.opened is not None and not self.naming.refuses():
             self.exporting.menu().popup(self.header.export.mapToGlobal(self.header.export.rect().bottomLeft()))
 
     def show_lane_menu(self) -> None:
@@ -325,10 +317,23 @@ class ReviewWorkspace(ReviewView):
         self.host.actions_["review.spectrogram"].setChecked(not lane.hidden)
 
     def blinded(self) -> None:
-        """Every name of a model and of a file is hidden, or shown again."""
-        self._named()
+        """Every name of a model and of a file is hidden, or shown again; so is what others have judged."""
+        self.naming.show()
+        self.show_note("")
+        if self.banner.isVisible() and self._error is not None:
+            self.show_error(self._error)
+        self.fill_lanes()
+        # What the lane with the keyboard says of itself has changed.
+        self.timeline.focus_lane(self.timeline.focused)
         if self.why is not None:
             self.show_why(self.why)
+
+    def show_error(self, error: AppError) -> bool:
+        self._error = error
+        return super().show_error(self.naming.masked_error(error))
+
+    def show_note(self, text: str) -> None:
+        super().show_note(self.naming.masked(text))
 
     def mark(self) -> None:
         self.marking.mark()
@@ -360,18 +365,6 @@ class ReviewWorkspace(ReviewView):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def _named(self) -> None:
-        """Names of the recordings and their models, or none of them."""
-        actions, blind = self.host.actions_, self.blind
-        review = self.opened.review if self.opened else None
-        instruction = str(review.info.get("instruction", "")) if review else ""
-        title = (tr("Recording") if blind else review.title) if review else tr("Review")
-        self.header.set_title(f"{title} · {instruction}" if instruction else title)
-        for letter, opened in (("A", self.opened), ("B", self.second.opened)):
-            model = _model(opened) if opened is not None else tr("second…") if letter == "B" else tr("first")
-            actions[f"review.{letter.lower()}"].setText(tr("model") if blind and opened is not None else model)
-        self.show_checked(self.reading.checked)
-
     def _offer(self) -> None:
         actions = self.host.actions_
         for key in ("a", "b", "replay", "export", "play"):
@@ -380,12 +373,3 @@ class ReviewWorkspace(ReviewView):
         actions.offer("review.recover", self.reading.unreadable is not None)
         self.side.setVisible(self.opened is not None)
         self.host.restored()
-
-
-def _model(opened: Opened) -> str:
-    granted = opened.review.granted
-    address = str(opened.review.info.get("endpoint", ""))
-    kind, _, rest = address.partition(":")
-    # Of a file only its name: the whole path would fill the bar.
-    short = " · ".join(part for part in (kind, Path(rest).name) if part)
-    return short or (granted.name if granted else tr("model"))

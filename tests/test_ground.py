@@ -271,8 +271,20 @@ def test_each_theme_has_the_same_keys_and_readable_text() -> None:
     assert [list(theme["colors"]) for theme in themes[:1]] == [list(theme["colors"]) for theme in themes[1:]]
     for theme in themes:
         colours = theme["colors"]
-        for name in ("text", "muted", "faint", "accent", "good", "notice", "remind", "act", "you"):
-            assert _contrast(colours[name], colours["surface"]) >= 4.5, (theme["name"], name)
+        for ground in ("page", "surface", "raised"):
+            for name in ("text", "muted", "faint", "accent", "good", "notice", "remind", "act", "you", "model"):
+                assert _contrast(colours[name], colours[ground]) >= 4.5, (theme["name"], name, ground)
+        for ground in ("page", "surface"):
+            chosen = _over(colours["accent_soft"], colours[ground])
+            for name in ("text", "muted", "accent", "good", "notice", "act"):
+                assert _contrast(colours[name], chosen) >= 4.5, (theme["name"], name, "chosen", ground)
+
+
+def _over(front: str, back: str) -> str:
+    """The opaque colour of `front`, #aarrggbb, over `back`, #rrggbb."""
+    share = int(front[1:3], 16) / 255
+    parts = ((int(front[-6:][i : i + 2], 16), int(back[-6:][i : i + 2], 16)) for i in (0, 2, 4))
+    return "#" + "".join(f"{round(a * share + b * (1 - share)):02x}" for a, b in parts)
 
 
 def _contrast(one: str, other: str) -> float:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 def test_what_is_shown_at_a_time_is_the_same_whatever_was_asked_before(demo_clip: Path) -> None:
     file = VideoFile(demo_clip / "squats.mp4")
-    read = []
+    read: list[tuple[int, int]] = []
     while (found := file.read()) is not None and len(read) < 200:
         read.append((found[0], int(found[1].astype(int).sum())))
     file.close()

@@ -239,9 +239,19 @@ def test_instruction_and_script_are_written_on_their_card_and_escape_leaves_them
     assert page.take_card.view.hasFocus()
 
 
-def test_instruction_end_and_stop_request_are_set_at_the_playhead(items: Items) -> None:
+def test_instruction_and_stop_request_are_set_at_the_playhead(items: Items) -> None:
     page = items.page
     page.take_card.setFocus()
+    page.playing.seek(2_000)
+    items.press(Key.Key_I, SHIFT)
+    assert page.model.take is not None
+    assert page.model.take.instruction == Span(2_000, 24_000)
+    page.playing.seek(40_000)
+    items.press(Key.Key_I, SHIFT)
+    assert page.model.take.instruction == Span(40_000, 96_000)
+    assert "I marks where it ends" in page.status.note.toolTip()
+    items.press(Key.Key_Z, CTRL)
+    assert page.model.take.instruction == Span(2_000, 24_000)
     page.playing.seek(30_000)
     items.press(Key.Key_I)
     page.playing.seek(90_000)
@@ -249,7 +259,7 @@ def test_instruction_end_and_stop_request_are_set_at_the_playhead(items: Items) 
     take = page.model.take
     assert take is not None
     assert take.instruction is not None
-    assert (take.instruction.t1, take.stop) == (30_000, 90_000)
+    assert (take.instruction, take.stop) == (Span(2_000, 30_000), 90_000)
     items.press(Key.Key_S)
     assert page.model.take is not None
     assert page.model.take.stop is None

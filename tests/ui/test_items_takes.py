@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QMessageBox
 from tests.ui.conftest import Person
 from tests.ui.items_desk import RATE, TakeDesk, make_set, open_set, page_of, press, speech, write_wav
 from tests.ui.test_session_in_window import close_session
+from tmlapp.bench.authoring.model import Span
 from tmlapp.bench.authoring.store import read_set
 from tmlapp.config.settings import Settings
 from tmlapp.core.errors import AppError
@@ -76,6 +77,11 @@ def test_r_counts_in_and_what_is_marked_while_speaking_becomes_the_take(open_ite
     assert desk.recorder is not None
     person.sees(lambda: desk.recorder is not None and desk.recorder.now_ns() >= 5_000_000_000)
     press(person, Key.Key_I)
+    assert "instruction ends at 2.00 s" in page.recorder.drops.text()
+    desk.go_on_to(5.4)
+    person.sees(lambda: desk.recorder is not None and desk.recorder.now_ns() >= 5_400_000_000)
+    press(person, Key.Key_I)
+    assert "instruction begins at 2.00 s   ·   instruction ends at 2.40 s" in page.recorder.drops.text()
     desk.go_on_to(7.0)
     person.sees(lambda: desk.recorder is not None and desk.recorder.now_ns() >= 7_000_000_000)
     press(person, Key.Key_E)
@@ -89,8 +95,7 @@ def test_r_counts_in_and_what_is_marked_while_speaking_becomes_the_take(open_ite
     assert take is not None
     assert [e.t_ref for e in take.expectations] == [4 * RATE]
     assert take.stop == 4 * RATE
-    assert take.instruction is not None
-    assert take.instruction.t1 == 2 * RATE
+    assert take.instruction == Span(2 * RATE, round(2.4 * RATE))
     assert (take.speaker, page.model.state.items[0].best) == ("s-014", take.id)
     assert page.take_card.isVisible()
     assert person.window.focusWidget() is page.take_card.view
@@ -122,9 +127,14 @@ def test_leaving_the_page_ends_the_take_and_keeps_it(open_items: OpenItems, desk
     person, page = open_items()
     begin(person, page, desk, 4.0)
     assert "being recorded" in page.unsaved()
+    person.sees(lambda: desk.recorder is not None and desk.recorder.now_ns() >= 4_000_000_000)
+    press(person, Key.Key_I)
     press(person, Key.Key_1, Mod.ControlModifier)
     person.sees(lambda: page.model.take is not None)
     assert page.unsaved() == ""
+    # Marked once, the instruction began with the take.
+    assert page.model.take is not None
+    assert page.model.take.instruction == Span(0, RATE)
 
 
 def test_ending_in_the_count_in_makes_no_take(open_items: OpenItems, desk: TakeDesk) -> None:

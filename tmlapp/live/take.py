@@ -35,7 +35,7 @@ EXPECT = "expect"
 """Label of a marker: the model should speak here; its note is the meaning, if one was given."""
 
 INSTRUCTION = "instruction"
-"""Label of two markers: the instruction begins, and ends."""
+"""Label of two markers: the instruction begins, and ends; or of one: it ends, and began with the take."""
 
 STOP = "stop"
 """Label of a marker: the user asks to stop."""

@@ -54,7 +54,8 @@ def take_from_recording(
 
     Returns:
         The take, for `AddTake`: markers called `expect` are expectations with the default window of the item's suite,
-        two markers called `instruction` its span, one called `stop` the request to stop.
+        the first and the last called `instruction` its span (in a recorded take a single one is its end, and it begins
+        with the take), one called `stop` the request to stop.
 
     Raises:
         AppError: the recording cannot be read, the stretch is empty or outside it, or a file cannot be written.
@@ -172,11 +173,13 @@ def _marked(suite: Suite, take: Take, source: Recording, begin: int) -> Take:
                 marks.append((at, event))
     marks.sort(key=lambda mark: mark[0])
     said = [at for at, m in marks if m.label == INSTRUCTION]
+    if len(said) == 1 and TAKE in source.info.get("options", {}):
+        said = [0, *said]
     stops = [at for at, m in marks if m.label == STOP]
     drops = [(at, Wording(m.note)) for at, m in marks if m.label == EXPECT]
     take = replace(
         take,
-        instruction=Span(said[0], said[-1]) if len(said) > 1 else None,
+        instruction=Span(said[0], said[-1]) if len(said) > 1 and said[0] < said[-1] else None,
         stop=stops[-1] if stops else None,
     )
     return replace(take, expectations=all_dropped(suite, drops, take))

@@ -124,6 +124,8 @@ def _expectations(actions: Actions, page: ItemsWorkspace) -> None:
     add("previous", tr("Expectation before"), "", before, lambda: edit.step(-1), keys="Shift+Tab")
     end = tr("The instruction ends here")
     add("instruction", tr("Instruction ends here"), "I", end, page.instruction_ends)
+    begin = tr("The instruction begins here")
+    add("instruction-begin", tr("Instruction begins here"), "Shift+I", begin, edit.instruction_begins)
     add("stop-here", tr("Stop request here"), "S", tr("The user asks to stop here"), page.stop_here)
     add("meaning", tr("Expected meaning"), "M", tr("Write what the reply must convey"), lambda: page.write("meaning"))
     add("accept", tr("Accepted wordings"), "A", tr("Write wordings that count"), lambda: page.write("accept"))

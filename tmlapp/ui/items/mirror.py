@@ -32,6 +32,7 @@ _WITH_TAKE = (
     "templates",
     "import-windows",
     "align",
+    "instruction-begin",
 )
 _WITH_WINDOW = (
     *("start-here", "end-here", "edge", "left", "right", "leap-left", "leap-right", "sample-left", "sample-right"),

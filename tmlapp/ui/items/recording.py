@@ -45,8 +45,8 @@ class Recording(QObject):
         self._wish: Wish | None = None
         self._lines: tuple[Line, ...] = ()
         self._at = 0
-        self._began = self._discard = False
-        self._drops: list[str] = []
+        self._discard = False
+        self._drops: list[tuple[str, float]] = []
         self._phase = "idle"
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
@@ -105,7 +105,7 @@ class Recording(QObject):
         if not self._offered:
             self._offer()
         self._lines = lines_of(item)
-        self._at, self._drops, self._began, self._discard = 0, [], False, False
+        self._at, self._drops, self._discard = 0, [], False
         if page.host.session_running:
             live = tr("A live session holds the microphone.")
             self._fail(AppError(live, "", tr("Stop it in Live (Ctrl+1), then press R again.")))
@@ -154,23 +154,23 @@ class Recording(QObject):
 
     def drop(self) -> None:
         """E: the model should speak here."""
-        self._mark("expect", tr("e{n}").format(n=1 + sum(d.startswith("e") for d in self._drops)))
+        self._mark("expect")
 
     def instruction_ends(self) -> None:
-        """I: the instruction has been said; from the beginning of the take on."""
-        self._mark("instruction", tr("instruction ends"))
+        """I: the instruction has been said, from the beginning of the take on; pressed twice: it begins, it ends."""
+        self._mark("instruction")
 
     def stop_request(self) -> None:
         """S: the user asks to stop."""
-        self._mark("stop", tr("stop request"))
+        self._mark("stop")
 
-    def _mark(self, label: str, name: str) -> None:
+    def _mark(self, label: str) -> None:
         recorder = self._recorder
         if recorder is None or self._phase != "running":
             return
         t_ns = recorder.drop(label) - recorder.count_in_ns
-        self._drops.append(tr("{name} at {at:.2f} s").format(name=name, at=t_ns / 1e9))
-        self._page.recorder.show_drops("   ·   ".join(self._drops))
+        self._drops.append((label, t_ns / 1e9))
+        self._page.recorder.show_drops(drops_text(self._drops))
 
     def _look(self) -> None:
         """One glance at the recorder, 30 times a second."""
@@ -183,9 +183,6 @@ class Recording(QObject):
         left_ns = recorder.counting_ns()
         if not left_ns and self._phase == "counting":
             self._set("running")
-        if self._phase == "running" and not self._began:
-            self._began = True
-            recorder.drop("instruction")
         card.prompter.show_lines(self._lines, self._at, -(-left_ns // 1_000_000_000))
         card.say_state(recorder.now_ns() - recorder.count_in_ns)
         if card.filmed:
@@ -284,7 +281,7 @@ class Recording(QObject):
         page = self._page
         if phase != "idle":
             page.recorder.show_state(phase, failure, advice)  # type: ignore[arg-type]
-            page.recorder.show_drops("   ·   ".join(self._drops) or tr("E marks where the model should speak."))
+            page.recorder.show_drops(drops_text(self._drops) or tr("E marks where the model should speak."))
             page.recorder.prompter.show_lines(self._lines, self._at, int(COUNT_IN_S) if phase == "opening" else 0)
         page.mirror.show()
         if phase in ("opening", "failed"):
@@ -302,3 +299,25 @@ def lines_of(item: ItemDraft) -> tuple[Line, ...]:
     asked = [Line(t, tr("Instruction")) for t in item.instruction.splitlines() if t.strip()]
     said = [Line(t, tr("then say")) for t in item.script.splitlines() if t.strip()]
     return (*asked, *said)
+
+
+def drops_text(drops: list[tuple[str, float]]) -> str:
+    """What was marked so far, each with its second in the take, in order."""
+    said = [at for label, at in drops if label == "instruction"]
+    parts, n = [], 0
+    for label, at in drops:
+        if label == "expect":
+            n += 1
+            name = tr("e{n}").format(n=n)
+        elif label == "stop":
+            name = tr("stop request")
+        elif len(said) > 1 and at == said[0]:
+            name = tr("instruction begins")
+        elif at == said[-1]:
+            name = tr("instruction ends")
+        else:
+            continue
+        parts.append(tr("{name} at {at:.2f} s").format(name=name, at=at))
+    if len(said) == 1:
+        parts.append(tr("I once more: it began there, and ends now"))
+    return "   ·   ".join(parts)

@@ -169,8 +169,23 @@ class Windows:
             return
         end = min(take.samples, page.playing.position())
         begin = take.instruction.t0 if take.instruction is not None else self._first_voice(take)
-        if model.do(SetInstructionSpan(model.item_id, take.id, Span(min(begin, end), end))):
+        if begin >= end:
+            begin = 0
+        if model.do(SetInstructionSpan(model.item_id, take.id, Span(begin, end))):
             page.show_note(tr("The instruction ends at {at:.3f} s.").format(at=end / 16_000))
+
+    def instruction_begins(self) -> None:
+        """Shift+I: the instruction is said from the playhead on; where no end lies behind that, to the take's end."""
+        page, model = self._page, self._page.model
+        take = model.take
+        if take is None:
+            return
+        begin = min(take.samples, page.playing.position())
+        known = take.instruction is not None and take.instruction.t1 > begin
+        end = take.instruction.t1 if take.instruction is not None and known else take.samples
+        if model.do(SetInstructionSpan(model.item_id, take.id, Span(begin, end))):
+            said = tr("The instruction begins at {at:.3f} s.").format(at=begin / 16_000)
+            page.show_note(said if known else f"{said} {tr('I marks where it ends.')}")
 
     def stop_here(self) -> None:
         """S: the user asks to stop at the playhead; once more takes it away."""

@@ -21,9 +21,11 @@ from tmlapp.bench.authoring.model import Span
 from tmlapp.bench.authoring.store import read_set
 from tmlapp.config.settings import Settings
 from tmlapp.core.errors import AppError
+from tmlapp.ui.items.set_dialogs import NewSetDialog
 from tmlapp.ui.items.stretch_dialog import StretchDialog, time_of
 from tmlapp.ui.items.takes_dialog import TakesDialog
 from tmlapp.ui.items.workspace import ItemsWorkspace
+from tmlapp.ui.review.workspace import ReviewWorkspace
 
 pytestmark = pytest.mark.qt
 
@@ -235,6 +237,39 @@ def test_a_stretch_of_a_session_becomes_an_item(open_items: OpenItems) -> None:
     assert take.samples == round(2.5 * RATE)
     assert take.source is not None
     assert take.source.start_ns == 1_000_000_000
+
+
+def test_what_review_looks_at_becomes_an_item_of_the_set_that_is_asked_for(
+    open_window: OpenWindow, tmp_path: Path, desk: TakeDesk
+) -> None:
+    person = open_window()
+    person.start(3.0)
+    recording = close_session(person)
+    person.window.workspaces.open_recording(recording)
+    review = person.window.workspaces.page("review")
+    assert isinstance(review, ReviewWorkspace)
+    person.sees(lambda: review.path == recording)
+    review.axis.look_at(600_000_000, 2_200_000_000)
+    press(person, Key.Key_E, Mod.ShiftModifier)
+    page = page_of(person, desk)
+    box = page.findChild(QMessageBox, "which-set")
+    assert box is not None
+    box.buttons()[0].click()
+    dialog = page.findChild(NewSetDialog)
+    assert dialog is not None
+    dialog.name.setText("from sessions")
+    QTest.keyClick(dialog.name, Key.Key_Return)
+    person.sees(lambda: page.findChild(StretchDialog) is not None)
+    stretch = page.findChild(StretchDialog)
+    assert stretch is not None
+    assert (stretch.begin.text(), stretch.end.text()) == ("0.6", "2.2")
+    stretch.take()
+    person.sees(lambda: page.model.take is not None)
+    assert page.model.take is not None
+    assert page.model.take.samples == round(1.6 * RATE)
+    # The session had a camera: the item has its film.
+    assert page.model.take.video
+    assert page.take_card.picture.isVisible()
 
 
 def test_times_of_a_stretch_are_written_as_people_write_them() -> None:

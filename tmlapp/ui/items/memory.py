@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from tmlapp.config.paths import config_dir
-from tmlapp.core.errors import AppError
+from tmlapp.ui.memory import memory_file, remember, remembered
 
 _RECENT = 8
+_NAME = "items"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +28,12 @@ class Memory:
 
 
 def memory_path() -> Path:
-    return config_dir() / "items.json"
+    return memory_file(_NAME)
 
 
 def load_memory() -> Memory:
     """What was remembered; a file that cannot be read is worth no question: the program starts afresh."""
-    try:
-        raw: Any = json.loads(memory_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return Memory()
-    if not isinstance(raw, dict):
-        return Memory()
+    raw = remembered(_NAME)
 
     def texts(key: str) -> tuple[str, ...]:
         found = raw.get(key)
@@ -63,12 +55,4 @@ def save_memory(memory: Memory) -> None:
     Raises:
         AppError: the file cannot be written.
     """
-    path = memory_path()
-    temporary = path.with_suffix(".json.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(asdict(memory), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        why = f"{error.strerror}."
-        raise AppError(f"{path} could not be written.", why, "Check the folder's permissions and space.") from error
+    remember(_NAME, asdict(memory))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from tmlapp.bench.authoring.commands_items import AddItem, DuplicateItem, RemoveItem, SetField
 from tmlapp.bench.authoring.commands_takes import AddTake
@@ -33,6 +33,11 @@ class Sets:
     def home(self) -> Path:
         """Where sets lie unless the person says otherwise."""
         return self._page.host.settings.recordings_dir / "items"
+
+    @property
+    def opening(self) -> bool:
+        """A set will be there in a moment."""
+        return self._opening is not None
 
     # ------------------------------------------------------------------ open and close
 
@@ -107,6 +112,7 @@ class Sets:
             page.show_note(tr("{text} that set.json did not hold yet.").format(text=text))
         self._find_lost_takes(editor)
         page.host.restored()
+        page.takes.go_on()
 
     def _find_lost_takes(self, editor: Editor) -> None:
         """A recording that no take names: the program ended between the two. It becomes a take now."""
@@ -126,6 +132,7 @@ class Sets:
     def _not_opened(self, error: AppError) -> None:
         self._opening = None
         self._page.show_error(error)
+        self._page.takes.go_on()
 
     def remember(self) -> None:
         """Keep what the page remembers between two starts."""
@@ -140,6 +147,22 @@ class Sets:
         from tmlapp.ui.items.set_dialogs import NewSetDialog
 
         NewSetDialog(self._page, self._page.theme, self.home, self.make).open()
+
+    def ask_which(self) -> None:
+        """Something is to go into a set, and none is open."""
+        box = QMessageBox(self._page)
+        box.setObjectName("which-set")
+        box.setWindowTitle(tr("Which set"))
+        box.setText(tr("Into which set is the new item to go?"))
+        box.setInformativeText(tr("It goes on as soon as a set is open."))
+        make = box.addButton(tr("New set…"), QMessageBox.ButtonRole.AcceptRole)
+        open_ = box.addButton(tr("Open a set…"), QMessageBox.ButtonRole.AcceptRole)
+        make.clicked.connect(self.ask_new)
+        open_.clicked.connect(self.ask_open)
+        box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        box.setDefaultButton(make)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
 
     def ask_open(self) -> None:
         dialog = QFileDialog(self._page, tr("Open a set"))

@@ -40,14 +40,11 @@ class StretchDialog(FormDialog):
         label = QLabel(tr("&Recording"))
         label.setBuddy(self.path)
         self.form.addRow(label, row)
-        self.begin = self.line(tr("&From, in seconds"), f"{from_s:g}")
-        self.end = self.line(tr("&To, in seconds"), "" if to_s is None else f"{to_s:g}", tr("empty: to the end"))
+        self.begin = self.line(tr("&From, in seconds"), _text(from_s))
+        self.end = self.line(tr("&To, in seconds"), "" if to_s is None else _text(to_s), tr("empty: to the end"))
         items = [(i.id, i.id) for i in page.model.state.items]
         current = _NEW if recording is not None else page.model.item_id
         self.item = self.choice(tr("For &item"), [(tr("a new item"), _NEW), *items], current)
-        if page.model.editor is None:
-            self.say_wrong(tr("Open or make a set first; then come back here."))
-            self.yes.setEnabled(False)
         self.on_yes(self._done)
         (self.begin if recording else self.path).setFocus()
 
@@ -84,6 +81,10 @@ class StretchDialog(FormDialog):
             page.model.choose_item(str(self.item.currentData()))
         page.takes.take_stretch(path, round(begin * NS_PER_S), None if end is None else round(end * NS_PER_S))
         return True
+
+
+def _text(seconds: float) -> str:
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
 def time_of(text: str) -> float:

@@ -25,6 +25,7 @@ class Takes:
     def __init__(self, page: ItemsWorkspace) -> None:
         self._page = page
         self._last_folder = ""
+        self._wish: tuple[Path, float, float | None] | None = None
 
     def choose_best(self) -> None:
         model = self._page.model
@@ -79,6 +80,26 @@ class Takes:
         page.recording.leave()
         page.show_note(tr("Reading {name}…").format(name=path.name))
         self._make(item.id, lambda: page.services.take_from_file(folder, item, path, speaker))
+
+    def item_of(self, recording: Path, from_s: float, to_s: float | None) -> None:
+        """Make an item of a part of `recording`, in session time; where no set is open, one is asked for first."""
+        self._wish = (Path(recording), from_s, to_s)
+        if not self._page.sets.opening:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """A set is open now, or could not be opened: what waits for one goes on."""
+        if self._wish is None:
+            return
+        if self._page.model.editor is None:
+            self._page.sets.ask_which()
+            return
+        wish, self._wish = self._wish, None
+        self.ask_stretch(*wish)
+
+    def forget(self) -> None:
+        """The page was left: nothing waits any more."""
+        self._wish = None
 
     def ask_stretch(self, recording: Path | None = None, from_s: float = 0.0, to_s: float | None = None) -> None:
         """Which part of which recording to make a take of."""

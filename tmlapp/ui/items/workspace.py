@@ -106,6 +106,7 @@ class ItemsWorkspace(Workspace):
         self.mirror.tick_while(False)
         self.playing.stop()
         self.recording.leave()
+        self.takes.forget()
 
     def unsaved(self) -> str:
         """A take that is being recorded would be cut off."""
@@ -135,7 +136,7 @@ class ItemsWorkspace(Workspace):
         if what[0] == "set":
             self.sets.open(what[1])
         elif what[0] == "stretch":
-            self.takes.ask_stretch(what[1], what[2], what[3])
+            self.takes.item_of(what[1], what[2], what[3])
 
     # ------------------------------------------------------------------ commands that concern several parts
 

@@ -111,6 +111,13 @@ def _mark(page: ReviewWorkspace) -> list[Row]:
         ("note", tr("Note…"), "N", tr("Write a note at this moment"), page.write_note),
         ("undo", tr("Take back"), "Ctrl+Z", tr("Take back your last marker or note"), page.undo_mark),
         ("link", tr("Copy link"), "C", tr("Copy the command that opens this recording here"), page.copy_link),
+        (
+            "make_item",
+            tr("Make an item of this stretch…"),
+            "Shift+E",
+            tr("What is looked at becomes a take of an item, in Items"),
+            page.make_item,
+        ),
         ("why", tr("Copy why it spoke"), "Shift+C", tr("Copy the micro-turns before this output"), page.copy_why),
         (
             "leave",

@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QFileDialog
 from tmlapp.bench.review.lanes import Lanes
 from tmlapp.bench.review.why import Why, deep_link, text_of
 from tmlapp.core.errors import AppError
-from tmlapp.core.units import TURN_NS, s_to_ns
+from tmlapp.core.units import NS_PER_S, TURN_NS, s_to_ns
 from tmlapp.live.player_sound import Sound
 from tmlapp.ui.review import commands
 from tmlapp.ui.review.aside import Aside
 from tmlapp.ui.review.exporting import Exporting
+from tmlapp.ui.review.kept_lanes import KeptLanes
 from tmlapp.ui.review.lanes import ReviewLanes, beside
 from tmlapp.ui.review.marking import Marking
 from tmlapp.ui.review.naming import Naming
@@ -44,10 +45,11 @@ class ReviewWorkspace(ReviewView):
         self.why: Why | None = None
         self._output = -1
         self._error: AppError | None = None
-        self.aside = Aside(host, _THREADS)
+        self.aside, self.kept = Aside(host, _THREADS), KeptLanes()
         self.playback = Playback(host, self.axis)
         self.marking, self.exporting = Marking(self), Exporting(self)
         self.second, self.reading, self.naming = Second(self), Reading(self), Naming(self)
+        self.timeline.arrange(self.kept.arrangement)
         self._connect()
         self.naming.show()
         self._offer()
@@ -57,6 +59,7 @@ class ReviewWorkspace(ReviewView):
         commands.register(self.host.actions_, self)
 
     def _connect(self) -> None:
+        self.timeline.lanes_changed.connect(self._lanes_changed)
         self.axis.cursor_changed.connect(self._cursor_moved)
         self.playback.state_changed.connect(self._play_changed)
         for failing in (self.playback, self.picture, self.picture_b):
@@ -82,6 +85,7 @@ class ReviewWorkspace(ReviewView):
         self.picture_b.close_reader()
         self.reading.stop()
         self.aside.shut()
+        self.kept.save()
 
     def open(self, what: Any) -> None:
         """Open a recording: its path, or a pair of path and session time in seconds."""
@@ -134,6 +138,11 @@ class ReviewWorkspace(ReviewView):
         self.naming.show_formula()
         if found.problems:
             self.show_note(found.problems[0])
+
+    def _lanes_changed(self) -> None:
+        kept = self.kept.changed(self.timeline.arrangement())
+        if kept is not None:
+            self.aside.work(kept, lambda _: None)
 
     def fill_lanes(self) -> None:
         """Show of both recordings what may be seen."""
@@ -308,6 +317,15 @@ class ReviewWorkspace(ReviewView):
         if self.opened is not None and not self.naming.refuses():
             self.exporting.menu().popup(self.header.export.mapToGlobal(self.header.export.rect().bottomLeft()))
 
+    def make_item(self) -> None:
+        """What is looked at becomes a take of an item."""
+        if self.path is not None and not self.naming.refuses():
+            self.playback.pause()
+            axis = self.axis
+            end_ns = min(axis.end_ns, axis.duration_ns)
+            stretch = (max(0.0, axis.start_ns) / NS_PER_S, end_ns / NS_PER_S)
+            self.host.open_in("items", ("stretch", self.path, *stretch))
+
     def show_lane_menu(self) -> None:
         lane_menu(self.timeline, self.timeline.focused).popup(self.timeline.mapToGlobal(self.timeline.rect().topLeft()))
 
@@ -367,7 +385,7 @@ class ReviewWorkspace(ReviewView):
 
     def _offer(self) -> None:
         actions = self.host.actions_
-        for key in ("a", "b", "replay", "export", "play"):
+        for key in ("a", "b", "replay", "export", "play", "make_item"):
             actions.offer(f"review.{key}", self.opened is not None)
         actions.offer("judge.blind", self.opened is not None)
         actions.offer("review.recover", self.reading.unreadable is not None)

@@ -384,3 +384,22 @@ def test_columns_in_which_nothing_stands_are_left_out(reader: Reader) -> None:
     reader.person.press(Key.Key_Return)
     reader.rests()
     assert not table.isColumnHidden(COLUMNS.index("tags"))
+
+
+def test_how_many_are_chosen_and_what_to_do_next_is_said(reader: Reader) -> None:
+    reader.page.table.choose([0, 1])
+    assert reader.page.detail.name.text() == "2 chosen"
+    assert reader.page.detail.line.isVisible()
+    assert "B" in reader.page.detail.line.text()
+
+
+def test_where_room_is_short_what_is_shown_is_shown_whole(open_window: Callable[..., Person], root: Path) -> None:
+    reader = Reader(open_window(settings=Settings(theme="dark", recordings_dir=root, text_scale=2.0)))
+    window, page = reader.person.window, reader.page
+    window.resize(1280, 800)
+    reader.person.sees(lambda: window.width() == 1280)
+    for button in page.chips.buttons:
+        assert not button.isVisible() or button.width() >= button.minimumSizeHint().width()
+    assert sum(b.isVisible() for b in page.chips.buttons) in range(1, len(page.chips.buttons))
+    assert page.detail.geometry().right() < page.width()
+    assert sum(page.table.columnWidth(i) for i in range(len(COLUMNS))) <= page.table.viewport().width()

@@ -245,7 +245,7 @@ class Detail(QFrame):
                 widget.deleteLater()
         one = entries[0] if len(entries) == 1 else None
         self.tags.setEnabled(bool(entries))
-        for part in (self.picture, self.facts_shown(one), self.said, self.said_head, self.files, self.files_head):
+        for part in (self.picture, self.said, self.said_head, self.files, self.files_head):
             part.setVisible(one is not None)
         if one is None:
             size = sum(e.size for e in entries)
@@ -273,10 +273,6 @@ class Detail(QFrame):
     def show_picture(self, entry: Entry, picture: QPixmap | None) -> None:
         """Its thumbnail, once there is one."""
         self.picture.show_picture(picture, tr("no picture") if entry.kind == "recording" else kind_text(entry))
-
-    def facts_shown(self, _entry: Entry | None) -> QWidget:
-        """What holds the facts; a part like any other."""
-        return self.line
 
     def _show_facts(self, entry: Entry) -> None:
         facts = (

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QStringListModel, Qt, QTimer, Signal
-from PySide6.QtWidgets import QAbstractButton, QCompleter, QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QCompleter,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tmlapp.bench.catalogue.query import HELP
 from tmlapp.ui.controls import KeyButton, KeyEdit
@@ -18,6 +29,7 @@ _FIELDS = (
     "is:copy", "is:tagged", "is:graded", "kind:recording", "kind:run", "kind:items", "kind:export", "in:",
 )  # fmt: skip
 _WAIT_MS = 120
+_GAP_PX = 6
 
 
 class TokenCompleter(QCompleter):
@@ -58,7 +70,8 @@ class SearchBox(KeyEdit):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "/")
-        self.setPlaceholderText(tr("Search: words, endpoint:… suite:… tag:… verdict:… date:… is:…"))
+        # The key cap stands at the right: what is too long ends before it.
+        self._placeholder = tr("Search: words, endpoint:… suite:… tag:… verdict:… date:… is:…")
         self.setAccessibleName(tr("Search the library"))
         self.completer_ = TokenCompleter(self)
         self.setCompleter(self.completer_)
@@ -73,6 +86,11 @@ class SearchBox(KeyEdit):
         """Put `text` in the box, and look for it at once."""
         self.setText(text)
         self._now()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        room = self.width() - self._theme.px(18) - 40
+        self.setPlaceholderText(self.fontMetrics().elidedText(self._placeholder, Qt.TextElideMode.ElideRight, room))
 
     def stop(self) -> None:
         """Ask for nothing any more."""
@@ -109,7 +127,9 @@ class Chips(QWidget):
         self._box = box
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
+        row.setSpacing(_GAP_PX)
+        row.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.buttons: list[KeyButton] = []
         for title, condition in CHIPS:
             button = KeyButton(theme, tr(title))
@@ -125,6 +145,19 @@ class Chips(QWidget):
     def set_theme(self, theme: Theme) -> None:
         for button in self.buttons:
             button.set_theme(theme)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show those for which there is room, from the left; the search box can ask for all of them."""
+        x = 0
+        for button in self.buttons:
+            x += button.sizeHint().width()
+            button.set_spared(x > self.width() and button is not self.buttons[0])
+            x += _GAP_PX
 
     def _with(self, condition: str) -> str:
         ours = {c for _, c in CHIPS}

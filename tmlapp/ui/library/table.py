@@ -18,7 +18,7 @@ _WIDTHS = {
     "created": 108, "duration": 64, "endpoint": 128, "suite": 96, "tags": 104, "verdict": 116, "size": 76, "state": 92,
 }  # fmt: skip
 _LEAST_NAME_PX = 230
-_DROPPED = ("size", "suite", "tags", "endpoint")
+_DROPPED = ("size", "suite", "tags", "endpoint", "duration", "verdict", "state", "created")
 """Columns that give way, in this order, where the name would have no room."""
 _GROWING = ("endpoint", "suite", "tags", "verdict")
 _USUAL_PX, _MOST_GROWTH = 960, 1.7

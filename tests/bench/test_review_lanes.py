@@ -393,6 +393,17 @@ def test_a_recording_of_a_run_knows_its_item_its_words_and_its_grade(tmp_path: P
     assert lanes.problems == ()
 
 
+def test_a_replay_beside_the_recording_of_a_run_has_its_own_answers_and_no_grade_of_the_run(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run")
+    replay = make_recording(path.parent, [(4.0, "beetle")], item="cs-2", source=f"recording:{path}").path
+    assert replay != path
+    lanes = read_lanes(replay)
+    assert lanes.media_t0_ns == ns(1)
+    assert (lanes.grades, lanes.model_words_from) == ((), "endpoint")
+    (expected,) = lanes.expected
+    assert (expected.window, expected.passed) == ((ns(7), ns(10)), None)
+
+
 def test_a_damaged_run_costs_nothing_but_what_is_damaged(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run")
     run = tmp_path / "run"

@@ -38,6 +38,8 @@ class Belongs:
         run: folder of the run, None for a recording of its own.
         item: of the run. part: how its session was driven. answer: what a transcriber or the endpoint said.
         truth: of the item, or from the file beside the recording; empty where nothing is known.
+        foreign: it lies among the recordings of the item and is none of them, as a replay does: it was driven as `part`
+            was, but the answers and grades of the run are not its own.
         speak: the item, where it is one of TimeSpeak or CueSpeak.
         tries: what is kept of it in the set of items in which it was tried: its own line, and later gradings of it.
         problems: what could not be read.
@@ -46,6 +48,7 @@ class Belongs:
     run: Path | None = None
     item: SuiteItem | None = None
     part: PartResult | None = None
+    foreign: bool = False
     answer: Answer | None = None
     truth: Mapping[str, Any] = field(default_factory=dict)
     speak: SpeakItem | None = None
@@ -70,7 +73,7 @@ def belongs_to(recording: Path, options: Mapping[str, Any], item: Mapping[str, A
     found = Belongs()
     run = run_of(recording)
     if run is not None:
-        found = _in_run(run, recording)
+        found = _in_run(run, recording, str(options.get("source", "")))
     elif (folder := _set_of(recording)) is not None:
         found = _tried_in(folder, recording)
     if item is not None:
@@ -100,24 +103,28 @@ def _tried_in(folder: Path, recording: Path) -> Belongs:
     return Belongs(tries=mine, answer=answer, problems=problems)
 
 
-def _in_run(run: Path, recording: Path) -> Belongs:
+def _in_run(run: Path, recording: Path, source: str) -> Belongs:
     problems: list[str] = []
     item = _item_of(run, recording.parent.name, problems)
     part: PartResult | None = None
     answer: Answer | None = None
+    foreign = False
     try:
         result = read_result(recording.parent / RESULT)
         if result is not None:
-            part = next((p for p in result.parts.values() if p.recording == recording.name), None)
-        if item is not None and part is not None:
+            parts = {p.recording: p for p in result.parts.values()}
+            foreign = bool(parts) and recording.name not in parts
+            part = parts.get(Path(source).name if foreign else recording.name)
+        if item is not None and part is not None and not foreign:
             answers, damaged = read_answers(run)
             problems += [f"{run / ANSWERS}: {d} cannot be read." for d in damaged]
             answer = answers.get(item.id, {}).get(part.name)
     except AppError as error:
         problems.append(f"{error.what} {error.why}")
     return Belongs(
-        run=run, item=item, part=part, answer=answer, truth=item.truth if item else {}, problems=tuple(problems)
-    )
+        run=run, item=item, part=part, foreign=foreign, answer=answer, truth=item.truth if item else {},
+        problems=tuple(problems),
+    )  # fmt: skip
 
 
 def _item_of(run: Path, folder: str, problems: list[str]) -> SuiteItem | None:
@@ -180,7 +187,7 @@ def grades_of(recording: Path, found: Belongs) -> tuple[list[Graded], list[str]]
         if kept.damaged:
             problems.append(f"Grades in lines {', '.join(map(str, kept.damaged))} of the sidecar cannot be read.")
         grades += _graded(kept.lines, "recording", None, problems)
-        if found.run is not None and found.item is not None:
+        if found.run is not None and found.item is not None and not found.foreign:
             lines = read_lines(found.run / GRADES)
             if lines.damaged:
                 problems.append(f"{found.run / GRADES}: lines {', '.join(map(str, lines.damaged))} cannot be read.")

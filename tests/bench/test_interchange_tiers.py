@@ -490,3 +490,27 @@ def test_seconds_hold_every_nanosecond() -> None:
     for text in ("nan", "inf", "1e10", "x", ""):
         with pytest.raises(ValueError, match="no number"):
             ns_of(text)
+
+
+@pytest.mark.parametrize("text", ["1e999999999", "9" * 1_000_000, "-1E+1000000", "1e1000001"])
+def test_a_time_beyond_all_measure_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="no number of seconds"):
+        ns_of(text)
+
+
+@pytest.mark.parametrize("said", ["<" * 1_000_000, "<v" + " " * 1_000_000, "<v " * 300_000])
+def test_tags_without_an_end_cost_no_more_than_their_length(said: str) -> None:
+    """Quadratic time would be hours."""
+    (tier,) = parse_webvtt(f"WEBVTT\n\n00:00.000 --> 00:01.000\n{said}\n").tiers
+    assert (tier.name, len(tier.spans)) == ("captions", 1)
+
+
+def test_hours_of_thousands_of_digits_are_no_time_of_a_caption() -> None:
+    with pytest.raises(FormError, match="no times"):
+        parse_webvtt(f"WEBVTT\n\n{'9' * 5000}:00:00.000 --> {'9' * 5000}:00:01.000\nx\n")
+
+
+def test_a_file_of_more_elements_than_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tmlapp.bench.interchange.eaf_read._MOST", 100)
+    with pytest.raises(FormError, match="more than 100 elements"):
+        parse_eaf(b"<ANNOTATION_DOCUMENT>" + b"<a/>" * 100 + b"</ANNOTATION_DOCUMENT>")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from urllib.parse import unquote
 from xml.parsers import expat
@@ -21,6 +22,8 @@ from tmlapp.core.units import NS_PER_MS
 
 KIND = "EAF"
 _DEEPEST = 64
+_MOST = 2_000_000
+"""Elements in a file: hours of words have a tenth of that, and each costs hundreds of bytes of memory."""
 
 
 @dataclass(slots=True)
@@ -98,10 +101,13 @@ def _tree(raw: bytes) -> _Element:
     parser = expat.ParserCreate()
     root = _Element("", {}, 1)
     stack = [root]
+    numbers = count(1)
 
     def begin(name: str, members: dict[str, str]) -> None:
         if len(stack) > _DEEPEST:
             raise FormError(parser.CurrentLineNumber, "it is nested too deeply")
+        if next(numbers) > _MOST:
+            raise FormError(parser.CurrentLineNumber, f"it has more than {_MOST} elements")
         element = _Element(name, members, parser.CurrentLineNumber)
         stack[-1].children.append(element)
         stack.append(element)

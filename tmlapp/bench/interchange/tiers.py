@@ -142,6 +142,7 @@ def ns_of(text: str) -> int:
         value = Decimal(text)
     except InvalidOperation as error:
         raise ValueError(f"{text[:40]!r} is no number of seconds") from error
-    if not value.is_finite() or abs(value) > LIMIT_S:
+    # Without arithmetic, which refuses exponents that a text may well have.
+    if not value.is_finite() or value.copy_abs() > LIMIT_S:
         raise ValueError(f"{text[:40]!r} is no number of seconds")
     return round(value * NS_PER_S)

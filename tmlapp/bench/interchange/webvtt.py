@@ -13,10 +13,11 @@ from tmlapp.bench.interchange.tiers import Span, Tier, Tiers
 from tmlapp.core.units import NS_PER_MS
 
 KIND = "WebVTT"
-_STAMP = r"(?:([0-9]{2,}):)?([0-5][0-9]):([0-5][0-9])\.([0-9]{3})"
+_STAMP = r"(?:([0-9]{2,6}):)?([0-5][0-9]):([0-5][0-9])\.([0-9]{3})"
 _TIMES = re.compile(rf"{_STAMP}[ \t]+-->[ \t]+{_STAMP}(?:[ \t].*)?")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>]*)>")
-_TAG = re.compile(r"<[^>]*>")
+# None of them looks past the next "<" for an end that is not there: time grows with the length of the text alone.
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]([^<>]*)>")
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def write_webvtt(path: Path, tiers: Tiers, *, force: bool = False) -> Path:

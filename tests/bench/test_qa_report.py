@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import subprocess
 import sys
@@ -204,6 +206,25 @@ def test_a_folder_that_cannot_be_written_says_so(tested: Done, tmp_path: Path) -
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(AppError):
         write_qa_report(tested.path, out=tmp_path / "file", media=False)
+
+
+@pytest.mark.parametrize("name", ["link.png", "x" * 300 + ".png", "..", "a\0b"])
+def test_a_screenshot_that_is_a_link_or_no_name_is_not_laid_into_the_page(
+    tested: Done, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "secret").write_bytes(b"secret of this machine")
+    folder = folder_of(tested.path)
+    (folder / "link.png").symlink_to(tmp_path / "secret")
+    notes = annotations_of(tested.path)
+    kept = notes.read_text()
+    try:
+        notes.write_text(kept.replace("005-five-squats.png", json.dumps(name)[1:-1]))
+        text = write_qa_report(tested.path, out=tmp_path / "out", media=False).page.read_text(encoding="utf-8")
+    finally:
+        notes.write_text(kept)
+        (folder / "link.png").unlink()
+    assert base64.b64encode(b"secret of this machine").decode() not in text
+    assert text.count("is not there any more") == 2
 
 
 @pytest.mark.crash

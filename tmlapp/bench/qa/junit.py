@@ -137,5 +137,5 @@ def _plain(text: str) -> str:
 def _timestamp(utc: str) -> str:
     try:
         return datetime.fromisoformat(utc).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    except ValueError:
+    except (ValueError, OverflowError):
         return "1970-01-01T00:00:00"

@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import tmlapp
+from tmlapp.bench.data import is_file
 from tmlapp.bench.grading import sha256_of
 from tmlapp.bench.qa.checklist import Checklist
 from tmlapp.bench.qa.checks import CHECKS, FORMULA
@@ -146,7 +147,8 @@ class _Page:
         for shot in tried.tried.shots:
             path = self._folder_of_shots / Path(shot.text).name
             when = "" if shot.t_ns is None else f" at {s_text(shot.t_ns)}"
-            if not path.is_file():
+            # A link would lay a file of this machine into a page that is handed on.
+            if not is_file(path) or path.is_symlink():
                 yield Shown(note=f"The screenshot {shot.text} is not there any more.")
             elif path.stat().st_size > _LARGEST_PICTURE:
                 yield Shown(note=f"The screenshot {shot.text} is too large for this page.")

@@ -204,3 +204,11 @@ def test_what_the_model_allows_the_loader_of_items_allows() -> None:
             ],
         }
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 10**400])
+def test_a_number_that_no_reader_holds_exactly_is_refused(number: int) -> None:
+    raw = model.to_json(state_with_take())
+    raw["items"][0]["takes"][0]["expectations"][0]["cue"]["t1"] = number
+    with pytest.raises(FormError, match="too much"):
+        model.from_json(raw)

@@ -222,6 +222,15 @@ def test_items_with_errors_are_refused_or_left_out_by_name(folder: Path, tmp_pat
     assert [i.id for i in load_items(tmp_path / "out" / "items.jsonl")] == ["cs-0001", "cs-0004"]
 
 
+def test_half_of_a_character_in_the_set_is_told_and_nothing_is_left(folder: Path, tmp_path: Path) -> None:
+    state = replace(read_set(folder), name="odd \ud83d")
+    with pytest.raises(AppError, match="half of a character") as told:
+        export_dataset(state, folder, tmp_path / "out")
+    assert str(told.value).isprintable()
+    assert "odd" in str(told.value)
+    assert not list(tmp_path.glob("*out*"))
+
+
 def test_a_set_without_a_valid_item_is_not_exported(tmp_path: Path) -> None:
     empty = new_set(tmp_path / "empty", 0)
     for options in (None, ExportOptions(only_valid=True)):

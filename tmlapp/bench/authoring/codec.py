@@ -10,6 +10,9 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 T = TypeVar("T")
 
+LIMIT = 1 << 53
+"""Numbers from here on are not exact in every reader of JSON."""
+
 
 class FormError(ValueError):
     """Why a JSON value is not what was expected; names the place."""
@@ -81,6 +84,8 @@ def _reader(kind: Any) -> Reader:
 def _read_plain(kind: type, raw: object) -> Any:
     if type(raw) is not kind:
         raise _OffError(f"is {_shown(raw)}, not {_KINDS[kind]}")
+    if kind is int and not abs(cast(int, raw)) < LIMIT:
+        raise _OffError(f"is {_shown(raw)}, which is too much")
     return raw
 
 

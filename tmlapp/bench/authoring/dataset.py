@@ -121,7 +121,7 @@ def export_dataset(
             for source, target, digest in _media(one):
                 digests[target] = copy_media(folder / source, made / target, digest, one.item.id)
         for name, text in texts.items():
-            digests[name] = write_file(made / name, text.encode("utf-8"))
+            digests[name] = write_file(made / name, _utf8(name, text))
         sums = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
         write_file(made / CHECKSUMS, sums.encode("ascii"))
         size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
@@ -226,6 +226,19 @@ def _texts(
     found[README] = readme(card)
     found[CHANGELOG] = changelog(state.name, version, state.changelog, rows, before.items if before else None)
     return found
+
+
+def _utf8(name: str, text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        around = " ".join(text[max(0, error.start - 40) : error.start].split())
+        raise AppError(
+            "The set cannot be exported.",
+            f"{name} would hold half of a character ({error.object[error.start]!a}), which no program reads: "
+            f"behind “{around}”.",
+            "Type that text again.",
+        ) from error
 
 
 def lines_of(rows: Sequence[Mapping[str, Any]]) -> str:

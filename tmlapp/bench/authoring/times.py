@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from tmlapp.bench.authoring.codec import FormError
+from tmlapp.bench.authoring.codec import LIMIT, FormError
 
 RATE_HZ = 16_000
 SPARE_SAMPLES = 10 * RATE_HZ
 """A window may end this long after the sound."""
-
-LIMIT = 1 << 53
-"""Numbers from here on are not exact in every reader of JSON."""
 
 
 class ModelError(FormError):

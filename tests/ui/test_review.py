@@ -21,8 +21,12 @@ from tmlapp.config.settings import Settings
 from tmlapp.core.errors import AppError
 from tmlapp.core.grade import Grade, Provenance, Verdict
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_NS
+from tmlapp.ui.memory import memory_file, remembered
+from tmlapp.ui.review.kept_lanes import KeptLanes
+from tmlapp.ui.review.parts import Fact
 from tmlapp.ui.review.replaying import ReplayDialog
 from tmlapp.ui.review.workspace import ReviewWorkspace
+from tmlapp.ui.theme import load_theme
 
 pytestmark = pytest.mark.qt
 S = NS_PER_S
@@ -299,6 +303,24 @@ def test_blind_hides_model_file_and_what_others_judge_everywhere(review: Reviewe
     assert page.lanes.grades.spans
 
 
+def test_why_tells_how_much_of_each_micro_turn_is_voice(opened: Reviewer) -> None:
+    found = opened.page.why_panel.found
+    assert found is not None
+    assert [row.voice for row in found.rows] == [0.0] * len(found.rows), "the recording has noise, and no voice"
+    assert "0 %" in opened.page.why_panel.cells(found.rows[-1]).values()
+
+
+def test_without_the_voice_detector_the_reasons_are_told_all_the_same(review: Reviewer, recording: Path) -> None:
+    def missing() -> Any:
+        raise AppError("Voice activity cannot be found.", "The graph is gone.", "Install it again.")
+
+    review.page.reading.find_voice = missing
+    review.open(recording)
+    assert "Voice activity" in review.page.banner.what.text()
+    assert review.page.why is not None
+    assert review.page.why.rows[-1].voice is None
+
+
 def test_a_second_recording_is_locked_to_the_first_and_heard_at_the_same_place(
     opened: Reviewer, tmp_path: Path
 ) -> None:
@@ -440,8 +462,51 @@ def test_the_view_follows_what_is_heard_and_leaves_who_looks_elsewhere_alone(ope
     opened.press(Qt.Key.Key_K)
 
 
-def test_the_page_in_light_and_large(opened: Reviewer) -> None:
-    from tmlapp.ui.theme import load_theme
+def test_the_status_line_fits_at_any_size_of_text(opened: Reviewer) -> None:
+    page, window = opened.page, opened.person.window
+    window.resize(1280, 800)
+    page.open_second(page.path or Path())
+    page.status.say("formula", "formula", "repcount-a", "· official profile of the suite, third edition")
+    page.status.say("file", "recording", "a-very-long-name-of-a-recording-of-the-third-afternoon.mcap", "verified")
+    opened.sees(lambda: page.status.text("note") != "")
+    for scale in (1.0, 1.5, 2.0):
+        window.apply_theme(load_theme("dark", scale))
+        facts = [f for f in page.status.findChildren(Fact) if f.isVisible()]
+        QApplication.sendPostedEvents()
+        ends = [f.geometry().right() for f in facts]
+        begins = [f.geometry().left() for f in facts]
+        assert all(end < begin for end, begin in zip(ends, begins[1:], strict=False)), scale
+        assert ends[-1] <= page.status.width() <= 1280, scale
+        assert window.width() == 1280, "the window does not grow"
+        page.grab()
+    assert "…" in page.status.shown("file")
+    assert "…" not in page.status.shown("offset")
+    assert page.status.text("file").endswith("verified"), "a screen reader reads all of it"
 
+
+def test_lanes_are_as_they_were_left_at_the_next_start(opened: Reviewer, open_window: Callable[..., Person]) -> None:
+    timeline = opened.page.timeline
+    timeline.focus_lane(timeline.lane("words"))
+    opened.press(Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    opened.press(Qt.Key.Key_Plus, Qt.KeyboardModifier.AltModifier)
+    timeline.hide_lane("reply")
+    left = timeline.arrangement()
+    opened.sees(lambda: len(remembered("review").get("lanes", ())) == len(left))
+    opened.page.shut()
+    second = open_window(settings=opened.person.window.controller.settings).window.workspaces.page("review")
+    assert isinstance(second, ReviewWorkspace)
+    assert second.timeline.arrangement() == left
+    assert ("reply", True, 1.0) in left
+    assert ("words", False, 1.25) in left
+
+
+@pytest.mark.parametrize("kept", ['{"lanes": 3}', '{"lanes": [["you", "x", 1], ["heard", true, 99.0]]}', "{"])
+def test_a_damaged_memory_of_lanes_is_worth_no_question(kept: str) -> None:
+    memory_file("review").parent.mkdir(parents=True, exist_ok=True)
+    memory_file("review").write_text(kept, encoding="utf-8")
+    assert KeptLanes().arrangement == ([("heard", True, 4.0)] if "heard" in kept else [])
+
+
+def test_the_page_in_light_and_large(opened: Reviewer) -> None:
     opened.page.set_theme(load_theme("light", 1.6))
     opened.page.grab()

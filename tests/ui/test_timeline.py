@@ -230,6 +230,36 @@ def test_lanes_are_hidden_and_moved_by_key_and_remembered(room: Room) -> None:
     assert len(told) == 2
 
 
+def test_a_lane_is_made_higher_and_lower_by_key_and_that_is_remembered(room: Room) -> None:
+    def height() -> float:
+        return next(h for lane, _, h in room.view.places() if lane is room.words)
+
+    before = height()
+    room.view.focus_lane(room.words)
+    for _ in range(3):
+        room.press(Qt.Key.Key_Plus, Qt.KeyboardModifier.AltModifier)
+    assert height() == pytest.approx(before * 1.25**3, abs=1)
+    kept = room.view.arrangement()
+    for _ in range(9):
+        room.press(Qt.Key.Key_Minus, Qt.KeyboardModifier.AltModifier)
+    assert height() == pytest.approx(before / 2, abs=1), "never out of sight"
+    room.view.arrange(kept)
+    assert height() == pytest.approx(before * 1.25**3, abs=1)
+
+
+def test_a_lane_that_may_shrink_is_low_while_nothing_is_in_it(room: Room) -> None:
+    room.words.shrinks, room.words.empty = True, "none"
+    full = room.view.sizeHint().height()
+    spans = room.words.spans
+    room.words.set_spans([])
+    low = room.view.sizeHint().height()
+    assert low < full
+    assert next(h for lane, _, h in room.view.places() if lane is room.words) == 22
+    room.view.grab()
+    room.words.set_spans(spans)
+    assert room.view.sizeHint().height() == full
+
+
 def test_a_lane_is_dragged_by_its_name(room: Room) -> None:
     begin = QPoint(20, room.point(room.flags, 0).y())
     room.drag(begin, QPoint(20, room.point(room.words, 0).y()))

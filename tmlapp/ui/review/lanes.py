@@ -54,8 +54,10 @@ class ReviewLanes:
         self.gaps = GapsLane(key("gaps"), name(tr("gaps")))
         self.markers = FlagsLane(key("markers"), name(tr("markers")))
         self.received.hidden = True
-        for spans in (self.words, self.outputs, self.expectations, self.grades):
-            spans.empty = tr("none")
+        for lane in (self.words, self.outputs, self.cues, self.expectations, self.grades, self.reply, self.gaps,
+                     self.markers):  # fmt: skip
+            lane.empty, lane.shrinks = tr("none"), True
+        self.markers.empty = tr("none yet: M sets one at the cursor")
 
     def first(self) -> list[Lane]:
         """Lanes of the recording that was opened, in their usual order."""

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontMetricsF
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tmlapp.core.errors import AppError
 from tmlapp.ui.actions import Actions
@@ -17,6 +26,36 @@ from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
 
 _PATH = Qt.ItemDataRole.UserRole
+_TITLE_PX = 360
+
+
+class Title(QLabel):
+    """A heading that gives way to what stands beside it."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.setObjectName("heading")
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        hint = super().sizeHint()
+        return QSize(min(hint.width() + 1, self._theme.px(_TITLE_PX)), hint.height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(min(self.sizeHint().width(), self._theme.px(60)), super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setFont(self.font())
+        painter.setPen(self._theme.text)
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
 
 
 class ReviewHeader(QFrame):
@@ -25,11 +64,7 @@ class ReviewHeader(QFrame):
     def __init__(self, theme: Theme, actions: Actions) -> None:
         super().__init__()
         self.setObjectName("header")
-        self._theme = theme
-        self._text = ""
-        self.title = QLabel()
-        self.title.setObjectName("heading")
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.title = Title(theme)
         self.a, self.b, self.blind = KeyButton(theme), KeyButton(theme), KeyButton(theme)
         self.replay, self.export, self.play = KeyButton(theme), KeyButton(theme), KeyButton(theme, kind="primary")
         self.a.follow(actions["review.a"])
@@ -50,17 +85,86 @@ class ReviewHeader(QFrame):
         self.set_theme(theme)
 
     def set_theme(self, theme: Theme) -> None:
-        self._theme = theme
+        self.title.set_theme(theme)
         self.setFixedHeight(theme.px(48))
         for button in (self.a, self.b, self.blind, self.replay, self.export, self.play):
             button.set_theme(theme)
-        self.set_title(self._text)
 
     def set_title(self, text: str) -> None:
-        self._text = text
-        metrics = QFontMetricsF(font(self._theme.font_px))
-        self.title.setText(metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, self._theme.px(240)))
+        self.title.setText(text)
         self.title.setToolTip(text)
+
+
+class Fact(QWidget):
+    """A name, a value in bold and a tail in one line; where room is short, the value and then the tail are elided."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.parts = ("", "", "")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.updateGeometry()
+        self.update()
+
+    def say(self, name: str, value: str, tail: str, hint: str) -> None:
+        """All empty clears it."""
+        self.parts = (name, value, tail)
+        plain = " ".join(t for t in self.parts if t)
+        self.setAccessibleName(plain)
+        self.setToolTip(hint or plain)
+        self.setVisible(bool(plain))
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(round(sum(self._widths()) + self._gap() * (sum(map(bool, self.parts)) - 1)) + 2, 16)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(min(self.sizeHint().width(), self._theme.px(48)), 16)
+
+    def shown(self, room: float) -> list[str]:
+        """The three texts as they fit into `room` pixels."""
+        texts, widths = list(self.parts), self._widths()
+        over = sum(widths) + self._gap() * (sum(map(bool, texts)) - 1) - room
+        for place, mode in (
+            (1, Qt.TextElideMode.ElideMiddle),
+            (2, Qt.TextElideMode.ElideRight),
+            (0, Qt.TextElideMode.ElideRight),
+        ):
+            if over > 0 and texts[place]:
+                metrics = self._metrics()[place]
+                least = metrics.horizontalAdvance("…")
+                texts[place] = metrics.elidedText(texts[place], mode, max(least, widths[place] - over))
+                over -= widths[place] - metrics.horizontalAdvance(texts[place])
+        return texts
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        x = 0.0
+        faces, metrics = self._faces(), self._metrics()
+        for place, text in enumerate(self.shown(self.width())):
+            if text:
+                painter.setFont(faces[place])
+                painter.setPen(self._theme.text if place == 1 else self._theme.muted)
+                width = metrics[place].horizontalAdvance(text)
+                painter.drawText(QRectF(x, 0, width + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, text)
+                x += width + self._gap()
+
+    def _faces(self) -> list[QFont]:
+        plain, bold = font(self._theme.font_px), font(self._theme.font_px, weight=QFont.Weight.DemiBold)
+        return [plain, bold, plain]
+
+    def _metrics(self) -> list[QFontMetricsF]:
+        return [QFontMetricsF(face) for face in self._faces()]
+
+    def _gap(self) -> float:
+        return self._metrics()[0].horizontalAdvance(" ")
+
+    def _widths(self) -> list[float]:
+        return [m.horizontalAdvance(t) for m, t in zip(self._metrics(), self.parts, strict=True)]
 
 
 class ReviewStatus(QFrame):
@@ -72,33 +176,32 @@ class ReviewStatus(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 0, 16, 0)
         row.setSpacing(20)
-        self._labels: dict[str, QLabel] = {}
+        self._facts: dict[str, Fact] = {}
         for key in ("file", "formula", "note", "silent", "offset"):
-            label = QLabel()
-            label.setObjectName("muted")
-            label.setTextFormat(Qt.TextFormat.RichText)
-            self._labels[key] = label
-            row.addWidget(label)
+            self._facts[key] = fact = Fact(theme)
+            fact.hide()
+            row.addWidget(fact)
             if key == "note":
                 row.addStretch(1)
+        self._facts["offset"].setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.set_theme(theme)
 
     def set_theme(self, theme: Theme) -> None:
         self.setFixedHeight(theme.px(34))
-        self._strong = theme.text.name()
+        for fact in self._facts.values():
+            fact.set_theme(theme)
 
     def say(self, key: str, name: str, value: str = "", tail: str = "", *, hint: str = "") -> None:
         """Write `name`, a bold `value` and a `tail`; all empty clears it."""
-        label = self._labels[key]
-        bold = f' <b style="color:{self._strong}">{escape(value)}</b>' if value else ""
-        label.setText(f"{escape(name)}{bold} {escape(tail)}".strip())
-        plain = " ".join(t for t in (name, value, tail) if t)
-        label.setAccessibleName(plain)
-        label.setToolTip(hint or plain)
+        self._facts[key].say(name, value, tail, hint)
 
     def text(self, key: str) -> str:
         """What stands there, in plain words."""
-        return self._labels[key].accessibleName()
+        return self._facts[key].accessibleName()
+
+    def shown(self, key: str) -> str:
+        """What of it fits."""
+        return " ".join(t for t in self._facts[key].shown(self._facts[key].width()) if t)
 
 
 class EmptyPage(QWidget):

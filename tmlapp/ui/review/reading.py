@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmlapp.bench.review.apart import StoppedError, lanes_of
 from tmlapp.bench.review.lanes import Lanes, Output
-from tmlapp.bench.review.why import Why, why
+from tmlapp.bench.review.why import Voice, Why, voice_detector, why
 from tmlapp.core.errors import AppError
+from tmlapp.core.media import Pcm
 from tmlapp.live.player_sound import LazySound
 from tmlapp.recording.names import PART
 from tmlapp.recording.peaks import Peaks
@@ -40,6 +42,10 @@ class Reading:
         self._page = page
         self._serial = 0
         self._asked_why = 0
+        self._voice: Voice | None = None
+        self._listens = True
+        self._voice_lock = threading.Lock()
+        self.find_voice: Callable[[], Voice] = voice_detector
         self.sounds: dict[str, LazySound] = {}
         self.checked: Checked | None = None
         self.verifying = False
@@ -136,13 +142,29 @@ class Reading:
         asked, serial = self._asked_why, self._serial
 
         def job() -> Why | None:
-            return why(opened.review.recording, found, output) if asked == self._asked_why else None
+            if asked != self._asked_why:
+                return None
+            return why(opened.review.recording, found, output, voice=self._user_voice if self._listens else None)
 
         def done(answer: Why | None) -> None:
             if answer is not None and asked == self._asked_why and serial == self._serial:
                 self._page.show_why(answer)
 
-        self._page.aside.work(job, done)
+        def failed(error: AppError) -> None:
+            self._page.show_error(error)
+            if self._listens and self._voice is None:
+                # Everything but the voice can still be told.
+                self._listens = False
+                self.ask_why(found, output)
+
+        self._page.aside.work(job, done, failed)
+
+    def _user_voice(self, pcm: Pcm) -> Sequence[tuple[float, float]]:
+        # Made on the worker by the first question, then kept; it serves one thread at a time.
+        with self._voice_lock:
+            if self._voice is None:
+                self._voice = self.find_voice()
+            return self._voice(pcm)
 
     # ------------------------------------------------------------------ whole and broken files
 

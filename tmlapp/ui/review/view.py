@@ -18,7 +18,7 @@ from tmlapp.ui.theme import Theme
 from tmlapp.ui.timeline import TimeAxis, TimelineView
 from tmlapp.ui.workspace import Host, Workspace
 
-_TOP_SHARE, _TOP_MOST_PX, _SIDE_PX = 0.35, 420, 300
+_TOP_SHARE, _TOP_MOST_PX, _SIDE_PX, _SIDE_SHARE = 0.35, 420, 300, 0.38
 _BARS_PX = 82
 
 
@@ -95,7 +95,6 @@ class ReviewView(Workspace):
         for part in (self.header, self.status, self.empty, self.picture, self.picture_b, self.why_panel, self.timeline):
             part.set_theme(theme)
         self.judge.set_theme(theme)
-        self.side.setFixedWidth(theme.px(_SIDE_PX))
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
@@ -104,6 +103,8 @@ class ReviewView(Workspace):
 
     def _fit(self) -> None:
         most = self.host.theme.px(_TOP_MOST_PX)
+        # At large text the timeline keeps most of the width.
+        self.side.setFixedWidth(max(_SIDE_PX, min(self.host.theme.px(_SIDE_PX), round(self.width() * _SIDE_SHARE))))
         self._top.setFixedHeight(round(min(most, (self.height() - _BARS_PX) * _TOP_SHARE)))
 
     def show_error(self, error: AppError) -> bool:

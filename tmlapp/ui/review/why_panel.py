@@ -67,7 +67,9 @@ class WhyPanel(QWidget):
         if self.found is not None:
             title = f"{title} · {time_text(self.found.output.t_ns, 10 * NS_PER_MS)}"
         painter.drawText(
-            QRectF(area.left(), area.top(), area.width(), theme.px(18)), Qt.AlignmentFlag.AlignVCenter, title
+            QRectF(area.left(), area.top(), area.width(), theme.px(18)),
+            Qt.AlignmentFlag.AlignVCenter,
+            QFontMetricsF(painter.font()).elidedText(title, Qt.TextElideMode.ElideRight, area.width()),
         )
         body = area.adjusted(0, theme.px(22), 0, 0)
         if self.found is None:
@@ -95,17 +97,20 @@ class WhyPanel(QWidget):
             last = row is found.rows[-1]
             if last:
                 painter.fillRect(QRectF(body.left() - 4, y + 2, body.width() + 8, row_px - 4), theme.accent_soft)
-            self._draw_row(painter, columns, self._cells(row, found), y, last=last, late=row.late)
+            self._draw_row(painter, columns, self.cells(row), y, last=last, late=row.late)
         self._draw_facts(painter, QRectF(body.left(), y + row_px + 2, body.width(), facts_px), found)
 
     def _columns(self, found: Why, body: QRectF) -> list[tuple[str, float, float, Qt.AlignmentFlag]]:
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
         roomy = body.width() > self._theme.px(360)
-        shares = [(tr("micro-turn"), 0.19 if roomy else 0.26, left), (tr("heard"), 0.17 if roomy else 0.2, left)]
+        shares = [(tr("micro-turn"), 0.2 if roomy else 0.26, left), (tr("heard"), 0.14 if roomy else 0.2, left)]
         if roomy:
-            shares.append((tr("dBFS"), 0.11, left))
-            if any(row.voice is not None for row in found.rows):
-                shares.append((tr("voice"), 0.11, left))
+            voiced = any(row.voice is not None for row in found.rows)
+            # Where there is no room for both, the voice tells more than the level.
+            if not (voiced and found.names):
+                shares.append((tr("dBFS"), 0.11, left))
+            if voiced:
+                shares.append((tr("voice"), 0.12, left))
             shares += [(name, 0.14, left) for name in found.names[:2]]
         used = sum(share for _, share, _ in shares)
         ms = 0.11 if roomy else 0.2
@@ -118,7 +123,8 @@ class WhyPanel(QWidget):
             x += width
         return made
 
-    def _cells(self, row: TurnRow, found: Why) -> dict[str, str]:
+    def cells(self, row: TurnRow) -> dict[str, str]:
+        """What stands in a line of the table, by the name of its column."""
         heard = tr("lost") if row.lost else row.words or " ".join(f"⌨ {t}" for t in row.typed) or "–"
         cells = {
             tr("micro-turn"): str(row.index),
@@ -128,7 +134,7 @@ class WhyPanel(QWidget):
             tr("say"): row.said or {"listen": tr("silent"), "none": tr("no answer")}.get(row.decision, ""),
             "ms": "–" if row.latency_ns is None else ms_text(row.latency_ns / NS_PER_MS),
         }
-        for name in found.names:
+        for name in self.found.names if self.found else ():
             cells[name] = " ".join(f"{v:.2f}".replace("0.", ".", 1) for v in row.diagnostics.get(name, ())[:1])
         return cells
 

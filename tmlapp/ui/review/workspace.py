@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ class ReviewWorkspace(ReviewView):
         self.picture_b.close_reader()
         self.reading.stop()
         self.aside.shut()
-        self.kept.save()
+        with suppress(AppError):  # That it cannot be kept was told when it was changed.
+            self.kept.save()
 
     def open(self, what: Any) -> None:
         """Open a recording: its path, or a pair of path and session time in seconds."""

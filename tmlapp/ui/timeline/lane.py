@@ -21,6 +21,13 @@ Later = Callable[[Callable[[], object], Callable[[object], object]], object]
 """Runs a job on a worker, then hands its result to the second callable on the window's thread: `Host.work`."""
 
 
+HIGHER = 1.25
+"""One step of a lane's height."""
+
+LEAST_SCALE, MOST_SCALE = 0.5, 4.0
+_BARE_PX = 22.0
+
+
 def role_color(theme: Theme, role: Role) -> QColor:
     """The colour of `role` in `theme`."""
     return {
@@ -59,6 +66,9 @@ class Lane(QObject):
         height_px: usual height at a text scale of 1.
         stretch: its share of the room that is left; 0 keeps the height.
         hidden: a person has taken it away.
+        scale: how much higher than usual a person wants it, `LEAST_SCALE` to `MOST_SCALE`.
+        shrinks: it is lower while nothing is in it.
+        empty: said where nothing is in it.
 
     Signals:
         changed: it wants to be drawn again.
@@ -73,6 +83,25 @@ class Lane(QObject):
         self.height_px = height_px
         self.stretch = stretch
         self.hidden = hidden
+        self.scale = 1.0
+        self.shrinks = False
+        self.empty = ""
+
+    @property
+    def bare(self) -> bool:
+        """Nothing is in it."""
+        return False
+
+    @property
+    def wanted_px(self) -> float:
+        """Height at a text scale of 1, as it is now."""
+        return min(_BARE_PX, self.height_px) if self.shrinks and self.bare else self.height_px * self.scale
+
+    def draw_empty(self, plot: Plot) -> None:
+        """Say that nothing is in it."""
+        plot.painter.setPen(faded(plot.theme.muted, 150))
+        plot.painter.setFont(font(plot.theme.font_small_px))
+        plot.painter.drawText(plot.rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.empty)
 
     def draw(self, plot: Plot) -> None:
         """Draw what lies in the stretch that the axis looks at."""

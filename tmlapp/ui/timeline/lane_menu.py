@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QMenu
 
 from tmlapp.ui.text import tr
-from tmlapp.ui.timeline.lane import Lane
+from tmlapp.ui.timeline.lane import HIGHER, Lane
 
 if TYPE_CHECKING:
     from tmlapp.ui.timeline.view import TimelineView
@@ -24,6 +24,10 @@ def lane_menu(view: TimelineView, lane: Lane | None) -> QMenu:
         up.triggered.connect(lambda: view.move_lane(key, -1))
         down = menu.addAction(tr("Move down (Alt+Down)"))
         down.triggered.connect(lambda: view.move_lane(key, 1))
+        higher = menu.addAction(tr("Higher (Alt++)"))
+        higher.triggered.connect(lambda: view.scale_lane(key, HIGHER))
+        lower = menu.addAction(tr("Lower (Alt+−)"))
+        lower.triggered.connect(lambda: view.scale_lane(key, 1 / HIGHER))
         menu.addSeparator()
     for known in view.lanes:
         action = menu.addAction(known.title)

@@ -51,8 +51,15 @@ class FlagsLane(Lane):
         self._times = np.array([f.t_ns for f in self.flags], np.int64)
         self.changed.emit()
 
+    @property
+    def bare(self) -> bool:
+        return not self.flags
+
     def draw(self, plot: Plot) -> None:
         painter, theme, rect = plot.painter, plot.theme, plot.rect
+        if self.bare:
+            self.draw_empty(plot)
+            return
         painter.save()
         painter.setClipRect(rect)
         painter.setFont(font(theme.font_small_px))
@@ -140,9 +147,14 @@ class BarsLane(Lane):
         self._values = np.asarray(values_ns, np.float64)
         self.changed.emit()
 
+    @property
+    def bare(self) -> bool:
+        return not len(self._times)
+
     def draw(self, plot: Plot) -> None:
         rect, axis = plot.rect, plot.axis
-        if not len(self._times):
+        if self.bare:
+            self.draw_empty(plot)
             return
         first, last = np.searchsorted(self._times, [axis.start_ns - axis.span_ns * 0.01, axis.end_ns]).tolist()
         x = rect.left() + (self._times[first:last] - axis.start_ns) / axis.span_ns * rect.width()

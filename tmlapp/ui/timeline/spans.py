@@ -14,7 +14,7 @@ from tmlapp.core.units import NS_PER_MS
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import font
 from tmlapp.ui.timeline.axis import TimeAxis
-from tmlapp.ui.timeline.lane import Lane, Plot, faded, span_text
+from tmlapp.ui.timeline.lane import Lane, Plot, span_text
 from tmlapp.ui.timeline.span import Edge, Span, SpanBrush
 
 _GRIP_PX = 5.0
@@ -60,7 +60,6 @@ class SpansLane(Lane):
         super().__init__(key, title, height_px=height_px, stretch=stretch)
         self.spans: list[Span] = []
         self.bands = bands
-        self.empty = ""
         self.current = ""
         self.edge: Edge = "end"
         self._grid_ns, self._nudge_ns, self._far_ns = grid_ns, nudge_ns, far_ns
@@ -95,6 +94,10 @@ class SpansLane(Lane):
         for known in range(self._n_rows):
             mine = np.flatnonzero(row == known)
             following[mine[:-1]] = starts[mine[1:]]
+
+    @property
+    def bare(self) -> bool:
+        return not self.spans
 
     @property
     def current_span(self) -> Span | None:
@@ -135,9 +138,7 @@ class SpansLane(Lane):
     def draw(self, plot: Plot) -> None:
         painter, axis = plot.painter, plot.axis
         if not self.spans:
-            painter.setPen(faded(plot.theme.muted, 150))
-            painter.setFont(font(plot.theme.font_small_px))
-            painter.drawText(plot.rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self.empty)
+            self.draw_empty(plot)
             return
         chosen = self._to_draw(plot)
         places = plot.rect.left() + (self._table[[0, 1, 3]][:, chosen] - axis.start_ns) * (

@@ -25,7 +25,7 @@ from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
 from tmlapp.ui.timeline.axis import TimeAxis
 from tmlapp.ui.timeline.gestures import Gestures
-from tmlapp.ui.timeline.lane import Lane, Plot, Ruler, faded, role_color
+from tmlapp.ui.timeline.lane import HIGHER, LEAST_SCALE, MOST_SCALE, Lane, Plot, Ruler, faded, role_color
 from tmlapp.ui.timeline.lane_menu import lane_menu
 from tmlapp.ui.timeline.spans import SpansLane
 
@@ -34,17 +34,22 @@ _RIGHT_PX = 12.0
 _KEY_ZOOM = 1.6
 _PAGE = 0.8
 _STEP = 0.02
+_CLOSER, _FURTHER = (Qt.Key.Key_Plus, Qt.Key.Key_Equal), (Qt.Key.Key_Minus, Qt.Key.Key_Underscore)
+
+Arranged = tuple[str, bool, float]
+"""A lane's key, whether it is hidden, and how much higher than usual it is."""
 
 
 class TimelineView(QWidget):
     """Lanes below each other, over one `TimeAxis`.
 
     Wheel zooms at the pointer (Shift: moves), dragging moves, a click seeks; Tab goes from lane to lane, Alt+Up and
-    Alt+Down move the lane, its menu (menu key, right button) hides and shows lanes.
+    Alt+Down move the lane, Alt+Plus and Alt+Minus make it higher and lower, its menu (menu key, right button) does all
+    of it.
 
     Signals:
         lane_focused (key): a lane has the keyboard now.
-        lanes_changed: a person has hidden, shown or moved a lane (see `arrangement`).
+        lanes_changed: a person has hidden, shown, moved or scaled a lane (see `arrangement`).
     """
 
     lane_focused = Signal(str)
@@ -119,16 +124,22 @@ class TimelineView(QWidget):
             self._lanes.insert(other, lane)
             self._arranged()
 
-    def arrangement(self) -> list[tuple[str, bool]]:
-        """Keys in order, each with whether it is hidden; for `arrange` the next time."""
-        return [(lane.key, lane.hidden) for lane in self._lanes]
+    def scale_lane(self, key: str, factor: float) -> None:
+        """Make a lane higher or lower than it is."""
+        lane = self.lane(key)
+        lane.scale = min(max(LEAST_SCALE, lane.scale * factor), MOST_SCALE)
+        self._arranged()
 
-    def arrange(self, order: Sequence[tuple[str, bool]]) -> None:
+    def arrangement(self) -> list[Arranged]:
+        """Keys in order, each with whether it is hidden and how high it is; for `arrange` the next time."""
+        return [(lane.key, lane.hidden, lane.scale) for lane in self._lanes]
+
+    def arrange(self, order: Sequence[Arranged]) -> None:
         """Bring lanes into an order that was remembered; lanes that it does not know follow."""
-        known = {key: (place, hidden) for place, (key, hidden) in enumerate(order)}
+        known = {key: (place, hidden, scale) for place, (key, hidden, scale) in enumerate(order)}
         for lane in self._lanes:
-            lane.hidden = known.get(lane.key, (0, lane.hidden))[1]
-        self._lanes.sort(key=lambda lane: known.get(lane.key, (len(known), False))[0])
+            _, lane.hidden, lane.scale = known.get(lane.key, (0, lane.hidden, lane.scale))
+        self._lanes.sort(key=lambda lane: known.get(lane.key, (len(known), False, 1.0))[0])
         self._arranged()
 
     def focus_lane(self, lane: Lane | None) -> None:
@@ -166,7 +177,7 @@ class TimelineView(QWidget):
 
     def _heights(self, room: float) -> list[float]:
         lanes = [self.ruler, *self.shown]
-        heights = [self.theme.px(lane.height_px) * 1.0 for lane in lanes]
+        heights = [self.theme.px(lane.wanted_px) * 1.0 for lane in lanes]
         spare, parts = room - sum(heights), sum(lane.stretch for lane in lanes)
         if spare > 0 and parts:
             heights = [
@@ -350,6 +361,8 @@ class TimelineView(QWidget):
         alt = bool(modifiers & Qt.KeyboardModifier.AltModifier)
         if lane is not None and alt and key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self.move_lane(lane.key, -1 if key == Qt.Key.Key_Up else 1)
+        elif lane is not None and alt and key in (*_CLOSER, *_FURTHER):
+            self.scale_lane(lane.key, HIGHER if key in _CLOSER else 1 / HIGHER)
         elif lane is not None and lane.key_press(key, modifiers, self.axis):
             self.setAccessibleDescription(lane.describe(self.axis))
         elif not self._look(key, modifiers):
@@ -358,9 +371,9 @@ class TimelineView(QWidget):
     def _look(self, key: int, modifiers: Qt.KeyboardModifier) -> bool:
         axis = self.axis
         far = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
-        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+        if key in _CLOSER:
             axis.zoom(_KEY_ZOOM)
-        elif key in (Qt.Key.Key_Minus, Qt.Key.Key_Underscore):
+        elif key in _FURTHER:
             axis.zoom(1 / _KEY_ZOOM)
         elif key == Qt.Key.Key_0:
             axis.show_all()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import csv
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,54 @@ def test_half_of_a_surrogate_pair_in_a_note_is_merged(tmp_path: Path) -> None:
     merged = merge_packets(made.key, made.folders)
     assert merged.written == 2
     assert "odd \\ud83d" in merged.table.read_text(encoding="utf-8")
+
+
+def two_runs(tmp_path: Path, *start_s: float) -> list[Path]:
+    """Runs of one item whose sessions began at different times."""
+    runs = []
+    for number, start in enumerate(start_s):
+        run = make_run(tmp_path / f"run{number}", f"scripted:model{number}", items=1)
+        for file in run.glob("items/*/result.json"):
+            result = json.loads(file.read_text())
+            result["parts"]["main"]["media_t0_s"] = start
+            file.write_text(json.dumps(result))
+        runs.append(run)
+    return runs
+
+
+def test_the_window_does_not_tell_when_a_models_session_began(tmp_path: Path) -> None:
+    runs = two_runs(tmp_path, 0.1, 0.7, 3.3)
+    request = PacketRequest(
+        runs=runs, out=tmp_path / "out", key=tmp_path / "key", raters=1, seed=1, kinds=("timing",)
+    )  # fmt: skip
+    made = make_packets(request)
+    assert {q.window_s for q in read_packet(made.folders[0]).questions} == {(6.0, 9.0), (9.0, 9.9)}
+    assert made.notes == ()
+
+
+def test_questions_that_are_worded_differently_are_told(tmp_path: Path) -> None:
+    runs = two_runs(tmp_path, 0.0, 0.0)
+    grades = runs[1] / "grades.jsonl"
+    grades.write_text(grades.read_text().replace("says dog", "says hound"))
+    made = make_packets(PacketRequest(runs=runs, out=tmp_path / "out", key=tmp_path / "key", raters=1, seed=1))
+    assert any("not worded alike" in note for note in made.notes)
+
+
+def test_packets_that_do_not_fit_on_the_disk_leave_nothing_and_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = PacketRequest(runs=two_runs(tmp_path, 0.0), out=tmp_path / "out", key=tmp_path / "key", seed=1)
+    with monkeypatch.context() as full:
+        full.setattr("tmlapp.bench.people.packet.packet_bytes", lambda *_: no_room())
+        with pytest.raises(AppError, match="could not be written"):
+            make_packets(request)
+    assert not request.out.exists()
+    assert not request.key.exists()
+    assert make_packets(request).n_questions == 2
+
+
+def no_room() -> bytes:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def damaged(value: Any) -> Iterator[Any]:

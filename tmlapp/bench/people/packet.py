@@ -10,9 +10,11 @@ import json
 import os
 import random
 import secrets
+import shutil
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -150,18 +152,15 @@ def make_packets(request: PacketRequest) -> PacketsMade:
     packet = f"{throw.getrandbits(48):012x}"
     raters, shared = _shared_out(units, request, throw)
     sounds = _sounds(units)
-    with written(request.out):
-        request.out.mkdir(parents=True)
-        request.key.mkdir(parents=True)
+    with _new(request.out), _new(request.key):
         keys = {rater.name: _write(request.out / rater.name, packet, rater, sounds, throw) for rater in raters}
         _date(request.out)
-    key = {
-        "schema": KEY_SCHEMA, "packet": packet, "seed": seed, **provenance(why="blind packets were made"),
-        "kinds": list(request.kinds), "share": request.share, "n_shared": shared,
-        "loudness": {"measure": MEASURE, "target": TARGET_LUFS}, "length": LENGTH_RULE,
-        "runs": [_run_entry(run, request.key) for run in runs], "raters": keys,
-    }  # fmt: skip
-    with written(request.key):
+        key = {
+            "schema": KEY_SCHEMA, "packet": packet, "seed": seed, **provenance(why="blind packets were made"),
+            "kinds": list(request.kinds), "share": request.share, "n_shared": shared,
+            "loudness": {"measure": MEASURE, "target": TARGET_LUFS}, "length": LENGTH_RULE,
+            "runs": [_run_entry(run, request.key) for run in runs], "raters": keys,
+        }  # fmt: skip
         write_new(request.key / KEY, dumped(key) + b"\n")
     return PacketsMade(
         packet=packet,
@@ -171,8 +170,20 @@ def make_packets(request: PacketRequest) -> PacketsMade:
         n_shared=shared,
         per_rater=tuple(len(rater.units) for rater in raters),
         seed=seed,
-        notes=(*_named(units, runs), *_mute(units, runs)),
+        notes=(*_named(units, runs), *_mute(units, runs), *_differing(units)),
     )
+
+
+@contextmanager
+def _new(folder: Path) -> Iterator[None]:
+    """A new folder for what is written meanwhile; it is gone if anything fails, so that the names are free again."""
+    with written(folder):
+        folder.mkdir(parents=True)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def _check(request: PacketRequest) -> None:
@@ -308,7 +319,8 @@ def _asked(name: str, unit: _Unit, media: Sequence[str], questions: Sequence[Que
         accept=() if whole else first.accept,
         reject=() if whole else first.reject,
         said=() if unit.aspect in ("timing", PREFERENCE) else tuple(q.said for q in questions),
-        window_s=None if window is None else (window[0] - first.media_t0_s, window[1] - first.media_t0_s),
+        # Rounded: what floats make of the difference depends on when the model's session began.
+        window_s=window and (round(window[0] - first.media_t0_s, 3), round(window[1] - first.media_t0_s, 3)),
     )
 
 
@@ -367,6 +379,17 @@ def _mute(units: Sequence[_Unit], runs: Sequence[Run]) -> tuple[str, ...]:
         return ()
     told = (f"{n} of {run.folder.name}" for n, run in zip(mute, runs, strict=True) if n)
     return (f"answers without any sound, by which a rater can tell them apart: {', '.join(told)}",)
+
+
+def _differing(units: Sequence[_Unit]) -> tuple[str, ...]:
+    """Questions that are not worded alike for all runs, as when runs were graded in different ways."""
+    wordings: dict[Hashable, set[Hashable]] = defaultdict(set)
+    for unit in units:
+        for question in unit.questions:
+            asked = _asked("", _Unit((0,), (question,), unit.aspect), (), [question])
+            wordings[question.subject.item, question.subject.key, unit.aspect].add(replace(asked, context="", said=()))
+    n = sum(len(found) > 1 for found in wordings.values())
+    return (f"{n} questions are not worded alike for all runs, by which a rater can tell them apart",) if n else ()
 
 
 def _names_in(run: Run) -> list[str]:

@@ -6,26 +6,28 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox
 
 from tests.ui.conftest import Person
 from tests.ui.items_desk import RATE, TakeDesk, make_set, open_set, page_of, press, speech, write_wav
 from tests.ui.test_session_in_window import close_session
-from tmlapp.bench.authoring.model import Span
+from tmlapp.bench.authoring.model import Span, UserWord
 from tmlapp.bench.authoring.store import read_set
-from tmlapp.config.settings import Settings
 from tmlapp.core.errors import AppError
 from tmlapp.ui.items.set_dialogs import NewSetDialog
 from tmlapp.ui.items.stretch_dialog import StretchDialog, time_of
 from tmlapp.ui.items.takes_dialog import TakesDialog
 from tmlapp.ui.items.workspace import ItemsWorkspace
 from tmlapp.ui.review.workspace import ReviewWorkspace
+from tmlapp.ui.timeline.lane import Plot
 
 pytestmark = pytest.mark.qt
 
@@ -125,8 +127,17 @@ def test_escape_asks_and_a_discarded_take_is_kept(open_items: OpenItems, desk: T
     assert page.model.state.items[0].best == page.model.take.id
 
 
-def test_leaving_the_page_ends_the_take_and_keeps_it(open_items: OpenItems, desk: TakeDesk) -> None:
+def test_ending_in_the_count_in_makes_no_take_and_leaving_the_page_keeps_one(
+    open_items: OpenItems, desk: TakeDesk
+) -> None:
     person, page = open_items()
+    press(person, Key.Key_R)
+    person.sees(lambda: page.recorder.state == "counting")
+    desk.go_on_to(1.0)
+    press(person, Key.Key_R)
+    person.sees(lambda: not page.recording.active)
+    assert page.model.take is None
+    assert "no take" in page.status.note.toolTip()
     begin(person, page, desk, 4.0)
     assert "being recorded" in page.unsaved()
     person.sees(lambda: desk.recorder is not None and desk.recorder.now_ns() >= 4_000_000_000)
@@ -137,17 +148,6 @@ def test_leaving_the_page_ends_the_take_and_keeps_it(open_items: OpenItems, desk
     # Marked once, the instruction began with the take.
     assert page.model.take is not None
     assert page.model.take.instruction == Span(0, RATE)
-
-
-def test_ending_in_the_count_in_makes_no_take(open_items: OpenItems, desk: TakeDesk) -> None:
-    person, page = open_items()
-    press(person, Key.Key_R)
-    person.sees(lambda: page.recorder.state == "counting")
-    desk.go_on_to(1.0)
-    press(person, Key.Key_R)
-    person.sees(lambda: not page.recording.active)
-    assert page.model.take is None
-    assert "no take" in page.status.note.toolTip()
 
 
 def test_without_a_microphone_the_reason_is_red_and_a_file_is_offered(open_items: OpenItems) -> None:
@@ -180,18 +180,9 @@ def test_while_a_session_runs_no_take_is_begun(open_items: OpenItems) -> None:
     close_session(person)
 
 
-def test_a_setting_without_a_microphone_says_so(open_window: OpenWindow, tmp_path: Path, desk: TakeDesk) -> None:
-    folder = make_set(tmp_path / "set", takes=0)
-    settings = Settings(theme="light", recordings_dir=tmp_path / "rec", microphone="none")
-    person = open_window(settings=settings)
-    page = page_of(person, desk)
-    open_set(person, page, folder)
-    press(person, Key.Key_R)
-    assert page.recorder.state == "failed"
-    assert "No microphone" in page.recorder.failure.text()
-
-
-def test_a_file_becomes_a_take_and_takes_are_compared(open_items: OpenItems, desk: TakeDesk, tmp_path: Path) -> None:
+def test_a_file_becomes_a_take_one_that_is_no_sound_is_refused_and_takes_are_compared(
+    open_items: OpenItems, desk: TakeDesk, tmp_path: Path
+) -> None:
     person, page = open_items(takes=1)
     page.takes.take_file(tmp_path / "said.wav")
     person.sees(lambda: len(page.model.state.items[0].takes) == 2)
@@ -209,13 +200,9 @@ def test_a_file_becomes_a_take_and_takes_are_compared(open_items: OpenItems, des
     dialog.table.selectRow(0)
     dialog.take()
     assert page.model.take_id == page.model.state.items[0].takes[0].id
-
-
-def test_a_file_that_is_no_sound_is_refused_with_a_sentence(open_items: OpenItems, tmp_path: Path) -> None:
-    person, page = open_items(takes=1)
     page.takes.take_file(tmp_path / "nothing.wav")
     person.sees(page.banner.isVisible)
-    assert len(page.model.state.items[0].takes) == 1
+    assert len(page.model.state.items[0].takes) == 2
 
 
 def test_a_stretch_of_a_session_becomes_an_item(open_items: OpenItems) -> None:
@@ -281,11 +268,9 @@ def test_times_of_a_stretch_are_written_as_people_write_them() -> None:
 _KILLED = """
 import sys
 from pathlib import Path
-from tests.ui.items_desk import make_set
 from tmlapp.bench.authoring.commands import SetItemField
 from tmlapp.bench.authoring.editor import Editor
-folder = make_set(Path(sys.argv[1]), takes=0)
-editor = Editor.open(folder)
+editor = Editor.open(Path(sys.argv[1]))
 editor.do(SetItemField("cs-0001", "notes", "written just before the end"))
 print("ready", flush=True)
 sys.stdin.read()
@@ -293,7 +278,7 @@ sys.stdin.read()
 
 
 def test_what_a_killed_window_had_done_is_there_again_and_said(open_window: OpenWindow, tmp_path: Path) -> None:
-    folder = tmp_path / "set"
+    folder = make_set(tmp_path / "set", takes=0)
     with subprocess.Popen(
         [sys.executable, "-c", _KILLED, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
@@ -328,3 +313,30 @@ def test_a_take_whose_window_was_killed_is_offered_again(open_items: OpenItems, 
     person.sees(lambda: page.model.take is not None)
     assert read_set(folder).items[0].takes[0].samples == 2 * RATE
     assert "found again" in page.status.note.toolTip()
+
+
+def test_all_takes_of_the_item_are_compared_by_their_figures(open_items: OpenItems, tmp_path: Path) -> None:
+    person, page = open_items(takes=1)
+    page.takes.take_file(tmp_path / "said.wav")
+    person.sees(lambda: len(page.model.state.items[0].takes) == 2)
+    person.sees(lambda: all(page.checking.figures(t) is not None for t in page.model.state.items[0].takes))
+    press(person, Key.Key_C)
+    dialog = page.findChild(TakesDialog)
+    assert dialog is not None
+    peaks = [dialog.table.item(row, 3) for row in range(2)]
+    assert all(cell is not None and "dBFS" in cell.text() for cell in peaks)
+    dialog.close()
+
+
+def test_words_of_a_cue_have_room_before_others(open_items: OpenItems) -> None:
+    _, page = open_items(takes=1)
+    take = page.model.take
+    assert take is not None
+    step = take.samples // 20
+    words = tuple(UserWord(Span(k * step, k * step + step // 2), f"extraordinary{k}") for k in range(20))
+    cued = replace(take.expectations[0], cue=words[10].span)
+    shown = replace(take, user_words=words, expectations=(cued,))
+    plot = Plot(QPainter(), QRectF(0, 0, 300, 30), page.take_card.view.axis, page.theme)
+    texts = [text for _, text, _ in page.take_card.words.placed(plot, shown)]
+    assert texts[0] == "extraordinary10"
+    assert "·" in texts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtGui import QColor
 
+from tmlapp.config.paths import assets_dir
 from tmlapp.ui.theme import Theme, rgba
 
 _SHEET = """
@@ -37,7 +38,7 @@ QPushButton:default {{ background: {accent}; border-color: {accent}; color: {on_
 QCheckBox {{ spacing: 10px; color: {text}; font-weight: 600; }}
 QCheckBox::indicator {{ width: 16px; height: 16px; border: 2px solid {muted}; border-radius: 5px;
   background: {raised}; }}
-QCheckBox::indicator:checked {{ border-color: {accent}; background: {accent}; }}
+QCheckBox::indicator:checked {{ border-color: {accent}; background: {accent}; image: url("{tick}"); }}
 QListView {{ background: transparent; border: none; outline: none; }}
 QScrollArea, QScrollArea > QWidget > QWidget#scrolled {{ background: transparent; border: none; }}
 QMenu {{ background: {raised}; border: 1px solid {line}; border-radius: {radius_control}px; padding: 4px; }}
@@ -51,7 +52,10 @@ QToolTip {{ background: {pressed}; color: {text}; border: 1px solid {line}; padd
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}
 QScrollBar::handle:vertical {{ background: {pressed}; border-radius: 3px; min-height: {control_px}px; }}
 QScrollBar::handle:vertical:hover {{ background: {turn}; }}
-QScrollBar::add-line, QScrollBar::sub-line {{ background: none; height: 0; }}
+QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 2px; }}
+QScrollBar::handle:horizontal {{ background: {pressed}; border-radius: 3px; min-width: {control_px}px; }}
+QScrollBar::handle:horizontal:hover {{ background: {turn}; }}
+QScrollBar::add-line, QScrollBar::sub-line {{ background: none; height: 0; width: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: none; height: 0; }}
 QDialog {{ background: {surface}; }}
 QLabel#title {{ font-size: {font_title_px}px; font-weight: 700; }}
@@ -76,4 +80,5 @@ def style_sheet(theme: Theme) -> str:
         n: getattr(theme, n) for n in ("radius_control", "radius_card", "font_px", "font_title_px", "font_small_px")
     }
     scaled = {"control_px": theme.px(30) - 2, "item_px": theme.px(6), "big_px": theme.px(20)}
-    return _SHEET.format(**values, **sizes, **scaled, act_soft=rgba(soft))
+    tick = (assets_dir() / "theme" / "tick.png").as_posix()
+    return _SHEET.format(**values, **sizes, **scaled, act_soft=rgba(soft), tick=tick)

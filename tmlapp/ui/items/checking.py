@@ -224,9 +224,11 @@ def _looked(context: Context, state: ItemSet, item: str, take: Take | None) -> _
     of_item = findings(state, item, context, good=True) if item in report.of_items else ()
     figures = {}
     takes = [t for i in state.items if (t := i.best_take) is not None]
-    for each in (*takes, *([take] if take is not None else [])):
-        if each is take:
-            context.measure(each)
+    # All takes of the item that is looked at are compared (C), so all of them are measured; each file once.
+    here = [t for i in state.items if i.id == item for t in i.takes] + ([take] if take is not None else [])
+    for each in here:
+        context.measure(each)
+    for each in (*takes, *here):
         known = context.files.known(each.sha256)
         if known is not None and known.figures is not None:
             figures[each.sha256] = known.figures

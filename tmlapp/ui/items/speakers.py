@@ -32,7 +32,7 @@ class SpeakersDialog(FormDialog):
         self.column.removeItem(self.form)
         self.list = QListWidget()
         self.list.setAccessibleName(tr("Speakers"))
-        self.list.setFixedWidth(theme.px(190))
+        self.list.setFixedWidth(theme.px(214))
         self.new = KeyButton(theme, tr("New speaker"))
         self.remove = KeyButton(theme, tr("Remove"))
         left = QVBoxLayout()

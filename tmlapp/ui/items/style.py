@@ -49,6 +49,9 @@ QToolButton#take:focus {{ border-color: {accent}; }}
 QTableWidget, QTreeWidget, QListWidget {{ background: {raised}; border: 1px solid {line}; border-radius: {radius}px;
   color: {text}; gridline-color: {line}; selection-background-color: {accent_soft}; selection-color: {text}; }}
 QTableWidget::item {{ padding: 4px 8px; }}
+QDialog QListWidget {{ padding: 4px; }}
+QDialog QListWidget::item {{ padding: 4px 6px; border-radius: 6px; }}
+QDialog QListWidget::item:selected {{ background: {accent_soft}; color: {text}; }}
 QHeaderView::section {{ background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {line};
   padding: 4px 8px; }}
 QSpinBox, QDoubleSpinBox, QDateEdit {{ background: {raised}; border: 1px solid {line}; border-radius: {radius}px;

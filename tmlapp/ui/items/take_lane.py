@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetricsF, QPen
 from PySide6.QtWidgets import QApplication
 
-from tmlapp.bench.authoring.model import RATE_HZ, Expectation, Span, Take
+from tmlapp.bench.authoring.model import RATE_HZ, Expectation, Span, Take, UserWord
 from tmlapp.core.units import NS_PER_S
 from tmlapp.ui.items.model import Edge
 from tmlapp.ui.text import tr
@@ -191,6 +191,13 @@ class TakeWave(WaveLane):
         return Qt.CursorShape.SizeHorCursor if self.grip(plot, pos) else None
 
 
+_DOT = "·"
+
+
+def _word_face(plot: Plot, cue: bool) -> QFont:
+    return font(plot.theme.font_small_px, weight=QFont.Weight.DemiBold if cue else QFont.Weight.Normal)
+
+
 class WordsLane(Lane):
     """What the user says, word by word; words of a cue stand out."""
 
@@ -214,18 +221,39 @@ class WordsLane(Lane):
             painter.setPen(theme.faint)
             painter.drawText(QPointF(plot.rect.left(), y), self.empty)
             return
+        for left, text, cue in self.placed(plot, take):
+            painter.setFont(_word_face(plot, cue))
+            painter.setPen(theme.notice if cue else theme.muted if text != _DOT else theme.faint)
+            painter.drawText(QPointF(left, y), text)
+
+    def placed(self, plot: Plot, take: Take) -> list[tuple[float, str, bool]]:
+        """Where which word stands, and whether a cue is in it; a dot for a word without room.
+
+        Words of cues have their place first, the others as they come.
+        """
         cues = [e.cue for e in take.expectations if e.cue.t1 > e.cue.t0]
-        end = plot.rect.left()
-        for word in take.user_words:
-            cue = any(word.span.overlaps(c) for c in cues)
-            painter.setFont(font(theme.font_small_px, weight=QFont.Weight.DemiBold if cue else QFont.Weight.Normal))
-            painter.setPen(theme.notice if cue else theme.muted)
-            width = QFontMetricsF(painter.font()).horizontalAdvance(word.text)
-            middle = (plot.x(ns(word.span.t0)) + plot.x(ns(word.span.t1))) / 2
+        words = [(any(w.span.overlaps(c) for c in cues), w) for w in take.user_words]
+        whole = {cue: QFontMetricsF(_word_face(plot, cue)) for cue in (True, False)}
+        taken: list[tuple[float, float]] = []
+        found: list[tuple[float, str, bool]] = []
+        left_over: list[UserWord] = []
+
+        def place(middle: float, text: str, cue: bool, gap: float) -> bool:
+            width = whole[cue].horizontalAdvance(text)
             left = min(max(middle - width / 2, plot.rect.left()), plot.rect.right() - width)
-            if left >= end and -width < middle - plot.rect.left() < plot.rect.width() + width:
-                painter.drawText(QPointF(left, y), word.text)
-                end = left + width + 5
+            if any(left < b + gap and left + width + gap > a for a, b in taken):
+                return False
+            taken.append((left, left + width))
+            found.append((left, text, cue))
+            return True
+
+        for cue, word in sorted(words, key=lambda w: not w[0]):
+            middle = (plot.x(ns(word.span.t0)) + plot.x(ns(word.span.t1))) / 2
+            if plot.rect.left() <= middle <= plot.rect.right() and not place(middle, word.text, cue, 5):
+                left_over.append(word)
+        for word in left_over:
+            place((plot.x(ns(word.span.t0)) + plot.x(ns(word.span.t1))) / 2, _DOT, False, 2)
+        return found
 
     def hint(self, plot: Plot, pos: QPointF) -> str:
         at = sample_at(plot.axis.t_of(pos.x() - plot.rect.left(), plot.rect.width()))

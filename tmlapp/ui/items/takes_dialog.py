@@ -37,6 +37,7 @@ class TakesDialog(FormDialog):
         self.table.setHorizontalHeaderLabels(columns)
         self.table.setAccessibleName(tr("Takes"))
         self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.setShowGrid(False)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

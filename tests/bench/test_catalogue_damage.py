@@ -15,6 +15,7 @@ from tmlapp.bench.catalogue.probe import newest_grade
 from tmlapp.bench.catalogue.probe_sets import _of_run
 from tmlapp.bench.catalogue.refresh import refresh
 from tmlapp.bench.catalogue.store import Catalogue
+from tmlapp.core.errors import AppError
 
 pytestmark = pytest.mark.device
 
@@ -61,3 +62,15 @@ def test_a_run_of_another_form_says_nothing_of_its_recordings(tmp_path: Path) ->
     with Catalogue.open(tmp_path / "cache") as catalogue:
         refresh(catalogue, [tmp_path], workers=Inline())  # type: ignore[arg-type]
         assert catalogue.counts() == {"unfinished": 1}
+
+
+@pytest.mark.parametrize("text", ["a " * 20_000, "-a " * 101, "tag:" + "x" * 100_000, '"' + "y " * 1_000_000])
+def test_a_search_that_is_a_whole_book_is_refused(tmp_path: Path, text: str) -> None:
+    with Catalogue.open(tmp_path) as catalogue, pytest.raises(AppError, match="too long"):
+        catalogue.search(text)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "tag:\ud800", 'in:"\udfff', "a\0b", '"a" OR 1=1; --', 'NEAR("a" *'])
+def test_a_search_may_hold_anything(tmp_path: Path, text: str) -> None:
+    with Catalogue.open(tmp_path) as catalogue:
+        assert catalogue.search(text) == []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tmlapp.bench.catalogue.entry import HIDDEN, KINDS, STATES
+from tmlapp.bench.catalogue.entry import HIDDEN, KINDS, STATES, clean
 from tmlapp.core.errors import AppError
 
 HELP = """\
@@ -26,6 +26,7 @@ in:folder         part of the path
 -tag:x            not this"""
 
 _TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?(?:"([^"]*)"?|([^\s"]*))')
+_MOST_TERMS, _LONGEST = 100, 1000
 _VERDICTS = ("pass", "fail", "unsure", "none")
 _CJK = re.compile(r"([\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])")
 _WORD = re.compile(r"\w+", re.UNICODE)
@@ -60,9 +61,15 @@ def parse(text: str) -> list[Term]:
     Raises:
         AppError: a condition is unknown or has no value; the sentence says which there are.
     """
-    terms = []
-    for minus, field, quoted, bare in _TOKEN.findall(text):
+    terms: list[Term] = []
+    for minus, field, quoted, bare in _TOKEN.findall(clean(text)):
         value, name = quoted or bare, field.lower()
+        if len(terms) == _MOST_TERMS or len(value) > _LONGEST:
+            raise AppError(
+                "The search is too long.",
+                f"It takes {_MOST_TERMS} words and conditions of {_LONGEST} characters each.",
+                "Look for a part of it.",
+            )
         if name and name not in _FIELDS:
             # "12:30" and "https://…" are words; so is what somebody quoted.
             raise _unclear(f"“{field}:” is no condition.", f"There are {', '.join(f'{f}:' for f in _FIELDS)}.")

@@ -74,3 +74,20 @@ def test_a_search_that_is_a_whole_book_is_refused(tmp_path: Path, text: str) -> 
 def test_a_search_may_hold_anything(tmp_path: Path, text: str) -> None:
     with Catalogue.open(tmp_path) as catalogue:
         assert catalogue.search(text) == []
+
+
+def test_a_replay_beside_the_recording_of_a_run_has_no_grade_of_that_run(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"suite": "x", "endpoint": "y"}))
+    grade = {"verdicts": [{"item": "a", "passed": True, "score": 1}]}
+    (tmp_path / "grades.jsonl").write_text(json.dumps({"grade": grade}) + "\n")
+    folder = tmp_path / "items" / "00000-a"
+    for name in ("main", "main-replay"):
+        make_recording(folder, name)
+    result = {"id": "a", "state": "done", "parts": {"main": {"recording": "main.mcap"}}}
+    (folder / "result.json").write_text(json.dumps(result))
+    with Catalogue.open(tmp_path / "cache") as catalogue:
+        refresh(catalogue, [tmp_path], workers=Inline())  # type: ignore[arg-type]
+        rows = {e.name: e for e in catalogue.rows(catalogue.search()) if e.kind == "recording"}
+    assert (rows["main"].details["item"], rows["main"].verdict, rows["main"].grade) == ("a", "pass", "1")
+    assert (rows["main-replay"].details["item"], rows["main-replay"].verdict) == ("", "")
+    assert rows["main-replay"].grade == ""

@@ -176,13 +176,16 @@ def _in_run(entry: Entry, run: Path, stamp: str) -> Entry:
 
 
 def _item_of(path: Path, run: Path) -> str:
-    """Id of the item whose recording lies at `path`, as its own `result.json` says."""
+    """Id of the item whose recording lies at `path`, as its own `result.json` says; "" for a replay beside it."""
     for folder in path.parents:
         if folder == run.parent:
             break
         result = read_object(folder / "result.json")
         if result is not None and isinstance(result.get("id"), str):
-            return str(result["id"])
+            parts = result.get("parts")
+            own = {p.get("recording") for p in parts.values() if isinstance(p, dict)} if isinstance(parts, dict) else ()
+            # Grades of the run are of what the run recorded, and of nothing that was made of it later.
+            return "" if own and path.name not in own else str(result["id"])
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -119,22 +120,6 @@ def test_nothing_is_sent_away_before_the_person_agrees(opened: Opened) -> None:
     person.sees(lambda: asked == ["far:model"])
 
 
-def test_a_dataset_is_exported_and_loads(opened: Opened, tmp_path: Path) -> None:
-    person, page = opened
-    press(person, Key.Key_E, Mod.ControlModifier)
-    dialog = page.findChild(ExportDialog)
-    assert dialog is not None
-    assert dialog.only_valid.isChecked()
-    dialog.out.setText(str(tmp_path / "set"))
-    dialog.take()
-    assert "already" in dialog.wrong.text()
-    dialog.out.setText(str(tmp_path / "out"))
-    dialog.take()
-    person.sees(lambda: (tmp_path / "out" / "items.jsonl").is_file())
-    assert [i.id for i in load_items(tmp_path / "out" / "items.jsonl")] == ["cs-0001"]
-    person.sees(lambda: "1 items" in page.status.note.toolTip())
-
-
 @pytest.mark.parametrize(("kind", "name"), [("textgrid", "cs-0001-t1.TextGrid"), ("eaf", "cs-0001-t1.eaf")])
 def test_windows_go_to_praat_and_elan_and_come_back_changed(
     opened: Opened, tmp_path: Path, kind: str, name: str
@@ -175,7 +160,7 @@ def test_an_fd_bench_folder_is_written(opened: Opened, tmp_path: Path) -> None:
     person.sees(lambda: "1 items written" in page.status.note.toolTip())
 
 
-def test_an_export_that_fails_says_why_in_the_banner(opened: Opened, tmp_path: Path) -> None:
+def test_a_dataset_is_exported_and_loads_and_a_failure_is_told(opened: Opened, tmp_path: Path) -> None:
     person, page = opened
     press(person, Key.Key_E, Mod.ControlModifier)
     dialog = page.findChild(ExportDialog)
@@ -185,6 +170,42 @@ def test_an_export_that_fails_says_why_in_the_banner(opened: Opened, tmp_path: P
     dialog.take()
     person.sees(page.banner.isVisible)
     assert not (tmp_path / "out").exists()
+    page.back()
+    person, page = opened
+    press(person, Key.Key_E, Mod.ControlModifier)
+    dialog = page.findChild(ExportDialog)
+    assert dialog is not None
+    assert dialog.only_valid.isChecked()
+    dialog.out.setText(str(tmp_path / "set"))
+    dialog.take()
+    assert "already" in dialog.wrong.text()
+    dialog.out.setText(str(tmp_path / "out"))
+    dialog.take()
+    person.sees(lambda: (tmp_path / "out" / "items.jsonl").is_file())
+    assert [i.id for i in load_items(tmp_path / "out" / "items.jsonl")] == ["cs-0001"]
+    person.sees(lambda: "1 items" in page.status.note.toolTip())
+
+
+def test_parts_and_the_version_before_are_given_in_the_window(opened: Opened, tmp_path: Path) -> None:
+    person, page = opened
+    for version, parts in (("one", "train=0.5, test=0.5"), ("two", "")):
+        press(person, Key.Key_E, Mod.ControlModifier)
+        dialog = page.findChildren(ExportDialog)[-1]
+        person.sees(lambda d=dialog: bool(d.parts.text()))  # type: ignore[misc]
+        assert dialog.parts.text() == ("test=1" if version == "one" else "train=0.5, test=0.5")
+        if parts:
+            dialog.parts.setText(parts)
+        else:
+            dialog.previous.setText(str(tmp_path / "nowhere"))
+            dialog.out.setText(str(tmp_path / version))
+            dialog.take()
+            assert "items.jsonl" in dialog.wrong.text()
+            dialog.previous.setText(str(tmp_path / "one"))
+        dialog.out.setText(str(tmp_path / version))
+        dialog.take()
+        person.sees(lambda v=version: (tmp_path / v / "items.jsonl").is_file())  # type: ignore[misc]
+    told = json.loads((tmp_path / "two" / "dataset.json").read_text("utf-8"))
+    assert set(told["split"]["ratios"]) == {"train", "test"}
 
 
 class Shown(QObject):
@@ -208,39 +229,43 @@ def shown(qapp: QApplication) -> Iterator[Shown]:
     qapp.removeEventFilter(spy)
 
 
-def test_no_part_of_the_page_flashes_up_as_a_window_of_its_own(
+def test_without_a_microphone_the_page_says_so_and_no_part_of_it_flashes_up_as_a_window_of_its_own(
     shown: Shown, open_window: OpenWindow, tmp_path: Path, desk: TakeDesk
 ) -> None:
     folder = make_set(tmp_path / "set", takes=2)
-    person = open_window(settings=Settings(recordings_dir=tmp_path, microphone="none"))
+    person = open_window(settings=Settings(theme="light", recordings_dir=tmp_path, microphone="none"))
     page = page_of(person, desk)
     open_set(person, page, folder)
     press(person, Key.Key_R)
     assert page.recorder.state == "failed"
+    assert "No microphone" in page.recorder.failure.text()
     assert set(shown.windows) == {"MainWindow"}
 
 
-@pytest.mark.parametrize(("size", "scale"), [((1024, 640), 1.0), ((1280, 800), 1.0), ((1280, 800), 2.0)])
+@pytest.mark.parametrize(("sizes", "scale"), [(((1024, 640), (1280, 800)), 1.0), (((1280, 800),), 2.0)])
 def test_every_part_keeps_its_place_in_small_windows_and_with_large_texts(
-    open_window: OpenWindow, tmp_path: Path, desk: TakeDesk, size: tuple[int, int], scale: float
+    open_window: OpenWindow, tmp_path: Path, desk: TakeDesk, sizes: tuple[tuple[int, int], ...], scale: float
 ) -> None:
     folder = make_set(tmp_path / "set", takes=1)
     person = open_window(settings=Settings(text_scale=scale, recordings_dir=tmp_path))
     page = page_of(person, desk)
-    person.window.resize(*size)
     open_set(person, page, folder)
-    assert (person.window.width(), person.window.height()) == size
-    assert page.take_card.view.height() >= size[1] // 5
-    assert page.take_card.width() >= size[0] // 4
-    header = page.header
-    assert header.record.width() >= header.record.minimumSizeHint().width()
-    assert header.record.geometry().right() <= header.width()
-    inside = page.side_scroll.widget()
-    assert inside is not None
-    assert inside.width() <= page.side_scroll.viewport().width()
+    for size in sizes:
+        person.window.resize(*size)
+        QApplication.processEvents()
+        assert (person.window.width(), person.window.height()) == size
+        assert page.take_card.view.height() >= size[1] // 5
+        assert page.take_card.width() >= size[0] // 4
+        header = page.header
+        assert header.record.width() >= header.record.minimumSizeHint().width()
+        assert header.record.geometry().right() <= header.width()
+        inside = page.side_scroll.widget()
+        assert inside is not None
+        viewport = page.side_scroll.viewport()
+        person.sees(lambda inside=inside, viewport=viewport: inside.width() <= viewport.width())  # type: ignore[misc]
 
 
-def test_every_control_has_a_name_that_is_read_aloud(opened: Opened) -> None:
+def test_controls_have_names_f6_goes_round_and_cards_and_chips_take_clicks(opened: Opened) -> None:
     _, page = opened
     silent = [
         w
@@ -248,9 +273,6 @@ def test_every_control_has_a_name_that_is_read_aloud(opened: Opened) -> None:
         if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisible() and not w.accessibleName()
     ]
     assert [f"{type(w).__name__} {w.objectName()}" for w in silent] == []
-
-
-def test_f6_goes_round_the_parts_and_letters_in_fields_are_no_commands(opened: Opened) -> None:
     person, page = opened
     page.list.view.setFocus()
     press(person, Key.Key_F6)
@@ -268,22 +290,6 @@ def test_f6_goes_round_the_parts_and_letters_in_fields_are_no_commands(opened: O
     press(person, Key.Key_F6)
     press(person, Key.Key_F6)
     assert page.isVisible()
-
-
-def test_a_chip_goes_by_a_click_on_its_cross(opened: Opened) -> None:
-    _, page = opened
-    chip = page.expectations.cards["e1"].accept.chips()[0]
-    assert isinstance(chip, Chip)
-    QTest.mouseClick(chip, Qt.MouseButton.LeftButton, pos=chip.rect().center())
-    assert page.model.expectation is not None
-    assert page.model.expectation.accept == ("window",)
-    pos = chip.rect().center()
-    pos.setX(chip.width() - 8)
-    QTest.mouseClick(chip, Qt.MouseButton.LeftButton, pos=pos)
-    assert page.model.state.items[0].takes[0].expectations[0].accept == ()
-
-
-def test_another_expectation_is_chosen_by_a_click_on_its_card(opened: Opened) -> None:
     _, page = opened
     card = page.expectations.cards["e2"]
     pos = card.rect().center()
@@ -297,6 +303,16 @@ def test_another_expectation_is_chosen_by_a_click_on_its_card(opened: Opened) ->
     take = page.model.take
     assert take is not None
     assert not take.expectation("e2").required
+    _, page = opened
+    chip = page.expectations.cards["e1"].accept.chips()[0]
+    assert isinstance(chip, Chip)
+    QTest.mouseClick(chip, Qt.MouseButton.LeftButton, pos=chip.rect().center())
+    assert page.model.expectation is not None
+    assert page.model.expectation.accept == ("window",)
+    pos = chip.rect().center()
+    pos.setX(chip.width() - 8)
+    QTest.mouseClick(chip, Qt.MouseButton.LeftButton, pos=pos)
+    assert page.model.state.items[0].takes[0].expectations[0].accept == ()
 
 
 def test_times_since_the_last_change_are_told_in_one_unit() -> None:

@@ -51,12 +51,20 @@ class ExportDialog(FormDialog):
         label = QLabel(tr("&Folder"))
         label.setBuddy(self.out)
         self.form.addRow(label, row)
+        self.parts = self.line(tr("&Parts"), hint=tr("as last time; e.g. train=0.8, test=0.2"))
+        self.parts.setToolTip(tr("Shares of the items; no speaker is in two parts"))
+        self.previous = self.line(tr("&Version before"), hint=tr("its folder, for the changelog; may be empty"))
         self.only_valid = QCheckBox(tr("leave out items with errors"))
         self.form.addRow("", self.only_valid)
         self.kind.currentIndexChanged.connect(lambda _i: self._suggest())
         self.on_yes(self._done)
         self._suggest()
         self._count()
+        self._over = False
+        self.finished.connect(self._end)
+        folder = page.model.folder
+        if folder is not None:
+            page.host.work(lambda: page.services.parts(folder), self._show_parts)
 
     def _suggest(self) -> None:
         page, kind = self._page, str(self.kind.currentData())
@@ -65,6 +73,16 @@ class ExportDialog(FormDialog):
         ending = f"-{state.version}" if kind == "dataset" and state.version else f"-{kind}"
         self.out.setText(str(page.host.settings.recordings_dir / "exports" / f"{name}{ending}"))
         self.only_valid.setVisible(kind in ("dataset", "fdb"))
+        for field in (self.parts, self.previous):
+            self.form.setRowVisible(field, kind == "dataset")
+
+    def _show_parts(self, parts: str) -> None:
+        """How the set was split last time."""
+        if not self._over and not self.parts.text():
+            self.parts.setText(parts)
+
+    def _end(self, _code: int) -> None:
+        self._over = True
 
     def _count(self) -> None:
         items = self._page.model.state.items
@@ -87,11 +105,16 @@ class ExportDialog(FormDialog):
         if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
             self.say_wrong(tr("There is something at this place already: give a new folder."))
             return False
-        services = page.services
+        services, parts = page.services, self.parts.text().strip()
+        before = self.previous.text().strip()
+        previous = Path(before).expanduser() if before and kind == "dataset" else None
+        if previous is not None and not (previous / "items.jsonl").is_file():
+            self.say_wrong(tr("The version before is the folder of a dataset, with an items.jsonl in it."))
+            return False
         page.show_note(tr("Exporting…"))
 
         def dataset() -> str:
-            done = services.export(state, folder, out, only_valid)
+            done = services.export(state, folder, out, only_valid, parts, previous)
             return _told(done)
 
         def fdb() -> str:

@@ -183,10 +183,23 @@ def _write_tiers(path: Path, item: ItemDraft, take: Take) -> Path:
     return write_tiers(path, tiers_of_take(item, take))
 
 
-def _export(state: ItemSet, folder: Path, out: Path, only_valid: bool) -> Exported:
+def _export(
+    state: ItemSet, folder: Path, out: Path, only_valid: bool, parts: str = "", previous: Path | None = None
+) -> Exported:
     from tmlapp.bench.authoring.dataset import export_dataset, options_of
+    from tmlapp.bench.authoring.dataset_split import parsed_ratios
 
-    return export_dataset(state, folder, out, replace(options_of(folder), only_valid=only_valid))
+    options = replace(options_of(folder), only_valid=only_valid, previous=previous)
+    if parts and parts != _parts(folder):
+        # Other parts than last time were asked for: everybody is divided anew.
+        options = replace(options, ratios=parsed_ratios(parts), fixed={})
+    return export_dataset(state, folder, out, options)
+
+
+def _parts(folder: Path) -> str:
+    from tmlapp.bench.authoring.dataset import options_of
+
+    return ", ".join(f"{name}={share:g}" for name, share in options_of(folder).ratios.items())
 
 
 def _export_fdb(state: ItemSet, folder: Path, out: Path, only_valid: bool) -> int:
@@ -221,6 +234,7 @@ class ItemsServices:
     read_tries: Callable[[Path], TryLog] = _read_tries
     windows_from: Callable[[Path, Take], ImportedWindows] = _windows_from
     write_tiers: Callable[[Path, ItemDraft, Take], Path] = _write_tiers
-    export: Callable[[ItemSet, Path, Path, bool], Exported] = _export
+    export: Callable[[ItemSet, Path, Path, bool, str, Path | None], Exported] = _export
+    parts: Callable[[Path], str] = _parts
     export_fdb: Callable[[ItemSet, Path, Path, bool], int] = _export_fdb
     today: Callable[[], str] = _today

@@ -115,6 +115,7 @@ class Mirror(QObject):
     def note_change(self) -> None:
         """Something was written down just now."""
         self.changed_s = time.monotonic()
+        self._page.save_timer.start()
 
     def update_actions(self) -> None:
         """Offer what can be done now."""

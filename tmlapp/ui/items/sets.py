@@ -70,6 +70,9 @@ class Sets:
             for name, value in fields.items():
                 if value:
                     editor.do(SetField(name, value))  # type: ignore[arg-type]
+            # What the set was made with is neither a change to take back nor one to recover.
+            editor.autosave()
+            editor.forget_history()
             return editor
 
         self._opening = folder
@@ -83,6 +86,7 @@ class Sets:
             return
         page.playing.stop()
         page.recording.leave()
+        page.save_timer.stop()
         page.model.use(None)
         try:
             editor.close()

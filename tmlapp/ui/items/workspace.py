@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
@@ -42,6 +42,7 @@ from tmlapp.ui.workspace import Host, Workspace
 _SIDE_SHARE, _SIDE_MOST = 0.2437, 0.29
 _MARGIN_PX, _SPACING_PX = 12, 10
 _CRAMPED_PX = 540
+_SAVE_AFTER_MS = 5000
 
 
 class ItemsWorkspace(Workspace):
@@ -56,6 +57,10 @@ class ItemsWorkspace(Workspace):
         self.model.snapping = self.memory.snapping
         self.model.failed.connect(self._on_failed)
         self.on_screen = False
+        self.save_timer = QTimer(self)
+        self.save_timer.setSingleShot(True)
+        self.save_timer.setInterval(_SAVE_AFTER_MS)
+        self.save_timer.timeout.connect(self._save)
         theme = host.theme
         self.list = ItemList(theme)
         self.script = ScriptCard(theme)
@@ -117,6 +122,7 @@ class ItemsWorkspace(Workspace):
     def shut(self) -> None:
         """End threads and timers, close the set."""
         self.mirror.tick_while(False)
+        self.save_timer.stop()
         self.recording.shut()
         self.trying.shut()
         self.playing.shut()
@@ -230,6 +236,12 @@ class ItemsWorkspace(Workspace):
             self.show_note(tr("There is nothing to take back.") if undo else tr("There is nothing to do again."))
         elif self.model.undo() if undo else self.model.redo():
             self.show_note(words.format(what=title))
+
+    def _save(self) -> None:
+        """Some seconds after the last change `set.json` holds it, too."""
+        if self.model.editor is not None:
+            self.model.editor.autosave()
+            self.mirror.show_saved()
 
     def _on_failed(self, error: AppError) -> None:
         self.show_error(error)

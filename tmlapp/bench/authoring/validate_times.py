@@ -176,8 +176,9 @@ def _user_speech(case: Case, take: Take, value: Expectation) -> Iterator[Finding
         figures = case.sound.figures if case.sound else None
         heard = figures is not None and any(Span(a, b).overlaps(value.window) for a, b in figures.voice)
         why = "There is voice, but no words are written down there." if heard else "The user is silent there."
+        what = "No words of the user" if heard else "The user does not speak"
         yield case.finding(
-            "no-overlap", "warning", f"The user does not speak within the window of {value.id}",
+            "no-overlap", "warning", f"{what} within the window of {value.id}",
             f"{why} CueSpeak asks the model to speak over the user.",
             "Write down the words, or align the script." if heard else "Record it again and keep talking.",
             expectation=value.id, span=value.window,

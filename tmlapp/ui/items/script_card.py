@@ -130,10 +130,14 @@ class ScriptCard(QFrame):
         self._show()
 
     def edit(self) -> None:
-        """Write here."""
+        """Write here: what is still empty, the instruction first."""
         if self._item is None:
             return
         self._turn(writing=True)
+        if self._item.instruction and not self._item.script:
+            # A key meant as a command (R) would replace an instruction that stands there selected.
+            self.write_script.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return
         self.write_instruction.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.write_instruction.selectAll()
 

@@ -62,8 +62,9 @@ class WindowsDialog(FormDialog):
         nothing = not self._command.commands
         self.yes.setEnabled(not nothing)
         name = tr("{file} says the same as the take; nothing would change.")
-        text = tr("{file}: {n} changes for {item} {take}. Ctrl+Z takes them back.")
         n = self.list.count() - len(found.problems)
+        one = tr("{file}: 1 change for {item} {take}. Ctrl+Z takes it back.")
+        text = one if n == 1 else tr("{file}: {n} changes for {item} {take}. Ctrl+Z takes them back.")
         self.say((name if nothing else text).format(file=path.name, n=n, item=item.id, take=take.id))
         self.on_yes(lambda: page.model.do(self._command))
 

@@ -8,6 +8,7 @@ import shutil
 import struct
 import wave
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.bench.people_runs import make_run, tone
+from tmlapp.bench.people import packet as packet_module
 from tmlapp.bench.people.loudness import TARGET_LUFS, equally_loud, integrated_lufs, k_weighting
 from tmlapp.bench.people.packet import PacketRequest, PacketsMade, make_packets
 from tmlapp.bench.people.packet_files import (
@@ -52,6 +54,23 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runs(tmp_path: Path, models: Path) -> list[Path]:
     """The two runs, to be judged anew."""
     return [shutil.copytree(models / name, tmp_path / name) for name in ("run-alphamodel", "run-bravomodel")]
+
+
+@pytest.fixture
+def sounds_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sounds depend on no seed: they are cut once where many packets are made of the same runs."""
+    monkeypatch.setattr(packet_module, "_sounds", keep(packet_module._sounds))
+
+
+def keep(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    kept: list[Any] = []
+
+    def once(units: Any) -> Any:
+        if not kept:
+            kept.append(make(units))
+        return kept[0]
+
+    return once
 
 
 def made(tmp_path: Path, runs: list[Path], **more: Any) -> PacketsMade:
@@ -122,6 +141,7 @@ def test_sounds_hold_two_chunks_and_are_equally_loud_and_long(tmp_path: Path, ru
     assert max(loudness) <= TARGET_LUFS + 0.1
 
 
+@pytest.mark.usefixtures("sounds_once")
 def test_neither_order_nor_names_sort_the_models(tmp_path: Path, runs: list[Path]) -> None:
     """A classifier that knows the runs of all files but one predicts that one no better than chance."""
     hits = n = 0
@@ -165,6 +185,7 @@ def test_a_share_goes_to_all_and_the_rest_to_one_each(tmp_path: Path, runs: list
     assert shared_runs == {0: 3, 1: 3}
 
 
+@pytest.mark.usefixtures("sounds_once")
 def test_the_same_seed_gives_the_same_packets_and_none_a_secret_one(tmp_path: Path, runs: list[Path]) -> None:
     keys = []
     for name, seed in (("a", 7), ("b", 7), ("c", None), ("d", None)):

@@ -21,9 +21,9 @@ from tmlapp.core.units import NS_PER_MS, NS_PER_S
 if TYPE_CHECKING:
     from tmlapp.ui.review.workspace import ReviewWorkspace
 
-Measured = tuple[float, list[float], float, list[tuple[float, float]], list[float]]
+Measured = tuple[float, list[float], float, list[tuple[float, float]], list[float], list[float]]
 """Seconds of a cold open, of warm ones, of reading the index; of each seek: how far off, and ms to its picture;
-while it plays, how far the picture on the screen is from what is heard, ms."""
+while it plays, how far the picture on the screen is from what is heard, ms, and ms from a seek to its sound."""
 
 _STEP_S = 0.001
 _FRAME_S = 0.016
@@ -39,7 +39,7 @@ def review(effort: Effort) -> Iterable[Figure]:
         for variable in ("TMLAPP_CACHE_DIR", "TMLAPP_CONFIG_DIR", "TMLAPP_LOG_DIR"):
             os.environ[variable] = folder
         with _loudspeaker() as loudspeaker:
-            cold, warm, index, seeks, drifts = _measured(path, Path(folder), loudspeaker, effort)
+            cold, warm, index, seeks, drifts, delays = _measured(path, Path(folder), loudspeaker, effort)
     yield at_most(
         "review.open_1h", percentile(warm, 50), 1.0, "s", len(warm), what="the index of the file alone",
         s=round(index, 4), cold_s=round(cold, 2), worst_s=round(max(warm), 3), file_mb=round(path.stat().st_size / 1e6),
@@ -52,6 +52,15 @@ def review(effort: Effort) -> Iterable[Figure]:
     yield at_most(
         "review.av_drift_p95", percentile(drifts, 95), 40.0, "ms", len(drifts),
         what="the worst of them, ms", ms=round(max(drifts), 1), loudspeaker=loudspeaker,
+        share_above_40_ms=round(sum(drift > 40 for drift in drifts) / len(drifts), 4),
+    )  # fmt: skip
+    yield at_most(
+        "review.seek_to_picture", percentile([ms for _, ms in seeks], 50), 50.0, "ms", len(seeks),
+        worst_ms=round(max(ms for _, ms in seeks), 1),
+    )  # fmt: skip
+    yield at_most(
+        "review.seek_to_sound", percentile(delays, 50), 100.0, "ms", len(delays), what="while it plays",
+        worst_ms=round(max(delays), 1), loudspeaker=loudspeaker,
     )  # fmt: skip
 
 
@@ -97,7 +106,10 @@ def _measured(path: Path, folder: Path, loudspeaker: str, effort: Effort) -> Mea
         Recording.open(path)
         index = time.perf_counter() - begin
         seeks = [await _seek(page, at_s) for at_s in _SEEKS_S]  # type: ignore[arg-type]
-        return cold, warm, index, seeks, await _drifts(page, effort.seconds(20, 5))  # type: ignore[arg-type]
+        drifts = await _drifts(page, effort.seconds(20, 5))  # type: ignore[arg-type]
+        delays = [await _to_sound(page, at_s) for at_s in _SEEKS_S]  # type: ignore[arg-type]
+        page.pause()  # type: ignore[attr-defined]
+        return cold, warm, index, seeks, drifts, delays
 
     try:
         measured: Measured = loop.run_until_complete(go())
@@ -140,8 +152,19 @@ async def _drifts(page: ReviewWorkspace, seconds: float) -> list[float]:
         shown, now_ns = page.picture.shown, player.position_ns
         if shown is not None:
             found.append(max(0, shown.t_ns - now_ns, now_ns - shown.end_ns) / NS_PER_MS)
-    page.pause()
     return found
+
+
+async def _to_sound(page: ReviewWorkspace, at_s: float) -> float:
+    """Milliseconds from a seek, while it plays, to the converter's first sample from the new place."""
+    player = page.playback.player
+    assert player is not None
+    at_ns = round(min(at_s, page.axis.duration_ns / NS_PER_S - 5) * NS_PER_S)
+    begin = time.perf_counter()
+    page.axis.seek(at_ns)
+    await _until(lambda: player.position_ns > at_ns)
+    # What was heard of it meanwhile does not count.
+    return (time.perf_counter() - begin) * NS_PER_S / NS_PER_MS - (player.position_ns - at_ns) / NS_PER_MS
 
 
 async def _until(what: Callable[[], bool]) -> None:

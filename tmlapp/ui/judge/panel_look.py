@@ -11,6 +11,8 @@ from tmlapp.ui.judge.parts import Section, words
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, rgba
 
+_MARGIN_PX = 14
+
 
 class _QueueList(QListWidget):
     """As high as there is room: it asks for four rows only."""
@@ -76,6 +78,11 @@ class PanelLook(QFrame):
             f"QListWidget#queue::item:selected {{ background: {rgba(theme.accent_soft)}; color: {rgba(theme.text)}; }}"
         )
 
+    def needed_px(self) -> int:
+        """Width at which no key is cut off."""
+        keys = max(row.minimumSizeHint().width() for row in (self.values, self.confidence))
+        return keys + 2 * _MARGIN_PX + self._scroll.verticalScrollBar().sizeHint().width()
+
     def _lay_out(self) -> None:
         inside = QWidget()
         inside.setObjectName("scrolled")
@@ -86,7 +93,7 @@ class PanelLook(QFrame):
         column.addWidget(self.judges_part)
         column.addWidget(self.queue_part, 1)
         column.addWidget(self.foot)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -103,8 +103,9 @@ class ReviewView(Workspace):
 
     def _fit(self) -> None:
         most = self.host.theme.px(_TOP_MOST_PX)
-        # At large text the timeline keeps most of the width.
-        self.side.setFixedWidth(max(_SIDE_PX, min(self.host.theme.px(_SIDE_PX), round(self.width() * _SIDE_SHARE))))
+        # At large text the timeline keeps most of the width, as long as the keys of verdicts can be read.
+        usual, share = self.host.theme.px(_SIDE_PX), round(self.width() * _SIDE_SHARE)
+        self.side.setFixedWidth(min(usual, max(_SIDE_PX, share, self.judge.needed_px())))
         self._top.setFixedHeight(round(min(most, (self.height() - _BARS_PX) * _TOP_SHARE)))
 
     def show_error(self, error: AppError) -> bool:

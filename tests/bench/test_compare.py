@@ -117,6 +117,14 @@ def test_what_was_graded_in_another_way_is_refused(changed: dict[str, Any], name
         compare(grade({"x": 1.0}), grade({"x": 1.0}, **changed))
 
 
+def test_a_run_in_which_nothing_was_said_is_compared_although_its_judge_was_never_asked() -> None:
+    silent = grade({"x": 0.0, "y": 0.0})
+    silent = replace(silent, verdicts=tuple(replace(v, silent=True) for v in silent.verdicts))
+    judged = grade({"x": 1.0, "y": 0.0}, judges=({"kind": "k", "judge": "rules@1", "prompt_sha256": "ab"},))
+    assert compare(silent, judged)[0].difference == pytest.approx(0.5)
+    assert compare(judged, silent)[0].difference == pytest.approx(-0.5)
+
+
 def test_runs_without_a_common_item_are_refused() -> None:
     with pytest.raises(AppError, match="no item in common"):
         compare(grade({"x": 1.0}), grade({"y": 1.0}))

@@ -90,6 +90,8 @@ def _comparable(a: Grade, b: Grade) -> None:
         ("protocol", left.protocol.get("protocol"), right.protocol.get("protocol")),
     )
     for name, one, other in asked:
+        if name == "judges" and (_nothing_to_judge(a) or _nothing_to_judge(b)):
+            continue
         if one != other:
             raise AppError(
                 "The two runs cannot be compared.",
@@ -101,6 +103,11 @@ def _comparable(a: Grade, b: Grade) -> None:
 def _judges(grade: Grade) -> list[tuple[Any, ...]]:
     made = grade.provenance.judges
     return sorted((str(j.get("kind")), str(j.get("judge")), str(j.get("prompt_sha256"))) for j in made)
+
+
+def _nothing_to_judge(grade: Grade) -> bool:
+    """A model that said nothing at all leaves a judge without a question, so none is named: its zeros hold by any."""
+    return not grade.provenance.judges and all(v.silent or v.missing for v in grade.verdicts)
 
 
 def _by_item(grade: Grade) -> dict[str, Verdict]:

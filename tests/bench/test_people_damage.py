@@ -17,6 +17,7 @@ from tests.bench.people_runs import make_run
 from tmlapp.bench.people.packet import PacketRequest, PacketsMade, make_packets
 from tmlapp.bench.people.packet_files import Given, answered, answers_so_far, read_packet
 from tmlapp.bench.people.packet_merge import merge_packets
+from tmlapp.bench.people.questions import questions_of
 from tmlapp.core.errors import AppError
 
 pytestmark = pytest.mark.unit
@@ -121,3 +122,13 @@ def test_a_damaged_key_is_refused_or_makes_no_difference(tmp_path: Path) -> None
         except AppError:
             refused += 1
     assert refused > 50
+
+
+@pytest.mark.parametrize(("old", "new"), [('"id":"cs-0"', '"id":null'), ('"truth":{', '"truth":true,"kept":{')])
+def test_a_run_whose_items_have_another_form_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    run = make_run(tmp_path / "run", "scripted:alphamodel", items=1)
+    items = run / "items.jsonl"
+    assert old in items.read_text()
+    items.write_text(items.read_text().replace(old, new, 1))
+    with pytest.raises(AppError, match="items of the run"):
+        questions_of(run)

@@ -121,6 +121,8 @@ class SuiteItem:
         Raises:
             TypeError, KeyError: `value` is no item.
         """
+        if not isinstance(value["id"], str) or not isinstance(value["truth"], Mapping):
+            raise TypeError("an item has a text as its id, and an object as its truth")
         return cls(
             id=value["id"],
             truth=value["truth"],

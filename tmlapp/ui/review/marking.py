@@ -48,8 +48,11 @@ class Marking:
         self._page.timeline.setFocus()
 
     def take_back(self) -> None:
-        """The newest mark of this sitting."""
+        """The newest mark of this sitting, or the verdict that was given after it."""
         path = self._page.path
+        if self._page.judge.state.given_at > (self._mine[-1].when if self._mine else ""):
+            self._page.judge.undo()
+            return
         if path is None or not self._mine:
             self._page.show_note(tr("There is nothing to take back."))
             return

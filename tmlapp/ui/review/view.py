@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from tmlapp.core.errors import AppError
 from tmlapp.ui.controls import ErrorBanner
@@ -14,6 +15,7 @@ from tmlapp.ui.review.lanes import ReviewLanes
 from tmlapp.ui.review.parts import EmptyPage, NoteBar, ReviewHeader, ReviewStatus
 from tmlapp.ui.review.picture import PicturePane
 from tmlapp.ui.review.why_panel import WhyPanel
+from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 from tmlapp.ui.timeline import TimeAxis, TimelineView
 from tmlapp.ui.workspace import Host, Workspace
@@ -114,6 +116,16 @@ class ReviewView(Workspace):
 
     def show_note(self, text: str) -> None:
         self.status.say("note", text)
+
+    def ask_file(self, title: str, then: Any) -> None:
+        """Ask for a recording, then do `then` with its path."""
+        dialog = QFileDialog(
+            self, title, str(self.host.settings.recordings_dir), tr("Recordings (*.mcap *.part);;All (*)")
+        )
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda path: then(Path(path)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         if any(url.isLocalFile() for url in event.mimeData().urls()):

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog
 
 from tmlapp.bench.review.lanes import Lanes
 from tmlapp.bench.review.why import Why, deep_link, text_of
@@ -33,6 +33,7 @@ from tmlapp.ui.timeline.lane_menu import lane_menu
 from tmlapp.ui.workspace import Host
 
 _THREADS = 4
+_SOON_MS = 80
 _NS_PER_MS = 1e6
 
 
@@ -46,6 +47,9 @@ class ReviewWorkspace(ReviewView):
         self.why: Why | None = None
         self._output = -1
         self._error: AppError | None = None
+        # Reasons are looked for when the picture of a seek is there, and not for each place that is passed.
+        self._soon = QTimer(self, singleShot=True, interval=_SOON_MS)
+        self._soon.timeout.connect(self._why)
         self.aside, self.kept = Aside(host, _THREADS), KeptLanes()
         self.playback = Playback(host, self.axis)
         self.marking, self.exporting = Marking(self), Exporting(self)
@@ -80,6 +84,7 @@ class ReviewWorkspace(ReviewView):
         self.playback.release()
 
     def shut(self) -> None:
+        self._soon.stop()
         self.exporting.stop()
         self.playback.close()
         self.picture.close_reader()
@@ -239,7 +244,8 @@ class ReviewWorkspace(ReviewView):
         self.picture.show_at(t_ns)
         if self.second.opened is not None:
             self.picture_b.show_at(t_ns)
-        self._why()
+        if self.found is not None and not self._soon.isActive():
+            self._soon.start()
         if self.opened is not None and "/camera" in self.opened.review.tracks:
             ms = round(self.picture.offset_ns / _NS_PER_MS)
             hint = tr("The picture on the screen against what is heard")
@@ -289,11 +295,11 @@ class ReviewWorkspace(ReviewView):
     # ------------------------------------------------------------------ commands
 
     def choose(self) -> None:
-        self._ask_file(tr("Open a recording"), self.open)
+        self.ask_file(tr("Open a recording"), self.open)
 
     def choose_second(self) -> None:
         if self.opened is not None:
-            self._ask_file(tr("Another recording of the same input"), self.open_second)
+            self.ask_file(tr("Another recording of the same input"), self.open_second)
 
     def open_second(self, path: Path) -> None:
         if self.opened is None:
@@ -375,15 +381,6 @@ class ReviewWorkspace(ReviewView):
 
     def _focus(self) -> None:
         (self.empty.list if self.opened is None and self.empty.list.count() else self.timeline).setFocus()
-
-    def _ask_file(self, title: str, then: Any) -> None:
-        dialog = QFileDialog(
-            self, title, str(self.host.settings.recordings_dir), tr("Recordings (*.mcap *.part);;All (*)")
-        )
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(lambda path: then(Path(path)))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
 
     def _offer(self) -> None:
         actions = self.host.actions_

@@ -224,6 +224,20 @@ def test_a_marker_and_a_note_are_written_beside_the_recording_and_taken_back(ope
     opened.sees(lambda: page.status.text("note") in ("There is nothing to take back.", "Taken back."))
 
 
+def test_ctrl_z_takes_back_whatever_was_done_last_mark_or_verdict(opened: Reviewer, recording: Path) -> None:
+    page = opened.page
+    opened.sees(lambda: page.judge.state.current is not None)
+    opened.press(Qt.Key.Key_M)
+    opened.sees(lambda: [a.kind for a in read_annotations(recording).current] == ["marker"])
+    opened.press(Qt.Key.Key_2)
+    opened.sees(lambda: page.judge.state.mine() is not None)
+    opened.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    opened.sees(lambda: page.judge.state.mine() is None)
+    assert [a.kind for a in read_annotations(recording).current] == ["marker"]
+    opened.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    opened.sees(lambda: not read_annotations(recording).current)
+
+
 def everything_told(page: ReviewWorkspace) -> str:
     """Every text of the window that can be seen, read by a screen reader, or shown at the pointer."""
     window = page.window()

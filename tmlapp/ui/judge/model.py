@@ -93,7 +93,7 @@ class Judging:
         self.loaded = Loaded()
         self.current: Question | None = None
         self.queue = Loaded().queue(rater)
-        self._given: list[tuple[Path, Subject, str]] = []
+        self._given: list[tuple[Path, Subject, str, str]] = []
 
     def use(self, loaded: Loaded, queue: Queue, recording: Path | None = None) -> None:
         """Judge these from now on; begin with `recording`, or with what the queue names first."""
@@ -147,13 +147,18 @@ class Judging:
         """Something was written; `queue` is what is left then, if that was counted already."""
         self.loaded.verdicts[kept.place] = kept.verdicts
         if kept.verdict is not None and kept.verdict.rater == self.rater:
-            self._given.append((kept.place, kept.verdict.subject, kept.verdict.id))
+            self._given.append((kept.place, kept.verdict.subject, kept.verdict.id, kept.verdict.when))
         self.queue = queue if queue is not None and queue.rater == self.rater else self.loaded.queue(self.rater)
+
+    @property
+    def given_at(self) -> str:
+        """When the newest verdict of this sitting was given (UTC, ISO 8601); empty where there is none."""
+        return self._given[-1][3] if self._given else ""
 
     def to_undo(self) -> tuple[Path, str] | None:
         """The newest verdict of this sitting, else that on the current question: place and id. It is shown, too."""
         if self._given:
-            place, subject, verdict = self._given.pop()
+            place, subject, verdict, _when = self._given.pop()
             found = [q for q in self.loaded.questions if (q.place, q.subject) == (place, subject)]
             self.current = found[0] if found else self.current
             return place, verdict

@@ -50,6 +50,17 @@ class Items:
         assert expectation is not None
         return expectation.window.t0, expectation.window.t1
 
+    def fresh(self) -> None:
+        """Everything as it was opened, for the next thing to be tried in the same window."""
+        model = self.page.model
+        while model.editor is not None and model.editor.can_undo:
+            model.undo()
+        model.choose_item("cs-0001")
+        model.choose_expectation("e1", "window")
+        self.page.playing.seek(0)
+        self.page.take_card.show_all()
+        self.page.take_card.setFocus()
+
 
 @pytest.fixture
 def items(open_window: OpenWindow, tmp_path: Path) -> Items:
@@ -151,7 +162,18 @@ def test_tab_goes_from_window_to_window_and_arrows_move_them(items: Items) -> No
     assert (saved.t0, saved.t1) == (lo + 160, hi + 160)
 
 
-def test_brackets_put_the_edges_on_what_is_heard(items: Items) -> None:
+def test_the_window_is_played_and_looped_and_brackets_put_its_edges_on_what_is_heard(items: Items) -> None:
+    page, person = items.page, items.person
+    page.take_card.setFocus()
+    person.sees(lambda: bool(items.desk.players))
+    items.press(Key.Key_Space, SHIFT)
+    items.desk.clock.advance(3_600_000_000)
+    # 1.0 s to 4.5 s; after 3.6 s it has begun anew.
+    person.sees(lambda: page.playing.running)
+    assert abs(page.playing.position() - round(1.1 * RATE)) <= 1
+    items.press(Key.Key_Escape)
+    assert not page.playing.running
+    items.fresh()
     page, person = items.page, items.person
     page.take_card.setFocus()
     person.sees(lambda: bool(items.desk.players))
@@ -169,20 +191,7 @@ def test_brackets_put_the_edges_on_what_is_heard(items: Items) -> None:
     assert page.model.playhead == round(2.75 * RATE)
 
 
-def test_shift_space_plays_the_window_again_and_again(items: Items) -> None:
-    page, person = items.page, items.person
-    page.take_card.setFocus()
-    person.sees(lambda: bool(items.desk.players))
-    items.press(Key.Key_Space, SHIFT)
-    items.desk.clock.advance(3_600_000_000)
-    # 1.0 s to 4.5 s; after 3.6 s it has begun anew.
-    person.sees(lambda: page.playing.running)
-    assert abs(page.playing.position() - round(1.1 * RATE)) <= 1
-    items.press(Key.Key_Escape)
-    assert not page.playing.running
-
-
-def test_e_drops_an_expectation_and_del_takes_it_away(items: Items) -> None:
+def test_e_drops_an_expectation_del_takes_it_away_and_without_one_arrows_move_the_playhead(items: Items) -> None:
     page = items.page
     page.take_card.setFocus()
     page.playing.seek(5 * RATE)
@@ -200,9 +209,42 @@ def test_e_drops_an_expectation_and_del_takes_it_away(items: Items) -> None:
     assert page.model.expectation_id != "e3"
     items.press(Key.Key_Z, CTRL)
     assert len(page.expectations.cards) == 3
+    items.fresh()
+    page = items.page
+    for _ in range(2):
+        page.model.choose_expectation(page.model.expectation_id)
+        page.windows.remove()
+    page.take_card.setFocus()
+    page.playing.seek(RATE)
+    assert page.model.expectation_id == ""
+    page.windows.nudge(160)
+    assert page.model.playhead == RATE + 160
+    items.person.sees(lambda: bool(items.desk.players))
+    items.press(Key.Key_Space)
+    items.person.sees(lambda: page.playing.running)
+    items.press(Key.Key_Space, CTRL)
+    items.person.sees(lambda: not page.playing.running)
+    items.press(Key.Key_Space, CTRL)
+    items.person.sees(lambda: page.playing.running)
+    page.playing.seek(2 * RATE)
+    assert page.playing.position() == 2 * RATE
 
 
-def test_wordings_are_chips_that_are_added_and_removed_by_keys(items: Items) -> None:
+def test_instruction_script_and_wordings_are_written_by_keys(items: Items) -> None:
+    page = items.page
+    items.press(Key.Key_F2)
+    items.person.sees(lambda: page.script.writing)
+    page.script.write_instruction.selectAll()
+    QTest.keyClicks(page.script.write_instruction, "Say r when you hear E.")
+    QTest.keyClick(page.script.write_instruction, Key.Key_Return, CTRL)
+    assert not page.script.writing
+    assert page.model.state.items[0].instruction == "Say r when you hear E."
+    items.press(Key.Key_F2)
+    QTest.keyClicks(page.script.write_script, "nothing of this stays")
+    QTest.keyClick(page.script.write_script, Key.Key_Escape)
+    assert "nothing of this" not in page.model.state.items[0].script
+    assert page.take_card.view.hasFocus()
+    items.fresh()
     page = items.page
     page.take_card.setFocus()
     items.press(Key.Key_A)
@@ -223,23 +265,7 @@ def test_wordings_are_chips_that_are_added_and_removed_by_keys(items: Items) -> 
     assert page.model.expectation.reject == ()
 
 
-def test_instruction_and_script_are_written_on_their_card_and_escape_leaves_them(items: Items) -> None:
-    page = items.page
-    items.press(Key.Key_F2)
-    items.person.sees(lambda: page.script.writing)
-    page.script.write_instruction.selectAll()
-    QTest.keyClicks(page.script.write_instruction, "Say r when you hear E.")
-    QTest.keyClick(page.script.write_instruction, Key.Key_Return, CTRL)
-    assert not page.script.writing
-    assert page.model.state.items[0].instruction == "Say r when you hear E."
-    items.press(Key.Key_F2)
-    QTest.keyClicks(page.script.write_script, "nothing of this stays")
-    QTest.keyClick(page.script.write_script, Key.Key_Escape)
-    assert "nothing of this" not in page.model.state.items[0].script
-    assert page.take_card.view.hasFocus()
-
-
-def test_instruction_and_stop_request_are_set_at_the_playhead(items: Items) -> None:
+def test_instruction_stop_request_and_cue_are_set_at_the_playhead(items: Items) -> None:
     page = items.page
     page.take_card.setFocus()
     page.playing.seek(2_000)
@@ -263,6 +289,22 @@ def test_instruction_and_stop_request_are_set_at_the_playhead(items: Items) -> N
     items.press(Key.Key_S)
     assert page.model.take is not None
     assert page.model.take.stop is None
+    items.fresh()
+    page = items.page
+    page.take_card.setFocus()
+    page.playing.seek(RATE)
+    items.press(Key.Key_E, SHIFT)
+    assert "before the window" in page.status.note.toolTip()
+    page.playing.seek(38_000)
+    items.press(Key.Key_E, SHIFT)
+    expectation = page.model.expectation
+    assert expectation is not None
+    assert (expectation.cue, expectation.t_ref) == (Span(32_000, 38_000), 38_000)
+    items.press(Key.Key_Q)
+    items.person.type("die Katze")
+    items.press(Key.Key_Return)
+    assert page.model.expectation is not None
+    assert page.model.expectation.cue_text == "die Katze"
 
 
 def test_the_best_take_is_chosen_and_others_are_set_aside(items: Items) -> None:
@@ -282,7 +324,7 @@ def test_the_best_take_is_chosen_and_others_are_set_aside(items: Items) -> None:
     assert not page.model.take.discarded
 
 
-def test_an_edge_is_drawn_by_mouse_and_alt_keeps_it_from_snapping(items: Items) -> None:
+def test_an_edge_is_drawn_by_mouse_and_goes_to_onsets_by_keys(items: Items) -> None:
     page, person = items.page, items.person
     view, axis = page.take_card.view, page.take_card.axis
     person.sees(lambda: page.checking.points() is not None)
@@ -303,9 +345,20 @@ def test_an_edge_is_drawn_by_mouse_and_alt_keeps_it_from_snapping(items: Items) 
     assert page.model.editor.undo_title == "move the window"
     items.press(Key.Key_Z, CTRL)
     assert items.window() == (lo, hi)
+    items.fresh()
+    page, person = items.page, items.person
+    person.sees(lambda: page.checking.points() is not None)
+    page.take_card.setFocus()
+    items.press(Key.Key_W)
+    items.press(Key.Key_Right, CTRL)
+    points = page.checking.points()
+    assert points is not None
+    places = {*points.onsets.tolist(), *points.offsets.tolist(), *points.words.tolist()}
+    assert items.window()[0] in places
+    assert items.window()[0] > 2 * RATE
 
 
-def test_a_click_sets_the_playhead_and_the_wheel_zooms_at_the_pointer(items: Items) -> None:
+def test_the_take_is_sought_and_zoomed_by_mouse_and_by_keys(items: Items) -> None:
     page = items.page
     view, axis = page.take_card.view, page.take_card.axis
     area = view.plot_rect()
@@ -321,22 +374,19 @@ def test_a_click_sets_the_playhead_and_the_wheel_zooms_at_the_pointer(items: Ite
     assert axis.span_ns < before
     items.press(Key.Key_0)
     assert axis.span_ns == before
-
-
-def test_ctrl_arrows_go_to_onsets_and_words(items: Items) -> None:
-    page, person = items.page, items.person
-    person.sees(lambda: page.checking.points() is not None)
+    items.fresh()
+    page = items.page
     page.take_card.setFocus()
-    items.press(Key.Key_W)
-    items.press(Key.Key_Right, CTRL)
-    points = page.checking.points()
-    assert points is not None
-    places = {*points.onsets.tolist(), *points.offsets.tolist(), *points.words.tolist()}
-    assert items.window()[0] in places
-    assert items.window()[0] > 2 * RATE
+    whole = page.take_card.axis.span_ns
+    items.press(Key.Key_Z)
+    assert page.take_card.axis.span_ns < whole
+    items.press(Key.Key_Plus)
+    closer = page.take_card.axis.span_ns
+    items.press(Key.Key_Minus)
+    assert page.take_card.axis.span_ns > closer
 
 
-def test_a_template_shows_what_it_would_make_and_is_one_step_of_undo(items: Items) -> None:
+def test_templates_and_found_words_are_one_step_of_undo_each(items: Items) -> None:
     page = items.page
     items.press(Key.Key_T, CTRL)
     dialog = page.findChild(TemplateDialog)
@@ -355,6 +405,19 @@ def test_a_template_shows_what_it_would_make_and_is_one_step_of_undo(items: Item
     items.press(Key.Key_Z, CTRL)
     assert page.model.take is not None
     assert [e.id for e in page.model.take.expectations] == ["e1", "e2"]
+    items.fresh()
+    page, person = items.page, items.person
+    words = (UserWord(Span(4000, 9000), "Every"), UserWord(Span(33_000, 39_000), "fenêtre"))
+    page.services = replace(page.services, align=lambda _item, _pcm: Aligned(words, Span(4000, 9000), ("one guessed",)))
+    items.press(Key.Key_W, CTRL)
+    person.sees(lambda: "2 words found" in page.status.note.toolTip())
+    take = page.model.take
+    assert take is not None
+    assert [w.text for w in take.user_words] == ["fenêtre"]
+    assert take.instruction == Span(4000, 9000)
+    items.press(Key.Key_Z, CTRL)
+    assert page.model.take is not None
+    assert len(page.model.take.user_words) == 2
 
 
 def test_findings_are_shown_and_mended_and_the_mending_is_undone(items: Items) -> None:
@@ -395,7 +458,15 @@ def test_speakers_agree_with_a_date_and_the_chosen_one_speaks(items: Items) -> N
     again.reject()
 
 
-def test_details_of_item_and_set_are_changed_as_one_step(items: Items) -> None:
+def test_items_are_described_duplicated_and_removed_and_come_back(items: Items) -> None:
+    page = items.page
+    items.press(Key.Key_D, CTRL)
+    assert page.model.item_id == "cs-0003"
+    page.host.actions_["items.remove-item"].trigger()
+    assert [i.id for i in page.model.state.items] == ["cs-0001", "cs-0002"]
+    items.press(Key.Key_Z, CTRL)
+    assert len(page.model.state.items) == 3
+    items.fresh()
     page = items.page
     items.press(Key.Key_F2, SHIFT)
     dialog = page.findChild(ItemDialog)
@@ -419,17 +490,9 @@ def test_details_of_item_and_set_are_changed_as_one_step(items: Items) -> None:
     assert page.model.state.version == "1.1.0"
 
 
-def test_an_item_is_duplicated_and_removed_and_comes_back(items: Items) -> None:
-    page = items.page
-    items.press(Key.Key_D, CTRL)
-    assert page.model.item_id == "cs-0003"
-    page.host.actions_["items.remove-item"].trigger()
-    assert [i.id for i in page.model.state.items] == ["cs-0001", "cs-0002"]
-    items.press(Key.Key_Z, CTRL)
-    assert len(page.model.state.items) == 3
-
-
-def test_going_to_another_workspace_stops_the_sound_and_frees_the_keys(items: Items) -> None:
+def test_leaving_stops_the_sound_and_the_page_says_when_it_was_saved_and_remembers_the_set(
+    items: Items, open_window: OpenWindow
+) -> None:
     page, person = items.page, items.person
     page.take_card.setFocus()
     person.sees(lambda: bool(items.desk.players))
@@ -439,51 +502,24 @@ def test_going_to_another_workspace_stops_the_sound_and_frees_the_keys(items: It
     assert not person.window.actions_["items.record"].isVisible()
     items.press(Key.Key_2, CTRL)
     assert page.take_card.view.hasFocus()
-
-
-def test_the_page_says_when_it_was_saved_and_remembers_the_set(items: Items, open_window: OpenWindow) -> None:
+    items.fresh()
     page = items.page
     items.press(Key.Key_Right)
     page.mirror.show_saved()
     assert "saved" in page.status.saved.accessibleDescription()
+    # Some seconds after the last change it is in set.json as well as in the journal.
+    editor = page.model.editor
+    assert editor is not None
+    assert editor.unsaved > 0
+    assert page.save_timer.isActive()
+    assert page.save_timer.interval() == 5000
+    page.save_timer.start(0)
+    items.person.sees(lambda: editor.unsaved == 0)
     items.person.window.close()
     person = open_window()
     again = page_of(person, items.desk)
     person.sees(lambda: again.model.folder == items.folder)
     assert json.loads((items.folder / "set.json").read_text(encoding="utf-8"))["set"]["name"] == "codeswitch set"
-
-
-def test_words_are_found_in_the_sound_and_taken_over_as_one_step(items: Items) -> None:
-    page, person = items.page, items.person
-    words = (UserWord(Span(4000, 9000), "Every"), UserWord(Span(33_000, 39_000), "fenêtre"))
-    page.services = replace(page.services, align=lambda _item, _pcm: Aligned(words, Span(4000, 9000), ("one guessed",)))
-    items.press(Key.Key_W, CTRL)
-    person.sees(lambda: "2 words found" in page.status.note.toolTip())
-    take = page.model.take
-    assert take is not None
-    assert [w.text for w in take.user_words] == ["fenêtre"]
-    assert take.instruction == Span(4000, 9000)
-    items.press(Key.Key_Z, CTRL)
-    assert page.model.take is not None
-    assert len(page.model.take.user_words) == 2
-
-
-def test_the_cue_reaches_from_the_windows_start_to_the_playhead(items: Items) -> None:
-    page = items.page
-    page.take_card.setFocus()
-    page.playing.seek(RATE)
-    items.press(Key.Key_E, SHIFT)
-    assert "before the window" in page.status.note.toolTip()
-    page.playing.seek(38_000)
-    items.press(Key.Key_E, SHIFT)
-    expectation = page.model.expectation
-    assert expectation is not None
-    assert (expectation.cue, expectation.t_ref) == (Span(32_000, 38_000), 38_000)
-    items.press(Key.Key_Q)
-    items.person.type("die Katze")
-    items.press(Key.Key_Return)
-    assert page.model.expectation is not None
-    assert page.model.expectation.cue_text == "die Katze"
 
 
 def test_snapping_is_switched_by_key_and_the_choice_is_remembered(items: Items) -> None:
@@ -496,48 +532,12 @@ def test_snapping_is_switched_by_key_and_the_choice_is_remembered(items: Items) 
     assert not page.memory.snapping
 
 
-def test_arrows_move_the_playhead_where_no_window_is(items: Items) -> None:
-    page = items.page
-    for _ in range(2):
-        page.model.choose_expectation(page.model.expectation_id)
-        page.windows.remove()
-    page.take_card.setFocus()
-    page.playing.seek(RATE)
-    assert page.model.expectation_id == ""
-    page.windows.nudge(160)
-    assert page.model.playhead == RATE + 160
-    items.person.sees(lambda: bool(items.desk.players))
-    items.press(Key.Key_Space)
-    items.person.sees(lambda: page.playing.running)
-    items.press(Key.Key_Space, CTRL)
-    items.person.sees(lambda: not page.playing.running)
-    items.press(Key.Key_Space, CTRL)
-    items.person.sees(lambda: page.playing.running)
-    page.playing.seek(2 * RATE)
-    assert page.playing.position() == 2 * RATE
-
-
-def test_the_view_zooms_to_the_chosen_window_and_out_again(items: Items) -> None:
-    page = items.page
-    page.take_card.setFocus()
-    whole = page.take_card.axis.span_ns
-    items.press(Key.Key_Z)
-    assert page.take_card.axis.span_ns < whole
-    items.press(Key.Key_Plus)
-    closer = page.take_card.axis.span_ns
-    items.press(Key.Key_Minus)
-    assert page.take_card.axis.span_ns > closer
-
-
-@pytest.mark.parametrize(
-    ("key", "name"),
-    [("items.open-set", "open-set"), ("items.import", "import-take"), ("items.import-windows", "import-windows")],
-)
-def test_files_and_folders_are_asked_for_without_blocking(items: Items, key: str, name: str) -> None:
-    items.page.host.actions_[key].trigger()
-    dialog = items.page.findChild(QFileDialog, name)
-    assert dialog is not None
-    dialog.reject()
+def test_files_and_folders_are_asked_for_without_blocking(items: Items) -> None:
+    for key, name in (("open-set", "open-set"), ("import", "import-take"), ("import-windows", "import-windows")):
+        items.page.host.actions_[f"items.{key}"].trigger()
+        dialog = items.page.findChild(QFileDialog, name)
+        assert dialog is not None
+        dialog.reject()
 
 
 def test_edges_never_pass_each_other_nor_leave_the_take() -> None:

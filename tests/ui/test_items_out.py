@@ -250,6 +250,9 @@ def test_every_part_keeps_its_place_in_small_windows_and_with_large_texts(
     person = open_window(settings=Settings(text_scale=scale, recordings_dir=tmp_path))
     page = page_of(person, desk)
     open_set(person, page, folder)
+    # However long the texts are, the take keeps its room.
+    page.windows.edit_item("instruction", "Say it in English, whatever I say. " * 20)
+    page.windows.edit_item("script", "Yesterday I opened the window. " * 60)
     for size in sizes:
         person.window.resize(*size)
         QApplication.processEvents()

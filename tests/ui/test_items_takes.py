@@ -136,7 +136,7 @@ def test_ending_in_the_count_in_makes_no_take_and_leaving_the_page_keeps_one(
     desk.go_on_to(1.0)
     press(person, Key.Key_R)
     person.sees(lambda: not page.recording.active)
-    assert page.model.take is None
+    assert page.model.state.items[0].takes == ()
     assert "no take" in page.status.note.toolTip()
     begin(person, page, desk, 4.0)
     assert "being recorded" in page.unsaved()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from tmlapp.ui.items.parts import flat, words
 from tmlapp.ui.text import tr
@@ -46,6 +46,10 @@ class _Row(QWidget):
         text = words()
         text.setText(row.text)
         text.setToolTip(row.detail or row.text)
+        # Long words beside buttons must not widen the panel.
+        policy = text.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        text.setSizePolicy(policy)
         line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(text, 1)
         if row.show is not None:

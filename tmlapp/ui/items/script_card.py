@@ -5,13 +5,49 @@ from __future__ import annotations
 from html import escape
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from tmlapp.bench.authoring.model import ItemDraft
 from tmlapp.ui.items.parts import LineField, TextField, flat, heading, words
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
+
+
+class _Texts(QScrollArea):
+    """Labels below each other, as high as they need to be, up to a limit."""
+
+    def __init__(self, *labels: QLabel) -> None:
+        super().__init__()
+        self._most = 200
+        inside = QWidget()
+        inside.setObjectName("scrolled")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        for label in labels:
+            column.addWidget(label)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidgetResizable(True)
+        self.setWidget(inside)
+
+    def set_room(self, most_px: int) -> None:
+        self._most = most_px
+        self.fit()
+
+    def fit(self) -> None:
+        """Take the height that the texts need at this width."""
+        inside = self.widget()
+        layout = inside.layout() if inside is not None else None
+        if layout is not None:
+            layout.activate()
+            self.setFixedHeight(max(1, min(self._most, layout.totalHeightForWidth(max(40, self.width())))))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self.fit()
 
 
 class ScriptCard(QFrame):
@@ -61,8 +97,8 @@ class ScriptCard(QFrame):
         self.script.setWordWrap(True)
         self.script.setTextFormat(Qt.TextFormat.RichText)
         column.addLayout(top)
-        column.addWidget(self.instruction)
-        column.addWidget(self.script)
+        self.texts = _Texts(self.instruction, self.script)
+        column.addWidget(self.texts)
         return page
 
     def _writing(self) -> QWidget:
@@ -108,6 +144,10 @@ class ScriptCard(QFrame):
         """Large texts in a small window: the instruction stays."""
         self._cramped = cramped
         self._show()
+
+    def set_room(self, most_px: int) -> None:
+        """Texts that are higher than this are scrolled; the take below needs the rest."""
+        self.texts.set_room(most_px)
 
     def _fit_areas(self) -> None:
         self.write_instruction.setFixedHeight(self._theme.px(62))
@@ -169,6 +209,7 @@ class ScriptCard(QFrame):
         self.script.setText(self._script(item.script))
         self.script.setVisible(bool(item.script) and not self._cramped)
         self.facts.setVisible(not self._cramped)
+        self.texts.fit()
 
     def _script(self, text: str) -> str:
         marked = escape(" ".join(text.split()))

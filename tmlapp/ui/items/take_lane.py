@@ -120,8 +120,8 @@ class TakeWave(WaveLane):
         text = tr("{id} · window").format(id=value.id)
         if metrics.horizontalAdvance(text) > box.width() - 8:
             text = value.id
-        painter.setPen(color)
-        painter.drawText(QPointF(box.left() + 6, box.top() + metrics.ascent() + 3), text)
+        painter.setPen(theme.remind)
+        self._label(plot, QPointF(box.left() + 6, box.top() + metrics.ascent() + 3), text)
 
     def _talk(self, plot: Plot) -> None:
         """Where the instruction is said, and where the user asks to stop."""
@@ -139,12 +139,23 @@ class TakeWave(WaveLane):
                 painter.drawLine(QPointF(x, foot - 5), QPointF(x, foot))
             if right - left > 60:
                 shown = metrics.elidedText(tr("instruction"), Qt.TextElideMode.ElideRight, right - left - 8)
-                painter.drawText(QPointF(left + 6, foot - 4), shown)
+                self._label(plot, QPointF(left + 6, foot - 6), shown)
         if take.stop is not None:
             x = plot.x(ns(take.stop))
             painter.setPen(QPen(theme.act, 1.5, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(x, plot.rect.top() + 4), QPointF(x, plot.rect.bottom() - 4))
-            painter.drawText(QPointF(x + 5, plot.rect.bottom() - 8), tr("stop"))
+            self._label(plot, QPointF(x + 5, plot.rect.bottom() - 8), tr("stop"))
+
+    def _label(self, plot: Plot, at: QPointF, text: str) -> None:
+        """Write `text` from `at` on, on a plate: a loud voice reaches behind it."""
+        painter = plot.painter
+        pen, metrics = painter.pen(), QFontMetricsF(painter.font())
+        plate = QRectF(at.x() - 3, at.y() - metrics.ascent() - 1, metrics.horizontalAdvance(text) + 6, metrics.height())
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(faded(plot.theme.surface, 215))
+        painter.drawRoundedRect(plate, 3, 3)
+        painter.setPen(pen)
+        painter.drawText(at, text)
 
     # ------------------------------------------------------------------ pointer
 

@@ -42,6 +42,7 @@ from tmlapp.ui.workspace import Host, Workspace
 _SIDE_SHARE, _SIDE_MOST = 0.2437, 0.29
 _MARGIN_PX, _SPACING_PX = 12, 10
 _CRAMPED_PX = 540
+_TEXTS_SHARE = 0.22
 _SAVE_AFTER_MS = 5000
 
 
@@ -332,6 +333,7 @@ class ItemsWorkspace(Workspace):
         self.strip.setVisible(not cramped)
         self.take_card.set_cramped(cramped)
         self.script.set_cramped(cramped)
+        self.script.set_room(max(self.theme.px(60), round(self.height() * _TEXTS_SHARE)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)

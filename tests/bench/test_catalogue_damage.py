@@ -55,10 +55,11 @@ def test_a_grade_of_another_form_says_nothing_of_its_recording(tmp_path: Path) -
 def test_a_run_of_another_form_says_nothing_of_its_recordings(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"suite": "x", "endpoint": "y", "notes": 7}))
     grade = {"verdicts": [None, {"item": "a", "score": "high"}, {"item": "b", "passed": True, "score": 1}]}
+    grade["verdicts"].append({"item": "c", "passed": False, "score": 0, "ungraded": True})
     lines = [json.dumps({"grade": grade}), json.dumps({"grade": {"verdicts": 7}})]
     (tmp_path / "grades.jsonl").write_text("\n".join(lines))
     verdicts = _of_run(tmp_path / "run.json", "now")[2]
-    assert verdicts == {"a": ("", ""), "b": ("pass", "1")}
+    assert verdicts == {"a": ("", ""), "b": ("pass", "1"), "c": ("unsure", "0")}
     with Catalogue.open(tmp_path / "cache") as catalogue:
         refresh(catalogue, [tmp_path], workers=Inline())  # type: ignore[arg-type]
         assert catalogue.counts() == {"unfinished": 1}

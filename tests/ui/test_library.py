@@ -20,7 +20,7 @@ from tmlapp.bench.annotations import read_annotations
 from tmlapp.bench.catalogue.entry import Entry
 from tmlapp.config.settings import Settings
 from tmlapp.ui.library.model import COLUMNS
-from tmlapp.ui.library.texts import endpoint_text, short_date_text, title_text, verdict_text
+from tmlapp.ui.library.texts import endpoint_text, second_line, short_date_text, title_text, verdict_text
 from tmlapp.ui.library.workspace import LibraryWorkspace
 
 pytestmark = pytest.mark.qt
@@ -359,6 +359,12 @@ def test_recordings_of_a_run_are_told_apart_by_their_items() -> None:
     assert (title_text(entry), verdict_text(entry)) == ("cs-0003 · run-a", "✕ wrong")
     assert title_text(_entry(name="squats")) == "squats"
     assert verdict_text(_entry(verdict="pass", grade="87.5 % OBO")) == "✓ 87.5 % OBO"
+    assert verdict_text(_entry(verdict="unsure", grade="0")) == "? undecided"
+
+
+def test_one_item_and_one_take_are_told_in_the_singular() -> None:
+    told = [second_line(_entry(kind="items", details={"items": n, "takes": t})) for n, t in ((1, 1), (1, 0), (2, 3))]
+    assert told == ["1 item, 1 take", "1 item", "2 items, 3 takes"]
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,9 @@ def _of_run(run: Path, stamp: str) -> tuple[str, str, Mapping[str, tuple[str, st
             if not isinstance(verdict, dict):
                 continue
             passed, score = verdict.get("passed"), plain_number(verdict.get("score"))
-            word = "" if passed is None else "pass" if passed else "fail"
+            # What no judge could decide counts as failed in a grade; it is not shown as wrong.
+            undecided = passed is False and verdict.get("ungraded") is True
+            word = "" if passed is None else "pass" if passed else "unsure" if undecided else "fail"
             verdicts[str(verdict.get("item"))] = (word, "" if score is None else f"{score:g}")
     return str(info.get("suite", "")), str(info.get("endpoint", "")), verdicts
 

@@ -69,7 +69,8 @@ def verdict_text(entry: Entry) -> str:
     """Verdict with a sign that does not depend on colour, and the grade."""
     sign = {"pass": "✓", "fail": "✕", "unsure": "?"}.get(entry.verdict, "")
     # Of a verdict on one item, 0 and 1 say nothing that the word does not say better.
-    plain = {"pass": tr("right"), "fail": tr("wrong")}.get(entry.verdict, "") if entry.grade in ("0", "1") else ""
+    words = {"pass": tr("right"), "fail": tr("wrong"), "unsure": tr("undecided")}
+    plain = words.get(entry.verdict, "") if entry.grade in ("0", "1") else ""
     return " ".join(t for t in (sign, plain or entry.grade) if t)
 
 
@@ -84,8 +85,9 @@ def second_line(entry: Entry) -> str:
     if entry.kind == "run":
         return tr("run, {n} of {all} items answered").format(n=entry.details.get("answers", 0), all=items or 0)
     if entry.kind == "items":
-        told = tr("{n} items").format(n=items or 0)
-        return told + (", " + tr("{n} takes").format(n=takes) if takes else "")
+        told = tr("1 item") if items == 1 else tr("{n} items").format(n=items or 0)
+        of_takes = tr("1 take") if takes == 1 else tr("{n} takes").format(n=takes)
+        return f"{told}, {of_takes}" if takes else told
     return tr("exported folder")
 
 

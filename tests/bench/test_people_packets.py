@@ -145,7 +145,7 @@ def test_sounds_hold_two_chunks_and_are_equally_loud_and_long(tmp_path: Path, ru
 def test_neither_order_nor_names_sort_the_models(tmp_path: Path, runs: list[Path]) -> None:
     """A classifier that knows the runs of all files but one predicts that one no better than chance."""
     hits = n = 0
-    for seed in range(8):
+    for seed in range(5):
         place = tmp_path / f"s{seed}"
         place.mkdir()
         packets = made(place, runs, seed=seed, share=1.0, raters=1)

@@ -230,7 +230,7 @@ def test_a_recording_of_its_own_has_one_question_and_the_verdict_lies_beside_it(
     page = show(person, recording)
     assert "as a whole" in page.judge.verdict_part.title.text()
     assert page.judge.said.text() == "said: “three”"
-    assert "Nobody has judged this yet." in words(page.judge)
+    person.sees(lambda: "Nobody has judged this yet." in words(page.judge))
     person.press(Key.Key_1)
     person.sees(lambda: [a.data["value"] for a in read_annotations(recording).of("verdict")] == ["right"])
 

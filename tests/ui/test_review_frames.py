@@ -42,14 +42,14 @@ def recording(camera: Camera) -> Recording:
 FAST = Camera(range(0, 20 * S, 100 * NS_PER_MS))
 
 
-@pytest.mark.parametrize("t_ns", [0, 1, 50 * NS_PER_MS, 100 * NS_PER_MS, 7 * S - 1, 7 * S, 19_950 * NS_PER_MS])
-def test_the_newest_frame_at_a_moment_and_the_one_after_it(t_ns: int) -> None:
-    found = FrameWindow(recording(FAST)).at(t_ns)
-    assert found is not None
-    frame, end_ns = found
-    assert frame.t_ns == t_ns // (100 * NS_PER_MS) * 100 * NS_PER_MS
-    assert t_ns < end_ns
-    assert end_ns == frame.t_ns + 100 * NS_PER_MS or t_ns > 19_800 * NS_PER_MS
+def test_the_newest_frame_at_a_moment_and_the_one_after_it() -> None:
+    for t_ns in (0, 1, 50 * NS_PER_MS, 100 * NS_PER_MS, 7 * S - 1, 7 * S, 19_950 * NS_PER_MS):
+        found = FrameWindow(recording(FAST)).at(t_ns)
+        assert found is not None
+        frame, end_ns = found
+        assert frame.t_ns == t_ns // (100 * NS_PER_MS) * 100 * NS_PER_MS
+        assert t_ns < end_ns
+        assert end_ns == frame.t_ns + 100 * NS_PER_MS or t_ns > 19_800 * NS_PER_MS
 
 
 def test_a_walk_through_time_finds_each_frame_and_reads_little() -> None:

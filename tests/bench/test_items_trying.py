@@ -147,6 +147,21 @@ def test_tries_are_kept_line_by_line_and_read_back_equal(folder: Path) -> None:
     assert log.damaged == (3, 4, 5, 6)
 
 
+def test_tries_of_another_form_are_damaged_lines(folder: Path) -> None:
+    whole = tried(folder, "right").to_json()
+    timing, utterance = whole["timing"][0], whole["grade"]["verdicts"][0]["details"]["utterances"][0]
+    odd: list[dict[str, Any]] = [
+        {"endpoint": []}, {"duration_s": "long"}, {"duration_s": 10**400}, {"timing": [timing | {"window": [0, None]}]},
+        {"timing": [timing | {"off_s": "late"}]}, {"timing": [timing | {"utterance": "first"}]},
+        {"grade": whole["grade"] | {"verdicts": []}}, {"meaning": [whole["meaning"][0] | {"text": 7}]},
+    ]  # fmt: skip
+    utterance["onset_s"] = None
+    lines = [json.dumps(json.loads(json.dumps(whole)) | change) for change in (*odd, {})]
+    (folder / TRIES).write_text("\n".join(lines))
+    assert read_tries(folder).tries == ()
+    assert len(read_tries(folder).damaged) == len(lines)
+
+
 def test_the_verdict_is_that_of_a_benchmark_run(folder: Path, tmp_path: Path) -> None:
     with Editor.open(folder) as editor:
         second = Expectation(

@@ -7,7 +7,7 @@ that names the one it is made from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,7 +145,45 @@ class Tried:
         plain["grade"] = None if plain["grade"] is None else Grade.from_json(plain["grade"])
         plain["timing"] = tuple(Timing(**{**t, "window": tuple(t["window"])}) for t in plain["timing"])
         plain["meaning"] = tuple(Meaning(**m) for m in plain["meaning"])
-        return cls(**plain)
+        made = cls(**plain)
+        _check_form(made)
+        return made
+
+
+_WHOLE: dict[str, Any] = {"required": bool | None, "utterance": int | None}
+
+
+def _check_form(tried: Tried) -> None:
+    """What a window draws and sorts is of its kind, whoever wrote the line.
+
+    Raises:
+        TypeError, KeyError: it is not.
+    """
+    _check_texts(tried)
+    numbers: list[object] = [tried.duration_s]
+    parts: tuple[Timing | Meaning, ...] = (*tried.timing, *tried.meaning)
+    for one in parts:
+        _check_texts(one)
+        for name, kind in _WHOLE.items():
+            if not isinstance(getattr(one, name, None), kind):
+                raise TypeError(f"{name} is of another kind")
+    for timing in tried.timing:
+        lo, hi = timing.window
+        numbers += [lo, hi, timing.off_s, timing.onset_s or 0.0, timing.late_s or 0.0]
+    if tried.grade is not None and not tried.grade.verdicts:
+        raise TypeError("its grade holds no verdict")
+    for utterance in tried.utterances:
+        numbers += [utterance[name] for name in ("index", "t0_s", "onset_s")]
+    for said in tried.answer.utterances if tried.answer else ():
+        numbers += [said.t0_s, said.t0_s if said.t1_s is None else said.t1_s]
+    if not all(isinstance(n, int | float) and abs(n) < 1e9 for n in numbers):
+        raise TypeError("a time is no number of seconds")
+
+
+def _check_texts(value: Tried | Timing | Meaning) -> None:
+    for one in fields(value):
+        if one.type in ("str", "When", "Means") and not isinstance(getattr(value, one.name), str):
+            raise TypeError(f"{one.name} is no text")
 
 
 # ---------------------------------------------------------------------- timing and meaning
@@ -250,6 +288,6 @@ def read_tries(folder: Path) -> TryLog:
     for number, value in numbered:
         try:
             found.append(Tried.from_json(value))
-        except (TypeError, KeyError, ValueError, AttributeError):
+        except (TypeError, KeyError, ValueError, AttributeError, IndexError):
             damaged.append(number)
     return TryLog(tuple(found), tuple(sorted(damaged)))

@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
 
 from tests.capture.media_made import number_of, numbered, write_video
 from tests.ui.conftest import Person
 from tests.ui.items_desk import RATE, TakeDesk, make_set, open_set, page_of, press, speech, write_wav
 from tmlapp.bench.authoring.media import digest
+from tmlapp.capture.video_seek import VideoSeeker
 from tmlapp.ui.items.memory import load_memory
+from tmlapp.ui.items.picture import TakePicture
 from tmlapp.ui.items.workspace import ItemsWorkspace
+from tmlapp.ui.theme import load_theme
+from tmlapp.ui.timeline.axis import TimeAxis
+from tmlapp.ui.timeline.view import TimelineView
 
 pytestmark = pytest.mark.qt
 
@@ -101,11 +107,16 @@ def test_a_take_without_camera_shows_no_picture_and_asks_for_no_camera(
     person.sees(lambda: not page.recording.active)
 
 
-def test_a_film_that_cannot_be_read_says_why(open_window: OpenWindow, tmp_path: Path, desk: TakeDesk) -> None:
-    person, page = page_with(open_window, tmp_path, desk)
-    shown = page.take_card.picture
+def test_a_film_that_cannot_be_read_says_why(qtbot: QtBot, tmp_path: Path, desk: TakeDesk) -> None:
+    theme = load_theme("dark")
+    view = TimelineView(TimeAxis(8_000_000_000), theme)
+    shown = TakePicture(view, theme)
+    qtbot.addWidget(view)
+    qtbot.addWidget(shown)
+    shown.open_video = VideoSeeker
     shown.show_video(tmp_path / "missing.mp4")
-    person.sees(lambda: "no file" in shown.why)
+    qtbot.waitUntil(lambda: "no file" in shown.why)
     shown.show_video(tmp_path / "clip.mp4")
-    person.sees(lambda: number_in(shown.image) == 0)
+    qtbot.waitUntil(lambda: number_in(shown.image) == 0)
     assert shown.why == ""
+    shown.shut()

@@ -81,6 +81,9 @@ class LivePicture(QWidget):
         if picture is not self._last:
             self._last = picture
             self.image = None if picture is None else image_of(picture)
+            if picture is not None:
+                high, wide = picture.shape[:2]
+                self.setFixedWidth(max(40, min(self._theme.px(_LIVE_PX[0]), round(self.height() * wide / high))))
             self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name

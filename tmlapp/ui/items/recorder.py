@@ -23,6 +23,10 @@ NOISY_DBFS = -45.0
 """A room that is louder than this is told to the speaker."""
 
 
+_SIZES = (36, 30, 25, 21, 18)
+"""The present line is as large as it may be and still be seen to its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the teleprompter; `part` names what it belongs to."""
@@ -82,13 +86,21 @@ class Teleprompter(QWidget):
             painter.setPen(theme.muted)
             painter.drawText(QPointF(theme.px(24), y + theme.px(12)), line.part)
             y += theme.px(20)
-            y += self._text(painter, line.text, y, self.height() - y, theme.px(36), bright=True) + theme.px(18)
+            room = self.height() - y
+            size = next((s for s in _SIZES if self._need(painter, line.text, theme.px(s)) <= room), _SIZES[-1])
+            y += self._text(painter, line.text, y, room, theme.px(size), bright=True) + theme.px(18)
         else:
             y += self._text(painter, tr("That was the last line. R ends the take."), y, 80, theme.px(22), bright=False)
         for line in self._lines[self._at + 1 : self._at + 4]:
             if y > self.height() - theme.px(30):
                 break
             y += self._text(painter, line.text, y, self.height() - y, theme.px(20), bright=False) + theme.px(10)
+
+    def _need(self, painter: QPainter, text: str, px: float) -> float:
+        """How high `text` is in that size."""
+        painter.setFont(font(px, weight=QFont.Weight.DemiBold))
+        width = max(40, self.width() - 2 * self._theme.px(24))
+        return painter.boundingRect(QRectF(0, 0, width, 10_000), Qt.TextFlag.TextWordWrap, text).height()
 
     def _text(
         self,

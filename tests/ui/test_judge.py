@@ -74,6 +74,9 @@ def show(person: Person, place: Path) -> JudgePage:
     (page.judge.show_run if place.is_dir() else page.judge.show_recording)(place)
     person.sees(lambda: page.judge.state.current is not None)
     person.sees(lambda: page.judge.values.isVisible())
+    column = page.judge.judges
+    shown = lambda: [w.isVisible() for n in range(column.count()) if (w := column.itemAt(n).widget())]  # noqa: E731
+    person.sees(lambda: bool(shown()) and all(shown()))
     return page
 
 

@@ -118,6 +118,7 @@ class FrameReader:
         self._last: Shown | None = None
         self._next: Shown | None = None
         self._told = False
+        self._before = -NS_PER_S
         self._ended = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="review-frames", daemon=True)
@@ -144,8 +145,10 @@ class FrameReader:
                 continue
             try:
                 self._show(wanted)
-                if not self._wake.is_set():
+                # After a jump another one may follow at once, which nothing should delay.
+                if abs(wanted - self._before) < _SOON_NS and not self._wake.is_set():
                     self._prepare(wanted)
+                self._before = wanted
             except AppError as error:
                 self._shown(error)
                 return

@@ -226,8 +226,12 @@ class Gap(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker(SessionEvent):
-    """Set by a person. `label`: `marker`, `note`, a QA verdict tag `1` … `9`, `qa` (a step of a checklist), or, in a take,
-    `expect`, `instruction`, `stop` and `take` (the end of the count-in)."""
+    """Set by a person.
+
+    Attributes:
+        label: `marker`, `note`, a verdict tag `1` … `9`, `qa` (a step of a checklist), or, in a take, `expect`,
+            `instruction`, `stop` and `take` (the end of the count-in).
+    """
 
     label: str
     note: str = ""

@@ -6,7 +6,8 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from tmlapp.bench.authoring.times import LIMIT, SPARE_SAMPLES, ModelError, to_seconds
+from tmlapp.bench.authoring.codec import LIMIT
+from tmlapp.bench.authoring.times import SPARE_SAMPLES, ModelError, to_seconds
 
 if TYPE_CHECKING:
     from tmlapp.bench.authoring.model import Expectation, ItemDraft, ItemSet, Span, Take

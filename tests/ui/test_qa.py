@@ -50,7 +50,9 @@ def counted(demo_clip: Path) -> Desk:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Pages that were opened outside the window."""
     pages: list[str] = []
-    monkeypatch.setattr("tmlapp.ui.qa.desk.QDesktopServices.openUrl", lambda url: pages.append(url.toLocalFile()))
+    monkeypatch.setattr(
+        "tmlapp.ui.qa.desk.QDesktopServices.openUrl", lambda url: pages.append(url.toLocalFile()) or True
+    )
     return pages
 
 
@@ -83,7 +85,7 @@ def states(person: Person) -> list[str]:
 
 
 def test_a_checklist_is_worked_through_by_keyboard_alone(
-    open_window: OpenWindow, counted: Desk, opened: list[str]
+    open_window: OpenWindow, counted: Desk, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = open_window(counted)
     window, panel = person.window, person.window.view.side.checklist
@@ -118,11 +120,16 @@ def test_a_checklist_is_worked_through_by_keyboard_alone(
     recording = close_session(person)
     person.press(Qt.Key.Key_F9)
     assert states(person)[3] == "pass"
-    assert window.actions_["qa.report"].isEnabled()
+    assert window.qa._report_button.isVisible()
     person.press(Qt.Key.Key_R, CTRL | SHIFT)
     person.sees(lambda: bool(opened), timeout_ms=60_000)
     page = folder_of(recording) / "report.html"
     assert opened == [str(page)]
+    assert window.result.note.text() == f"QA report: {page}"
+    monkeypatch.setattr("tmlapp.ui.qa.desk.QDesktopServices.openUrl", lambda _url: False)
+    person.press(Qt.Key.Key_R, CTRL | SHIFT)
+    person.sees(lambda: "No browser opened" in window.result.note.text(), timeout_ms=60_000)
+    assert window.result.note.isVisible()
     assert "third late" in page.read_text(encoding="utf-8")
     suite = ET.parse(folder_of(recording) / "report.xml").getroot()[0]
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("1", "1", "1")
@@ -256,11 +263,28 @@ def test_nothing_is_offered_without_a_checklist(open_window: OpenWindow, counted
     person = open_window(counted)
     person.start(0.4)
     actions = person.window.actions_
-    keys = ("qa.start", "qa.pass", "qa.fail", "qa.blocked", "qa.skip", "qa.shot", "qa.report", "qa.next")
+    keys = ("qa.start", "qa.pass", "qa.fail", "qa.blocked", "qa.skip", "qa.shot", "qa.next")
     assert not any(actions[key].isEnabled() for key in keys)
     recording = close_session(person)
-    assert not actions["qa.report"].isEnabled()
+    assert not person.window.qa._report_button.isVisible()
+    person.press(Qt.Key.Key_R, CTRL | SHIFT)
+    assert "nothing to report" in person.window.banner.what.text()
     assert not folder_of(recording).exists()
+
+
+def test_a_new_session_begins_at_the_first_step_and_the_old_tries_stay(open_window: OpenWindow, counted: Desk) -> None:
+    person = open_window(counted)
+    person.window.qa.use(two())
+    person.start(0.4)
+    person.press(Qt.Key.Key_Return, CTRL)
+    person.go_on_to(1.0)
+    person.press(Qt.Key.Key_F9)
+    assert person.window.qa.current == "second"
+    recording = close_session(person)
+    person.window.controller.opened.emit()
+    person.window.qa.refresh()
+    assert person.window.qa.current == "first"
+    assert [s.state for s in open_qa(recording).runs[0].steps] == ["pass", "pending"]
 
 
 def test_two_checklists_follow_one_another_in_one_session(open_window: OpenWindow, demo_clip: Path) -> None:

@@ -38,16 +38,18 @@ class ResultPage(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(4)
-        self.title, self.path, self.summary = QLabel(), QLabel(), QLabel()
+        self.title, self.path, self.note, self.summary = QLabel(), QLabel(), QLabel(), QLabel()
         self.title.setObjectName("big")
         self.path.setObjectName("muted")
         self.path.setAccessibleName(tr("Recording"))
+        self.note.setAccessibleName(tr("Note"))
+        self.note.hide()
         column.addWidget(self.title)
         self.grades, self.how = QLabel(), QLabel()
         self.grades.setObjectName("heading")
         self.grades.setAccessibleName(tr("Grade"))
         self.how.setObjectName("small")
-        for label in (self.path, self.summary, self.grades, self.how):
+        for label in (self.path, self.note, self.summary, self.grades, self.how):
             # What a model says, or a folder is called, is text, whatever it looks like.
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
@@ -84,7 +86,8 @@ class ResultPage(QFrame):
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(4)
-        for part, gap in ((self.path, 6), (self.summary, 0), (self.grades, 0), (self.how, 6), (self.judge, 6)):
+        parts = (self.path, 6), (self.note, 0), (self.summary, 0), (self.grades, 0), (self.how, 6), (self.judge, 6)
+        for part, gap in parts:
             column.addWidget(part)
             column.addSpacing(gap)
         self._grid = QGridLayout()
@@ -108,6 +111,7 @@ class ResultPage(QFrame):
     def show_result(self, recording: Path | None, t_ns: int, error: AppError | None) -> None:
         """The session is over after `t_ns`; `recording` is None where nothing was written."""
         self.recording = recording
+        self.show_note("")
         self.title.setText(tr("Recorded") if error is None else tr("Stopped by an error"))
         if recording is None:
             self.path.setText(tr("Nothing was recorded."))
@@ -120,6 +124,13 @@ class ResultPage(QFrame):
         for button in self.buttons[1:]:
             button.setEnabled(recording is not None)
         self._clear()
+
+    def show_note(self, text: str) -> None:
+        """Say what was done with the recording; empty takes it away."""
+        self.note.setText(text)
+        self.note.setVisible(bool(text))
+        if text:
+            self.area.verticalScrollBar().setValue(0)
 
     def show_outputs(self, outputs: list[Output]) -> None:
         """List what the model said."""
@@ -155,6 +166,7 @@ class ResultPage(QFrame):
     def show_trashed(self) -> None:
         """The recording is in the trash now."""
         self.recording = None
+        self.show_note("")
         self.title.setText(tr("Moved to the trash"))
         self.judge.ask(Question(None))
         for button in self.buttons[1:]:

@@ -155,8 +155,9 @@ class QaDesk(QObject):
 
     def report(self) -> None:
         """Write the report beside the recording, and open it."""
-        recording = self._window.result.recording
-        if recording is None or self._window.controller.live:
+        recording = self._over()
+        if recording is None:
+            self._window.banner.show_error(self._nothing())
             return
 
         def write() -> Path:
@@ -165,7 +166,18 @@ class QaDesk(QObject):
             return write_qa_report(recording).page
 
         self._flush()
-        self._window.workspaces.work(write, _show, self._window.banner.show_error)
+        self._window.result.show_note(tr("Writing the QA report…"))
+        self._window.workspaces.work(write, partial(self._written, recording), self._not_written)
+
+    def _written(self, recording: Path, page: Path) -> None:
+        opened = QDesktopServices.openUrl(QUrl.fromLocalFile(str(page.absolute())))
+        if self._window.result.recording == recording:
+            words = tr("QA report: {page}") if opened else tr("QA report: {page}\nNo browser opened; open it by hand.")
+            self._window.result.show_note(words.format(page=page))
+
+    def _not_written(self, error: AppError) -> None:
+        self._window.result.show_note("")
+        self._window.banner.show_error(error)
 
     # ------------------------------------------------------------------ what is shown
 
@@ -198,14 +210,16 @@ class QaDesk(QObject):
         actions["qa.shot"].setEnabled(tried and self._live)
         for key in ("qa.previous", "qa.next"):
             actions[key].setEnabled(self.checklist is not None)
-        over = self._window.pages.currentWidget() is self._window.result and self._window.result.recording is not None
-        actions["qa.report"].setEnabled(over and self._next_mark > 1)
+        # The key always answers, be it only to say what is missing; the button stands where there is a report.
+        self._report_button.setVisible(self._over() is not None)
 
     # ------------------------------------------------------------------ the session
 
     def _on_opened(self) -> None:
         from tmlapp.bench.qa.run import QaObserver
 
+        if self.run is not None:
+            self.current = ""  # The tries belong to the recording before; this one begins at the first step.
         self._observer, self.run, self._recording, self._next_mark = QaObserver(), None, None, 1
         session = self._window.controller.session
         if session is not None:
@@ -241,6 +255,25 @@ class QaDesk(QObject):
         self._window.focus_stage()
 
     # ------------------------------------------------------------------ helpers
+
+    def _over(self) -> Path | None:
+        """The recording that a report can be written of."""
+        window = self._window
+        over = window.pages.currentWidget() is window.result and not window.controller.live
+        return window.result.recording if over and self._next_mark > 1 else None
+
+    def _nothing(self) -> AppError:
+        if self._window.controller.live and self._next_mark > 1:
+            return AppError(
+                tr("There is nothing to report yet."),
+                tr("The session still runs."),
+                tr("Stop it, then press Ctrl+Shift+R."),
+            )
+        return AppError(
+            tr("There is nothing to report."),
+            tr("No step of a checklist was done in this session, or its recording is gone."),
+            tr("Choose a checklist with Ctrl+Shift+C, and start a step with Ctrl+Return while a session runs."),
+        )
 
     @property
     def _live(self) -> bool:
@@ -345,10 +378,6 @@ def _shipped() -> list[Checklist]:
     from tmlapp.bench.qa.checklist import load_checklist, shipped_checklists
 
     return [load_checklist(path) for path in shipped_checklists()]
-
-
-def _show(page: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(page.absolute())))
 
 
 def write_picture(path: Path, picture: QImage) -> None:

@@ -262,5 +262,5 @@ def _beside(view: StepView) -> str:
     tried = tr("try {n}").format(n=last.tried.number) if last.tried.number > 1 else ""
     failed = sum(c.outcome.state == "fail" for c in last.checks)
     passed = sum(c.outcome.state == "pass" for c in last.checks)
-    checks = tr("{n} ✕").format(n=failed) if failed else f"{passed}/{len(last.checks)} ✓" if last.checks else ""
+    checks = tr("{n} failed").format(n=failed) if failed else f"{passed}/{len(last.checks)} ✓" if last.checks else ""
     return " · ".join(t for t in (tried, checks) if t)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tmlapp.bench.authoring.model import ItemDraft, ItemSet, Take
 from tmlapp.core.errors import AppError
 from tmlapp.ui.items.findings import FindingRow
+from tmlapp.ui.items.voice_dialog import ask_voice_of_take
 from tmlapp.ui.text import tr
 
 if TYPE_CHECKING:
@@ -30,12 +31,13 @@ class ItemState:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one round found."""
+    """What one round found; `of_item` is about `take`, the states about the best takes."""
 
     states: dict[str, ItemState]
     of_item: tuple[Finding, ...]
     of_set: tuple[Finding, ...]
     figures: dict[str, SoundFigures]
+    take: str = ""
 
 
 class Checking:
@@ -72,6 +74,17 @@ class Checking:
         if item is None or self._of != item.id:
             return ()
         return tuple(self._row(f) for f in self._found.of_item)
+
+    @property
+    def title(self) -> str:
+        """The heading of the findings: of which take they are, where the item has several."""
+        item = self._page.model.item
+        ids = [t.id for t in item.takes] if item is not None and item.id == self._of else []
+        if item is None or len(ids) < 2 or self._found.take not in ids or self._found.take == item.best:
+            return tr("Findings")
+        take = item.take(self._found.take)
+        kind = tr("discarded") if take.discarded else tr("not the best")
+        return tr("Findings · take {n} ({kind})").format(n=ids.index(take.id) + 1, kind=kind)
 
     # ------------------------------------------------------------------ rounds
 
@@ -181,6 +194,8 @@ class Checking:
             page.take_card.setFocus()
         elif where.expectation and where.field in ("meaning", "accept", "reject"):
             page.write(where.field)
+        elif where.field == "speaker" and where.take and not where.speaker and page.model.state.speakers:
+            ask_voice_of_take(page)
         elif where.field in ("consent", "consent_date", "speaker", "language", "device", "room") or where.speaker:
             page.sets.ask_speakers()
         elif where.field in ("instruction", "script", "category", "lang"):
@@ -217,11 +232,11 @@ class Checking:
 
 def _looked(context: Context, state: ItemSet, item: str, take: Take | None) -> _Found:
     """One round, on a worker."""
-    from tmlapp.bench.authoring.validate import all_findings, findings
+    from tmlapp.bench.authoring.validate import all_findings
 
     report = all_findings(state, context)
     states = {name: _state(found) for name, found in report.of_items.items()}
-    of_item = findings(state, item, context, good=True) if item in report.of_items else ()
+    of_item = _of_shown(context, state, state.item(item), take) if item in report.of_items else ()
     figures = {}
     takes = [t for i in state.items if (t := i.best_take) is not None]
     # All takes of the item that is looked at are compared (C), so all of them are measured; each file once.
@@ -232,7 +247,19 @@ def _looked(context: Context, state: ItemSet, item: str, take: Take | None) -> _
         known = context.files.known(each.sha256)
         if known is not None and known.figures is not None:
             figures[each.sha256] = known.figures
-    return _Found(states, of_item, report.of_set, figures)
+    return _Found(states, of_item, report.of_set, figures, take.id if take is not None else "")
+
+
+def _of_shown(context: Context, state: ItemSet, item: ItemDraft, take: Take | None) -> tuple[Finding, ...]:
+    """What is to be said about `item` if the take that is looked at were the one to be exported."""
+    from tmlapp.bench.authoring.validate import findings
+    from tmlapp.bench.authoring.validate_finding import worst_first
+
+    if take is None or take.id == item.best or take not in item.takes:
+        return findings(state, item, context, good=True)
+    shown = findings(state, replace(item, best=take.id), context, good=True)
+    # Whoever looks at one take is still to choose the best.
+    return worst_first([*(f for f in findings(state, item, context) if f.code == "no-best"), *shown])
 
 
 def _state(found: tuple[Finding, ...]) -> ItemState:

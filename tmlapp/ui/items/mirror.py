@@ -92,7 +92,10 @@ class Mirror(QObject):
         self.update_actions()
 
     def show_findings(self) -> None:
-        self._page.findings.show_rows(self._page.checking.rows())
+        page = self._page
+        page.findings_title.setText(page.checking.title)
+        page.findings.setAccessibleName(page.checking.title)
+        page.findings.show_rows(page.checking.rows())
 
     def show_tried(self) -> None:
         page = self._page

@@ -13,6 +13,7 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.units import NS_PER_S
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.items.forms import FormDialog
+from tmlapp.ui.items.voice_dialog import NOBODY, voices
 from tmlapp.ui.text import tr
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class StretchDialog(FormDialog):
         items = [(i.id, i.id) for i in page.model.state.items]
         current = _NEW if recording is not None else page.model.item_id
         self.item = self.choice(tr("For &item"), [(tr("a new item"), _NEW), *items], current)
+        self.voice = self.choice(tr("&Who speaks"), voices(page.model.state), NOBODY)
         self.on_yes(self._done)
         (self.begin if recording else self.path).setFocus()
 
@@ -79,7 +81,8 @@ class StretchDialog(FormDialog):
             page.model.choose_item(made.id)
         else:
             page.model.choose_item(str(self.item.currentData()))
-        page.takes.take_stretch(path, round(begin * NS_PER_S), None if end is None else round(end * NS_PER_S))
+        end_ns = None if end is None else round(end * NS_PER_S)
+        page.takes.take_stretch(path, round(begin * NS_PER_S), end_ns, str(self.voice.currentData()))
         return True
 
 

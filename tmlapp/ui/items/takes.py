@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
 from tmlapp.bench.authoring.commands_takes import AddTake, ChooseBest, DiscardTake, RestoreTake
+from tmlapp.ui.items.voice_dialog import NOBODY, ask_voice_of_file
 from tmlapp.ui.text import tr
 
 if TYPE_CHECKING:
@@ -66,14 +67,14 @@ class Takes:
         dialog.setNameFilters([f"{tr('Sound and video')} ({_KINDS})", f"{tr('All files')} (*)"])
         if self._last_folder:
             dialog.setDirectory(self._last_folder)
-        dialog.fileSelected.connect(lambda path: self.take_file(Path(path)))
+        dialog.fileSelected.connect(lambda path: ask_voice_of_file(page, Path(path)))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
-    def take_file(self, path: Path) -> None:
-        """Make a take of the file `path`."""
+    def take_file(self, path: Path, speaker: str = NOBODY) -> None:
+        """Make a take of the file `path`, in which `speaker` speaks."""
         page = self._page
-        item, folder, speaker = page.model.item, page.model.folder, page.model.speaker_id
+        item, folder = page.model.item, page.model.folder
         if item is None or folder is None:
             return
         self._last_folder = str(path.parent)
@@ -107,10 +108,10 @@ class Takes:
 
         StretchDialog(self._page, recording, from_s, to_s).open()
 
-    def take_stretch(self, recording: Path, start_ns: int, end_ns: int | None) -> None:
-        """Make a take of a part of `recording`."""
+    def take_stretch(self, recording: Path, start_ns: int, end_ns: int | None, speaker: str = NOBODY) -> None:
+        """Make a take of a part of `recording`, in which `speaker` speaks."""
         page = self._page
-        item, folder, speaker = page.model.item, page.model.folder, page.model.speaker_id
+        item, folder = page.model.item, page.model.folder
         if item is None or folder is None:
             return
         self._make(item.id, lambda: page.services.take_from_stretch(folder, item, recording, start_ns, end_ns, speaker))

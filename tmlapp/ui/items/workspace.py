@@ -310,13 +310,14 @@ class ItemsWorkspace(Workspace):
         column = QVBoxLayout(inside)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(8)
+        self.findings_title = heading(tr("Findings"))
         sections = (
-            (tr("Expectations"), self.expectations),
-            (tr("Findings"), self.findings),
-            (tr("Tried on"), self.tried),
+            (heading(tr("Expectations")), self.expectations),
+            (self.findings_title, self.findings),
+            (heading(tr("Tried on")), self.tried),
         )
         for title, part in sections:
-            column.addWidget(heading(title))
+            column.addWidget(title)
             column.addWidget(part)
             column.addSpacing(6)
         column.addStretch(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,10 @@ from tmlapp.bench.people.summary import labels_of
 from tmlapp.bench.people.verdicts import PersonVerdict, Subject, Verdicts, give, read_verdicts, run_of, take_back
 
 SEED = 0
+_CLOSE_S = 1e-6
+"""Times that went through nanoseconds are the same within this."""
+
+Asked = Question | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,18 @@ class Judging:
         self.rater = rater
         self.loaded = Loaded()
         self.current: Question | None = None
+        self.at_s: float | None = None
         self.queue = Loaded().queue(rater)
         self._given: list[tuple[Path, Subject, str, str]] = []
 
     def use(self, loaded: Loaded, queue: Queue, recording: Path | None = None) -> None:
-        """Judge these from now on; begin with `recording`, or with what the queue names first."""
+        """Judge these from now on; begin with `recording` (at `at_s`), or with what the queue names first."""
+        self._begin(loaded, queue, recording)
+        if recording is not None and self.at_s is not None:
+            self.current = self.question_at(self.at_s, recording) or self.current
+        self.at_s = None
+
+    def _begin(self, loaded: Loaded, queue: Queue, recording: Path | None) -> None:
         before = self.current
         self.loaded = loaded
         self.queue = queue if queue.rater == self.rater else loaded.queue(self.rater)
@@ -126,6 +138,30 @@ class Judging:
 
     def choose(self, question: Question) -> None:
         self.current = question
+
+    def question_at(self, t_s: float, recording: Path, *, said: bool = False) -> Asked:
+        """The question about `recording` at `t_s`: by its window, with `said` first by what was said then, or None.
+
+        The one that is asked now stays where it lies there, too; of several the one with the shortest window counts.
+        """
+        now = self.current
+        if now is not None and now.at_s is not None and abs(now.at_s - t_s) < _CLOSE_S and not said:
+            return now if same_file(now.recording, recording) else None
+        ranked = sorted(
+            ((rank, number, q) for number, q in enumerate(self.loaded.questions) if (rank := _rank(q, t_s, said))),
+            key=lambda r: (r[0], not self._is_current(r[2]), r[1]),
+        )
+        return next((q for _rank, _number, q in ranked if same_file(q.recording, recording)), None)
+
+    def question_named(self, key: str, recording: Path) -> Asked:
+        """The question about the expectation `key` of `recording`, or (`key` empty) about all of it; None: no such."""
+        found = [
+            q
+            for q in self.loaded.questions
+            if (q.subject.key == key if key else q.subject.aspect == "overall") and same_file(q.recording, recording)
+        ]
+        found.sort(key=lambda q: (not self._is_current(q), q.subject.aspect == "timing"))
+        return found[0] if found else None
 
     def mine(self) -> PersonVerdict | None:
         """What this rater has said about the current question."""
@@ -190,6 +226,20 @@ class Judging:
             self.current.place,
             self.current.subject,
         )
+
+
+def _rank(question: Question, t_s: float, said: bool) -> tuple[bool, bool, float] | None:
+    """How little `question` is about `t_s`; None: not at all. Its timing is asked about after its meaning."""
+    window = question.window_s
+    held = window is not None and window[0] - _CLOSE_S <= t_s < window[1]
+    spoken = any(abs(a - t_s) < _CLOSE_S or (b is not None and a <= t_s < b) for a, b in question.said_s)
+    timing = question.subject.aspect == "timing"
+    # What is asked about timing names all that was said.
+    spoken = spoken and not timing
+    if not held and not spoken:
+        return None
+    width = window[1] - window[0] if window is not None else math.inf
+    return (not (spoken if said else held), timing, width)
 
 
 def same_file(a: Path | None, b: Path) -> bool:

@@ -79,9 +79,9 @@ class JudgePanel(PanelLook):
 
     # ------------------------------------------------------------------ for Review
 
-    def show_recording(self, path: Path) -> None:
-        """Ask about `path`; the queue is that of its run, where it belongs to one."""
-        self._recording = path
+    def show_recording(self, path: Path, at_s: float | None = None) -> None:
+        """Ask about `path`, begin at `at_s` seconds; the queue is that of its run, where it belongs to one."""
+        self._recording, self.state.at_s = path, at_s
         self._load((path,), path)
 
     def show_run(self, path: Path) -> None:

@@ -17,6 +17,7 @@ from tmlapp.core.units import NS_PER_S, TURN_NS, s_to_ns
 from tmlapp.live.player_sound import Sound
 from tmlapp.ui.review import commands
 from tmlapp.ui.review.aside import Aside
+from tmlapp.ui.review.asking import Asking
 from tmlapp.ui.review.exporting import Exporting
 from tmlapp.ui.review.kept_lanes import KeptLanes
 from tmlapp.ui.review.lanes import ReviewLanes, beside
@@ -52,7 +53,7 @@ class ReviewWorkspace(ReviewView):
         self._soon.timeout.connect(self._why)
         self.aside, self.kept = Aside(host, _THREADS), KeptLanes()
         self.playback = Playback(host, self.axis)
-        self.marking, self.exporting = Marking(self), Exporting(self)
+        self.marking, self.exporting, self.asking = Marking(self), Exporting(self), Asking(self)
         self.second, self.reading, self.naming = Second(self), Reading(self), Naming(self)
         self.timeline.arrange(self.kept.arrangement)
         self._connect()
@@ -118,6 +119,7 @@ class ReviewWorkspace(ReviewView):
         arrangement = self.timeline.arrangement()
         self.opened, self.found, self.why, self._output = opened, None, None, -1
         self.lanes = ReviewLanes()
+        self.asking.follow_lanes()
         self.marking.reset()
         self.banner.hide()
         self.timeline.set_lanes(self.lanes.first())
@@ -130,7 +132,7 @@ class ReviewWorkspace(ReviewView):
         self.picture.show_at(opened.at_ns)
         self.why_panel.show_note(tr("Reading what the model said…"))
         self.status.say("note", "")
-        self.judge.show_recording(review.path)
+        self.judge.show_recording(review.path, opened.at_ns / NS_PER_S if opened.at_ns else None)
         self.pages.setCurrentIndex(1)
         self.naming.show()
         self._offer()
@@ -228,6 +230,7 @@ class ReviewWorkspace(ReviewView):
         place = place if by > 0 else place - 2 if place and starts[place - 1] == self.axis.cursor_ns else place - 1
         if 0 <= place < len(starts):
             self.jump(starts[place])
+            self.asking.about_output(starts[place])
 
     def hear(self, name: str) -> None:
         """Switch the sound at this very position."""

@@ -39,11 +39,13 @@ class SpansLane(Lane):
             once; whoever owns the spans answers with `set_spans`.
         selected (key): a span has the focus now; empty for none.
         activated (key): Enter, or a second click.
+        clicked (key): a click on a span, also on the one that has the focus already.
     """
 
     edge_moved = Signal(str, str, object, bool)
     selected = Signal(str)
     activated = Signal(str)
+    clicked = Signal(str)
 
     def __init__(
         self,
@@ -220,6 +222,7 @@ class SpansLane(Lane):
         self.select(span.key if span else "")
         if span is not None:
             plot.axis.seek(max(span.start_ns, 0))
+            self.clicked.emit(span.key)
         return span is not None
 
     def cursor_shape(self, plot: Plot, pos: QPointF) -> Qt.CursorShape | None:

@@ -21,8 +21,8 @@ from tmlapp.bench.authoring import media, taking
 from tmlapp.bench.authoring.commands import AddItem, AddTake
 from tmlapp.bench.authoring.importing import take_from_file
 from tmlapp.bench.authoring.media import copy_new, free_take_id, new_file, publish, read_take, write_sound
-from tmlapp.bench.authoring.model import Expectation, ItemDraft, Span, Suite, Take
-from tmlapp.bench.authoring.taking import count_in_ns, recordings_without_take, take_from_recording
+from tmlapp.bench.authoring.model import Expectation, ItemDraft, ItemSet, Span, Speaker, Suite, Take
+from tmlapp.bench.authoring.taking import count_in_ns, recordings_without_take, speaker_of, take_from_recording
 from tmlapp.bench.labels.speak_items import check_media, parse_item
 from tmlapp.config.settings import Settings
 from tmlapp.core.clock import ManualClock
@@ -121,6 +121,10 @@ def test_the_count_in_is_kept_by_choice_and_other_recordings_have_none(tmp_path:
     assert take_from_recording(tmp_path, item(), path, start_ns=0).take.samples == 16_000
     source = Recording.open(path)
     assert count_in_ns(source) == 500_000_000
+    known = ItemSet(speakers=(Speaker("s-014"),))
+    assert speaker_of(source, known) == ""
+    source.info["options"]["take"]["speaker"] = "s-014"
+    assert (speaker_of(source, known), speaker_of(source, ItemSet())) == ("s-014", "")
     source.info["options"] = {"take": {"count_in_ns": "nonsense"}}
     assert count_in_ns(source) == 0
     source.info["options"] = {"take": 5}

@@ -25,7 +25,8 @@ class Saying(BlankObserver):
 
 def main() -> None:
     source, folder, name = sys.argv[1:]
-    recorder = take_recorder(TakePlan(folder=Path(folder), name=name, source=source, count_in_s=0.3), Settings())
+    plan = TakePlan(folder=Path(folder), name=name, source=source, count_in_s=0.3, speaker="s-014")
+    recorder = take_recorder(plan, Settings())
     recorder.add_observer(Saying(recorder))
     recorder.start()
     recorder.wait()

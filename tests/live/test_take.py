@@ -235,6 +235,7 @@ def test_a_take_that_was_killed_is_offered_again_and_holds_what_was_recorded(tmp
     assert path == folder / "t1.mcap"
     recording = Recording.open(path)
     assert recording.n_turns >= 6
+    assert recording.info["options"] == {TAKE: {"count_in_ns": 300_000_000, "speaker": "s-014"}}
     assert np.array_equal(recording.audio("/mic")[0], noise(30.0, 16_000)[: recording.n_turns * TURN_SAMPLES])
     marks = [m for m in recording.events((Marker,)) if isinstance(m, Marker)]
     assert {(m.label, m.note) for m in marks} == {(TAKE, ""), (EXPECT, "says hello")}

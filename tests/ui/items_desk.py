@@ -147,7 +147,7 @@ class TakeDesk:
         self.players: list[Player] = []
 
     def take_recorder(
-        self, folder: Path, item: ItemDraft, name: str, settings: Settings, count_in_s: float
+        self, folder: Path, item: ItemDraft, name: str, speaker: str, settings: Settings, count_in_s: float
     ) -> TakeRecorder:
         clock = MonotonicClock()
         self.settings = settings
@@ -158,6 +158,7 @@ class TakeDesk:
             microphone=settings.microphone,
             count_in_s=count_in_s,
             instruction=item.instruction,
+            speaker=speaker,
             fast=True,
         )
         self.recorder = TakeRecorder(plan, self.feed, clock=clock)

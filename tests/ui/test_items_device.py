@@ -26,7 +26,9 @@ pytestmark = pytest.mark.device
 def test_a_take_is_recorded_by_keys_through_the_sound_card(
     virtual_desk: VirtualDesk, open_window: Callable[..., Person], tmp_path: Path
 ) -> None:
-    def recorder(folder: Path, item: ItemDraft, name: str, settings: Settings, _count_in_s: float) -> TakeRecorder:
+    def recorder(
+        folder: Path, item: ItemDraft, name: str, _speaker: str, settings: Settings, _count_in_s: float
+    ) -> TakeRecorder:
         plan = TakePlan(folder=folder / "takes" / item.id, name=name, microphone=settings.microphone, count_in_s=0.4)
         return take_recorder(plan, settings)
 

@@ -311,7 +311,8 @@ def test_a_take_whose_window_was_killed_is_offered_again(open_items: OpenItems, 
         wav.unlink()
     page.sets.open(folder)
     person.sees(lambda: page.model.take is not None)
-    assert read_set(folder).items[0].takes[0].samples == 2 * RATE
+    (again,) = read_set(folder).items[0].takes
+    assert (again.samples, again.speaker) == (2 * RATE, "s-014")
     assert "found again" in page.status.note.toolTip()
 
 

@@ -58,6 +58,7 @@ class TakePlan:
         microphone, camera: device name, part of one, `default`, or `none`; `camera:0` is the first camera.
         count_in_s: seconds before the speaker begins; they are in the recording and not in the take.
         instruction: what will be asked for, for the record.
+        speaker: pseudonym of who speaks, for the record: a take that is found again has its speaker.
         source: a file (`VIDEO[,AUDIO]`) instead of devices.
         fast: with a file, run on virtual time.
     """
@@ -68,6 +69,7 @@ class TakePlan:
     camera: str = "none"
     count_in_s: float = 0.0
     instruction: str = ""
+    speaker: str = ""
     source: str | None = None
     fast: bool = False
 
@@ -191,7 +193,8 @@ class TakeRecorder:
         return self._session.wait(timeout_s)
 
     def _info(self, feed: Feed) -> SessionInfo:
-        options: dict[str, Any] = {TAKE: {"count_in_ns": self.count_in_ns}}
+        speaker = {"speaker": self.plan.speaker} if self.plan.speaker else {}
+        options: dict[str, Any] = {TAKE: {"count_in_ns": self.count_in_ns, **speaker}}
         return SessionInfo(
             session_id=uuid.uuid4().hex,
             name=self.plan.name,

@@ -106,9 +106,19 @@ def _stretch(source: Recording, start_ns: int | None, end_ns: int | None) -> tup
 
 def count_in_ns(source: Recording) -> int:
     """How long the count-in of a recorded take is; 0 for other recordings."""
-    stated = source.info.get("options", {}).get(TAKE)
-    found: Any = stated.get("count_in_ns") if isinstance(stated, dict) else 0
+    found = _stated(source, "count_in_ns")
     return found if isinstance(found, int) else 0
+
+
+def speaker_of(source: Recording, state: ItemSet) -> str:
+    """Who spoke when a take was recorded, as its recording says; empty if the set knows nobody of that name."""
+    found = _stated(source, "speaker")
+    return next((s.id for s in state.speakers if s.id == found), "")
+
+
+def _stated(source: Recording, member: str) -> Any:
+    stated = source.info.get("options", {}).get(TAKE)
+    return stated.get(member) if isinstance(stated, dict) else None
 
 
 def _inside(folder: Path, recording: Path) -> str:

@@ -122,7 +122,7 @@ class Recording(QObject):
 
         def begin() -> tuple[Wish, TakeRecorder]:
             wish = Wish(item, services.free_take_id(folder, item), speaker)
-            recorder = services.take_recorder(folder, item, wish.take_id, settings, COUNT_IN_S)
+            recorder = services.take_recorder(folder, item, wish.take_id, speaker, settings, COUNT_IN_S)
             recorder.start()
             return wish, recorder
 

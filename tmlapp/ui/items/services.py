@@ -48,7 +48,9 @@ def _free_take_id(folder: Path, item: ItemDraft) -> str:
     return free_take_id(folder, item)
 
 
-def _take_recorder(folder: Path, item: ItemDraft, name: str, settings: Settings, count_in_s: float) -> TakeRecorder:
+def _take_recorder(
+    folder: Path, item: ItemDraft, name: str, speaker: str, settings: Settings, count_in_s: float
+) -> TakeRecorder:
     from tmlapp.live.take import TakePlan, take_recorder
 
     plan = TakePlan(
@@ -58,6 +60,7 @@ def _take_recorder(folder: Path, item: ItemDraft, name: str, settings: Settings,
         camera=settings.camera,
         count_in_s=count_in_s,
         instruction=item.instruction,
+        speaker=speaker,
     )
     return take_recorder(plan, settings)
 
@@ -71,7 +74,7 @@ def _take_from_recording(folder: Path, item: ItemDraft, recording: Path, name: s
 
 
 def _lost_takes(folder: Path, state: ItemSet) -> list[tuple[str, Taken]]:
-    from tmlapp.bench.authoring.taking import count_in_ns, recordings_without_take, take_from_recording
+    from tmlapp.bench.authoring.taking import count_in_ns, recordings_without_take, speaker_of, take_from_recording
     from tmlapp.live.take import recover_take, unfinished_takes
     from tmlapp.recording.reader import Recording
 
@@ -86,7 +89,10 @@ def _lost_takes(folder: Path, state: ItemSet) -> list[tuple[str, Taken]]:
         if item is not None and source.duration_ns > count_in_ns(source):
             name = _free_take_id(folder, item)
             filmed = bool(source.topics.get(_CAMERA))
-            found.append((item.id, take_from_recording(folder, item, recording, take_id=name, video=filmed)))
+            taken = take_from_recording(
+                folder, item, recording, take_id=name, video=filmed, speaker=speaker_of(source, state)
+            )
+            found.append((item.id, taken))
     return found
 
 
@@ -219,7 +225,7 @@ class ItemsServices:
     open_editor: Callable[[Path], Editor] = _open_editor
     read_take: Callable[[Path, Take], Pcm] = _read_take
     free_take_id: Callable[[Path, ItemDraft], str] = _free_take_id
-    take_recorder: Callable[[Path, ItemDraft, str, Settings, float], TakeRecorder] = _take_recorder
+    take_recorder: Callable[[Path, ItemDraft, str, str, Settings, float], TakeRecorder] = _take_recorder
     take_from_recording: Callable[[Path, ItemDraft, Path, str, str], Taken] = _take_from_recording
     lost_takes: Callable[[Path, ItemSet], list[tuple[str, Taken]]] = _lost_takes
     take_from_stretch: Callable[[Path, ItemDraft, Path, int, int | None, str], Taken] = _take_from_stretch

@@ -11,7 +11,12 @@ from PySide6.QtTest import QTest
 
 from tests.ui.conftest import Person
 from tests.ui.items_desk import TakeDesk, make_set, open_set, page_of, press, speech, write_wav
+from tmlapp.bench.authoring.commands import AddSpeaker, SetSpeaker
+from tmlapp.bench.authoring.model import Speaker
 from tmlapp.ui.items.findings import FindingRow
+from tmlapp.ui.items.parts import Elided
+from tmlapp.ui.items.tried import TryRow, short_address
+from tmlapp.ui.items.try_dialog import TryDialog
 from tmlapp.ui.items.voice_dialog import VoiceDialog, ask_voice_of_file, voices
 from tmlapp.ui.items.workspace import ItemsWorkspace
 
@@ -80,3 +85,71 @@ def test_whose_voice_is_in_a_file_is_asked_and_nobody_is_the_answer_until_somebo
     QTest.keyClick(dialog.list, Key.Key_Escape)
     assert len(page.model.state.items[0].takes) == 3
     press(person, Key.Key_Escape)
+
+
+def test_a_judge_that_is_none_is_refused_in_the_dialog_and_not_remembered(opened: Opened) -> None:
+    _, page = opened
+    page.trying.ask()
+    dialog = page.findChild(TryDialog)
+    assert dialog is not None
+    for text, said in (("gibberish", "no judge 'gibberish'"), ("human", "Nobody can be asked"), ("  ", "No judge")):
+        dialog.judge.setEditText(text)
+        dialog.take()
+        assert dialog.isVisible()
+        assert said in dialog.wrong.text()
+    assert (page.memory.judge, page.trying.running) == ("", False)
+    dialog.reject()
+
+
+def test_a_long_address_is_scheme_and_file_name_and_gives_way_to_an_ellipsis(opened: Opened) -> None:
+    person, page = opened
+    assert short_address("scripted:/home/someone/lines.json") == "scripted · lines.json"
+    assert short_address("onnx:tiny") == "onnx · tiny"
+    assert short_address("ws://host:80/live") == "ws://host:80/live"
+    address = f"scripted:/home/someone/{'very-long-' * 12}name.json"
+    page.tried.show_rows((TryRow(address, "✕ silent", "bad"),), "")
+    (name,) = page.tried.findChildren(Elided)
+    person.sees(lambda: "…" in name.text())
+    assert name.text().startswith("scripted · very")
+    assert name.text().endswith("name.json")
+    assert name.toolTip() == address
+
+
+def test_what_was_said_of_one_set_is_not_said_of_the_next(opened: Opened, tmp_path: Path) -> None:
+    person, page = opened
+    page.show_note("Recovered 67 changes that set.json did not hold yet.")
+    page.sets.open(make_set(tmp_path / "other"))
+    assert page.status.note.toolTip() == ""
+    person.sees(lambda: page.model.folder == tmp_path / "other")
+
+
+def test_who_speaks_is_the_same_after_undo_and_redo_of_speakers(opened: Opened) -> None:
+    _, page = opened
+    model = page.model
+    model.do(AddSpeaker(Speaker("s-020")))
+    model.speaker_id = "s-020"
+    model.do(SetSpeaker("s-020", Speaker("s-021")))
+    assert model.speaker_id == "s-021"
+    model.undo()
+    assert model.speaker_id == "s-020"
+    model.undo()
+    assert model.speaker_id == ""
+    model.redo()
+    assert model.speaker_id == "s-020"
+    model.redo()
+    assert model.speaker_id == "s-021"
+    model.speaker_id = "s-014"
+    model.undo()
+    model.undo()
+    assert model.speaker_id == "s-014"
+
+
+def test_while_the_sound_is_read_the_spectrogram_says_so(opened: Opened) -> None:
+    _, page = opened
+    take, card = page.model.take, page.take_card
+    assert take is not None
+    assert card.spectrogram.waiting == ""
+    assert card.needs_sound(Path("another.wav"), take)
+    assert card.spectrogram.waiting == "reading…"
+    card.show_no_sound("it is gone")
+    assert card.spectrogram.waiting == ""

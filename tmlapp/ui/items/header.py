@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.items.parts import FlatButton, following
+from tmlapp.ui.items.tried import short_address
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
@@ -81,7 +82,7 @@ class ItemsHeader(QFrame):
 
     def show_endpoint(self, address: str) -> None:
         """Where items are tried."""
-        short = address.replace(":", " · ", 1)
+        short = short_address(address)
         self.endpoint.setText(tr("Try on {name}").format(name=short if len(short) <= 24 else f"{short[:22]}…"))
         self.endpoint.setAccessibleName(tr("Endpoints to try on: {name}").format(name=address))
         self.endpoint.setToolTip(tr("Choose endpoints, and try the item on them (Shift+T)"))

@@ -38,6 +38,8 @@ class ItemsModel(QObject):
         super().__init__()
         self.editor: Editor | None = None
         self.item_id = self.take_id = self.expectation_id = self.speaker_id = ""
+        self._spoke = ""
+        self._speakers: tuple[str, ...] = ()
         self.edge: Edge = "window"
         self.snapping = True
         self.playhead = 0
@@ -96,6 +98,7 @@ class ItemsModel(QObject):
         speakers = self.state.speakers
         said = [t.speaker for i in self.state.items for t in i.takes if t.speaker]
         self.speaker_id = said[-1] if said else speakers[0].id if speakers else ""
+        self._spoke, self._speakers = "", ()
         if editor is not None:
             editor.add_listener(lambda *_: self._follow())
         self._settle()
@@ -240,8 +243,19 @@ class ItemsModel(QObject):
         if self.expectation_id not in expectations:
             self.expectation_id = expectations[0] if expectations else ""
             self.edge = "window"
-        if self.speaker is None and self.speaker_id:
-            self.speaker_id = ""
+        self._settle_speaker()
+
+    def _settle_speaker(self) -> None:
+        """Whoever spoke speaks on: under another pseudonym, or as soon as that speaker is there again."""
+        before, now = self._speakers, tuple(s.id for s in self.state.speakers)
+        self._speakers = now
+        wanted = self.speaker_id or self._spoke
+        if wanted not in now and wanted in before and len(before) == len(now):
+            # As many as before, one of them called otherwise: a name was changed, or changed back.
+            fresh = now[before.index(wanted)]
+            wanted = fresh if fresh not in before else wanted
+        self.speaker_id = wanted if wanted in now else ""
+        self._spoke = wanted
 
 
 def moved_edge(window: Span, edge: Edge, sample: int, last: int) -> Span:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent
+from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -47,6 +47,23 @@ def card() -> tuple[QFrame, QVBoxLayout]:
     column.setContentsMargins(14, 10, 14, 12)
     column.setSpacing(6)
     return frame, column
+
+
+class Elided(QLabel):
+    """One line that takes the room there is; what does not fit gives way to an ellipsis in the middle."""
+
+    def __init__(self, text: str, name: str = "") -> None:
+        super().__init__(text)
+        self.whole = text
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setObjectName(name)
+        self.setAccessibleName(text)
+        self.setMinimumWidth(30)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self.setText(self.fontMetrics().elidedText(self.whole, Qt.TextElideMode.ElideMiddle, self.width()))
 
 
 class FlatButton(QToolButton):

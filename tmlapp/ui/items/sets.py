@@ -87,6 +87,8 @@ class Sets:
         page.playing.stop()
         page.recording.leave()
         page.save_timer.stop()
+        # What was said about this set is not true of the next.
+        page.show_note("")
         page.model.use(None)
         try:
             editor.close()

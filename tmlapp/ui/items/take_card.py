@@ -194,7 +194,7 @@ class TakeCard(QFrame):
         self._sound = wanted
         self.axis.set_duration(ns(max([take.samples, *(e.window.t1 for e in take.expectations)])))
         self.wave.set_waiting(tr("reading the sound…"))
-        self.spectrogram.set_track(None, 0, 16_000, None)
+        self.spectrogram.set_waiting(tr("reading…"))
         return True
 
     def show_sound(self, pcm: Pcm, later: Later) -> None:
@@ -207,6 +207,7 @@ class TakeCard(QFrame):
     def show_no_sound(self, why: str) -> None:
         """The sound cannot be read."""
         self.wave.set_waiting(f"✕ {why}")
+        self.spectrogram.set_waiting("")
 
     def show_chosen(self, value: Expectation | None, edge: Edge, snapping: bool) -> None:
         """Say in numbers where the chosen window lies; the edge that keys move is marked."""

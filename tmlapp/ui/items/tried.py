@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from tmlapp.ui.items.parts import flat, words
+from tmlapp.ui.items.parts import Elided, flat, words
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
@@ -33,6 +34,14 @@ class TryRow:
     open: Callable[[], object] | None = None
 
 
+def short_address(address: str) -> str:
+    """Scheme and file name, or scheme and what follows where that is no path; of an address with a host all."""
+    kind, _, rest = address.partition(":")
+    if not rest or "//" in rest:
+        return address
+    return f"{kind} · {Path(rest).name or rest}"
+
+
 class _Card(QFrame):
     def __init__(self, row: TryRow) -> None:
         super().__init__()
@@ -41,10 +50,8 @@ class _Card(QFrame):
         column.setContentsMargins(12, 10, 12, 10)
         column.setSpacing(6)
         top = QHBoxLayout()
-        name = words("strong", wrap=False)
-        name.setText(row.endpoint.replace(":", " · ", 1))
+        name = Elided(short_address(row.endpoint), "strong")
         name.setToolTip(row.endpoint)
-        name.setMinimumWidth(30)
         verdict = words(row.mood, wrap=False)
         verdict.setText(row.verdict)
         top.addWidget(name, 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QLineEdit, QListWidget, QListWidgetItem
 
+from tmlapp.core.errors import AppError
 from tmlapp.ui.items.forms import FormDialog
 from tmlapp.ui.text import tr
 
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 
 _ADDRESS = Qt.ItemDataRole.UserRole
 JUDGES = [("rules (accepted and rejected wordings)", "rules"), ("nobody: timing only", "none")]
+
+
+def check_judge(address: str) -> None:
+    """Nothing, if `address` names a judge that can be asked from the window.
+
+    Raises:
+        AppError: it names none; a person in a terminal cannot be asked here either.
+    """
+    from tmlapp.bench.judges.base import close_of
+    from tmlapp.bench.judges.panel import Surroundings, judge_from_address
+
+    if not address:
+        raise AppError(tr("No judge is named."), "", tr("Choose one, or “nobody: timing only”."))
+    # Files of verdicts are read when they are asked for: which form they have depends on the item's suite.
+    close_of(judge_from_address(tuple(address.split()), Surroundings(verdicts=lambda _path: ())))()
 
 
 class TryDialog(FormDialog):
@@ -108,10 +124,10 @@ class TryDialog(FormDialog):
         if self.field.text().strip():
             self._add_written()
             return False
-        self._trying.agreed |= set(self._hosts())
-        data = self.judge.currentData()
         written = self.judge.currentText().strip()
-        known = dict(JUDGES)
-        self._trying.choose(self.chosen(), known.get(written, written or str(data)))
+        judge = dict(JUDGES).get(written, written)
+        check_judge(judge)
+        self._trying.agreed |= set(self._hosts())
+        self._trying.choose(self.chosen(), judge)
         self._trying.start()
         return True

@@ -66,10 +66,18 @@ class SpectrogramLane(Lane):
         self._asked: set[Tile] = set()
         self._track = 0
         self._table: tuple[str, list[int]] = ("", [])
+        self.waiting = ""
+
+    def set_waiting(self, text: str) -> None:
+        """Nothing to draw yet; `text` says what is being done."""
+        self.set_track(None, 0, 16_000, None)
+        self.waiting = text
+        self.changed.emit()
 
     def set_track(self, read: Read | None, samples: int, rate_hz: int, later: Later | None) -> None:
         """Draw the track that `read` gives samples of; None for none."""
         self._read, self._later, self._samples, self._rate_hz = read, later, samples, rate_hz
+        self.waiting = ""
         self._tiles.clear()
         self._asked.clear()
         # What is still on its way belongs to the track before.
@@ -91,7 +99,8 @@ class SpectrogramLane(Lane):
         if self._read is None or axis.span_ns > LONGEST_S * NS_PER_S:
             painter.setPen(plot.theme.faint)
             painter.setFont(font(plot.theme.font_small_px))
-            text = tr("no sound") if self._read is None else tr("Zoom in to 10 minutes or less to see the spectrogram.")
+            long = tr("Zoom in to 10 minutes or less to see the spectrogram.")
+            text = self.waiting or tr("no sound") if self._read is None else long
             painter.drawText(
                 rect.adjusted(8, 0, 0, 0), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text
             )

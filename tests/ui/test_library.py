@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from tests.bench.catalogue_parts import make_recording, truncate
 from tests.ui.conftest import Person
 from tmlapp.bench.annotations import read_annotations
 from tmlapp.bench.catalogue.entry import Entry
+from tmlapp.bench.catalogue.pictures import wanted
 from tmlapp.config.settings import Settings
+from tmlapp.recording.thumbnail import Thumbnail
 from tmlapp.ui.library.model import COLUMNS
 from tmlapp.ui.library.texts import endpoint_text, second_line, short_date_text, title_text, verdict_text
 from tmlapp.ui.library.workspace import LibraryWorkspace
@@ -142,9 +145,10 @@ def test_a_tag_is_set_found_taken_off_and_undone(reader: Reader, root: Path) -> 
     reader.person.press(Key.Key_Return)
     reader.rests()
     assert reader.page.chosen()[0].tags == ("to check",)
-    for _ in range(2):
+    reader.person.sees(reader.page.table.hasFocus)
+    for _ in range(2):  # The second one while the first is under way.
         reader.person.press(Key.Key_Z, Ctrl)
-        reader.rests()
+    reader.rests()
     assert read_annotations(root / "squats.mcap").current == ()
 
 
@@ -307,6 +311,35 @@ def test_thumbnails_appear_for_pictures_and_for_sound(reader: Reader) -> None:
     assert QGuiApplication.clipboard().text().endswith("breathing.mcap")
     reader.person.press(Key.Key_L, Ctrl)
     reader.person.sees(lambda: model.picture(reader.page.chosen()[0]) is not None)
+
+
+def test_a_picture_that_failed_is_made_anew_when_the_file_lies_elsewhere(reader: Reader, root: Path) -> None:
+    model = reader.page.model
+    reader.choose("squats")
+    entry = reader.page.chosen()[0]
+    reader.person.sees(lambda: model.picture(entry) is not None)
+    asked = wanted(entry)
+    assert asked is not None
+    # As if the file had been renamed by hand while its picture was being made.
+    model._pictures.clear()
+    model._in_making = {asked.key: replace(asked, path=root / "before.mcap")}
+    model.take({asked.key: Thumbnail()})
+    reader.person.sees(lambda: model.picture(entry) is not None)
+
+
+def test_a_picture_that_cannot_be_made_is_asked_for_once(reader: Reader) -> None:
+    model = reader.page.model
+    reader.choose("squats")
+    entry = reader.page.chosen()[0]
+    reader.person.sees(lambda: model.picture(entry) is not None)
+    asked = wanted(entry)
+    assert asked is not None
+    model._pictures.clear()
+    model._asked.clear()
+    model._in_making = {asked.key: asked}
+    model.take({asked.key: Thumbnail()})
+    assert model.picture(entry) is None
+    assert asked.key not in model._asked
 
 
 def test_an_empty_library_says_what_to_do_and_takes_a_further_folder(

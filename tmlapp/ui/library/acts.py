@@ -39,6 +39,7 @@ class Acts:
         self._page = page
         self._undos: list[Undo] = []
         self._busy = False
+        self._undos_wanted = 0
         self.last_note = ""
 
     # ------------------------------------------------------------------ what can be done
@@ -71,7 +72,7 @@ class Acts:
 
     def _offer_undo(self) -> None:
         action = self._page.host.actions_["library.undo"]
-        action.setEnabled(bool(self._undos))
+        action.setEnabled(bool(self._undos) or self._busy)
         action.setToolTip(tr("Undo: {title} (Ctrl+Z)").format(title=self._undos[-1].title) if self._undos else "")
 
     # ------------------------------------------------------------------ look inside
@@ -210,8 +211,11 @@ class Acts:
         self._do(tr("Restoring…"), work, lambda n: self._tell(tr("{n} restored").format(n=n)))
 
     def undo(self) -> None:
-        """Take back what was done last."""
-        if not self._undos or self._busy:
+        """Take back what was done last; while something is under way, as soon as that has ended."""
+        if self._busy:
+            self._undos_wanted += 1
+            return
+        if not self._undos:
             return
         last = self._undos.pop()
         self._offer_undo()
@@ -278,21 +282,28 @@ class Acts:
             self._page.show_note(tr("Something else is being done; try again when it has ended."))
             return
         self._busy = True
+        self._offer_undo()
         self._page.show_note(note)
 
         def over() -> None:
             self._busy = False
+            self._offer_undo()
             if again:
                 self._page.rescan()
 
         def good(result: T) -> None:
             done(result)
             over()
+            if self._undos_wanted:
+                self._undos_wanted -= 1
+                self.undo()
 
         def bad(error: AppError) -> None:
             failed()
             self._page.show_error(error)
             self._page.show_note("")
+            # What was to be taken back then was not this.
+            self._undos_wanted = 0
             over()
 
         self._page.host.work(lambda: _as_told(work, shelf), good, bad)

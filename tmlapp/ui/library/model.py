@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import (
@@ -68,6 +69,8 @@ class LibraryModel(QAbstractTableModel):
         self._pictures: OrderedDict[str, QPixmap | None] = OrderedDict()
         self._made: dict[str, Thumbnail] = {}
         self._asked: dict[str, Wanted] = {}
+        self._in_making: dict[str, Wanted] = {}
+        self._failed: dict[str, Path] = {}
         self._shown_in: dict[str, int] = {}
         self._asking = QTimer(self)
         self._asking.setSingleShot(True)
@@ -160,6 +163,11 @@ class LibraryModel(QAbstractTableModel):
         asked = wanted(entry)
         if asked is None:
             return None
+        if self._failed.get(asked.key, asked.path) != asked.path:
+            # None could be made while the file lay elsewhere; what it holds is the same.
+            del self._failed[asked.key]
+            self._pictures.pop(asked.key, None)
+            self._made.pop(asked.key, None)
         if asked.key in self._pictures:
             self._pictures.move_to_end(asked.key)
             return self._pictures[asked.key]
@@ -174,6 +182,10 @@ class LibraryModel(QAbstractTableModel):
     def take(self, made: dict[str, Thumbnail]) -> None:
         """Thumbnails that were asked for are there now."""
         self._in_work = False
+        for key, found in made.items():
+            asked = self._in_making.pop(key, None)
+            if asked is not None and not found.jpeg and not found.bars:
+                self._failed[key] = asked.path
         self._made.update(made)
         self.rows_changed.emit([self._shown_in.pop(key) for key in made if key in self._shown_in])
         if self._asked:
@@ -192,6 +204,7 @@ class LibraryModel(QAbstractTableModel):
             self.rows_changed.emit([self._shown_in.pop(key) for key in passed if key in self._shown_in])
         if newest:
             self._in_work = True
+            self._in_making = {w.key: w for w in newest}
             self.pictures_wanted.emit(newest)
 
     def _take(self, key: str, made: Thumbnail) -> QPixmap | None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem
 from tmlapp.bench.authoring.commands_takes import SetTakeSpeaker
 from tmlapp.bench.authoring.model import ItemSet
 from tmlapp.ui.items.forms import FormDialog
+from tmlapp.ui.items.parts import words
 from tmlapp.ui.text import tr
 
 if TYPE_CHECKING:
@@ -35,9 +36,12 @@ class VoiceDialog(FormDialog):
 
     def __init__(self, page: ItemsWorkspace, what: str, current: str, yes: str, take: Callable[[str], object]) -> None:
         super().__init__(page, page.theme, name="voice", title=tr("Who speaks"), yes=yes)
-        self.say(tr("{what} A voice is published only with its owner's consent.").format(what=what))
+        question = words()
+        question.setText(what)
+        self.body.addWidget(question)
+        self.say(tr("A voice is published only with its owner's consent. P names more speakers."))
         self.list = QListWidget()
-        self.list.setAccessibleName(tr("Who speaks"))
+        self.list.setAccessibleName(what)
         self.list.setMinimumHeight(page.theme.px(120))
         for text, name in voices(page.model.state):
             row = QListWidgetItem(text)

@@ -155,7 +155,8 @@ def test_an_fd_bench_folder_is_written(opened: Opened, tmp_path: Path) -> None:
     assert dialog is not None
     dialog.kind.setCurrentIndex(dialog.kind.findData("fdb"))
     dialog.out.setText(str(tmp_path / "fdb"))
-    dialog.take()
+    assert dialog.no.x() < dialog.yes.x()
+    person.qtbot.keyClick(dialog.kind, Key.Key_Return)  # type: ignore[no-untyped-call]
     person.sees(lambda: (tmp_path / "fdb").is_dir())
     person.sees(lambda: "1 items written" in page.status.note.toolTip())
 

@@ -391,7 +391,11 @@ def test_a_replay_is_cancelled_by_esc(opened: Reviewer) -> None:
     opened.press(Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
     dialog = page.findChild(ReplayDialog)
     assert isinstance(dialog, ReplayDialog)
-    dialog.begin()
+    assert dialog.cancel.x() < dialog.go.x()
+    dialog.remote.setFocus()
+    opened.person.qtbot.keyClick(dialog.remote, Qt.Key.Key_Return)  # type: ignore[no-untyped-call]
+    assert dialog.job is not None
+    assert dialog.focusWidget() is not dialog.cancel
     dialog.reject()
     opened.sees(lambda: dialog.job is None)
     opened.sees(lambda: "cancelled" in page.status.text("note"))

@@ -58,6 +58,7 @@ QScrollBar::handle:horizontal:hover {{ background: {turn}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ background: none; height: 0; width: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: none; height: 0; }}
 QDialog {{ background: {surface}; }}
+QDialogButtonBox {{ button-layout: 3; }}
 QLabel#title {{ font-size: {font_title_px}px; font-weight: 700; }}
 QLabel#heading {{ font-weight: 700; }}
 QLabel#muted {{ color: {muted}; }}

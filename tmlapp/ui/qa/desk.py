@@ -211,7 +211,7 @@ class QaDesk(QObject):
         for key in ("qa.previous", "qa.next"):
             actions[key].setEnabled(self.checklist is not None)
         # The key always answers, be it only to say what is missing; the button stands where there is a report.
-        self._report_button.setVisible(self._over() is not None)
+        self._report_button.set_spared(self._over() is None)
 
     # ------------------------------------------------------------------ the session
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QProgressBar, QVBoxLayout
 
 from tmlapp.config.settings import Settings
@@ -114,8 +115,6 @@ class ReplayDialog(QDialog):
         for part in (self.remote, self.words, self.progress):
             column.addWidget(part)
         column.addLayout(buttons)
-        self.endpoint.returnPressed.connect(self.begin)
-        self.instruction.returnPressed.connect(self.begin)
         self.progress.hide()
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
@@ -128,11 +127,20 @@ class ReplayDialog(QDialog):
             return
         page = self._page
         self.job = ReplayJob(self._path, address, self.instruction.text(), page.host.settings, self.remote.isChecked())
+        # Else it would go to Cancel, and one more Return would end what was just begun.
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
         for part in (self.endpoint, self.instruction, self.remote, self.go):
             part.setEnabled(False)
         self.progress.show()
         self._timer.start()
         page.aside.work(self.job.run, self._done, self._failed)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Return replays, whatever field has the focus."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.begin()
+        else:
+            super().keyPressEvent(event)
 
     def reject(self) -> None:
         """Esc: cancel what runs, else close."""

@@ -90,6 +90,21 @@ def test_the_empty_page_lists_the_newest_and_return_opens_one(recording: Path, r
     review.sees(lambda: review.page.path == recording)
 
 
+def test_the_empty_page_promises_only_what_is_there_and_sees_what_was_recorded_since(
+    review: Reviewer, tmp_path: Path
+) -> None:
+    empty = review.page.empty
+    assert "pick one" not in empty.fix.text()
+    assert empty.fix.geometry().bottom() - empty.heading.geometry().top() < empty.height() // 3
+    (tmp_path / "recordings").mkdir()
+    record(tmp_path / "recordings", TURNS, "later")
+    for page in (Qt.Key.Key_1, Qt.Key.Key_3):
+        review.press(page, Qt.KeyboardModifier.ControlModifier)
+    review.sees(empty.list.hasFocus)
+    assert empty.list.count() == 1
+    assert "pick one" in empty.fix.text()
+
+
 def test_everything_of_a_recording_is_on_the_screen(opened: Reviewer) -> None:
     page = opened.page
     assert page.picture.shown is not None

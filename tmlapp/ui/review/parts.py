@@ -226,7 +226,10 @@ class EmptyPage(QWidget):
         self.recover.follow(actions["review.recover"])
         self.newest = QLabel(tr("Newest recordings"))
         self.newest.setObjectName("muted")
+        self.newest.hide()
+        self._paths: list[Path] = []
         self.list = QListWidget()
+        self.list.hide()
         self.list.setObjectName("commands")
         self.list.setAccessibleName(tr("Newest recordings"))
         self.list.itemActivated.connect(lambda item: self.chosen.emit(item.data(_PATH)))
@@ -243,6 +246,8 @@ class EmptyPage(QWidget):
         column.addSpacing(16)
         column.addWidget(self.newest)
         column.addWidget(self.list, 1)
+        # Without a list the texts stay together at the top.
+        column.addStretch(0)
         row = QHBoxLayout(self)
         row.setContentsMargins(24, 56, 24, 24)
         row.addStretch(1)
@@ -257,15 +262,28 @@ class EmptyPage(QWidget):
     def show_welcome(self) -> None:
         self.heading.setText(tr("Look at a recording"))
         self.why.setText(tr("Sound, picture, words, what was expected and what was graded, on one time axis."))
-        self.fix.setText(tr("Drop a .mcap file here, press O to choose one, or pick one of these and press Return."))
+        self._welcomes = True
+        self._show_ways()
+
+    def _show_ways(self) -> None:
+        """What can be done: only what is there is promised."""
+        if self._paths:
+            ways = tr("Drop a .mcap file here, press O to choose one, or pick one of these and press Return.")
+        else:
+            ways = tr("Drop a .mcap file here, or press O to choose one. Sessions you record are listed here.")
+        self.fix.setText(ways)
 
     def show_error(self, error: AppError) -> None:
         """Three sentences in the place of the welcome."""
+        self._welcomes = False
         self.heading.setText(error.what)
         self.why.setText(error.why)
         self.fix.setText(error.fix)
 
     def set_recordings(self, paths: Sequence[Path]) -> None:
+        if self._paths == list(paths):
+            return
+        self._paths = list(paths)
         self.list.clear()
         for path in paths:
             item = QListWidgetItem(path.name)
@@ -276,6 +294,8 @@ class EmptyPage(QWidget):
         self.list.setVisible(bool(paths))
         if paths:
             self.list.setCurrentRow(0)
+        if self._welcomes:
+            self._show_ways()
 
 
 class NoteBar(QFrame):

@@ -60,7 +60,7 @@ class Reading:
     def list_newest(self) -> None:
         """Fill the list of the empty page."""
         folder = self._page.host.settings.recordings_dir
-        self._page.aside.work(lambda: newest_in(folder), self._page.empty.set_recordings)
+        self._page.aside.work(lambda: newest_in(folder), self._page.show_newest)
 
     def open(self, path: Path, at_s: float | None) -> None:
         self._serial += 1

@@ -110,6 +110,13 @@ class ReviewView(Workspace):
         self.side.setFixedWidth(min(usual, max(_SIDE_PX, share, self.judge.needed_px())))
         self._top.setFixedHeight(round(min(most, (self.height() - _BARS_PX) * _TOP_SHARE)))
 
+    def show_newest(self, paths: list[Path]) -> None:
+        """The newest recordings, on the page on which nothing is open; the keys are there then."""
+        idle = self.timeline.hasFocus() or self.hasFocus()
+        self.empty.set_recordings(paths)
+        if idle and paths and self.empty.isVisible():
+            self.empty.list.setFocus()
+
     def show_error(self, error: AppError) -> bool:
         self.banner.show_error(error)
         return True

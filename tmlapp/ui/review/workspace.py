@@ -79,6 +79,8 @@ class ReviewWorkspace(ReviewView):
     # ------------------------------------------------------------------ Workspace
 
     def entered(self) -> None:
+        if self.opened is None:
+            self.reading.list_newest()
         self._focus()
 
     def left(self) -> None:

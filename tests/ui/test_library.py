@@ -327,6 +327,23 @@ def test_a_picture_that_failed_is_made_anew_when_the_file_lies_elsewhere(reader:
     reader.person.sees(lambda: model.picture(entry) is not None)
 
 
+def test_a_recording_renamed_by_hand_has_its_picture(reader: Reader, root: Path) -> None:
+    (root / "squats.mcap").rename(root / "by hand.mcap")
+    reader.person.press(Key.Key_F5)
+    reader.rests()
+    reader.choose("by hand")
+    entry = reader.page.chosen()[0]
+    reader.person.sees(lambda: reader.page.model.picture(entry) is not None)
+    # A copy shares the picture; every row that waits for it is told.
+    model, asked = reader.page.model, wanted(entry)
+    assert asked is not None
+    model._shown_in[asked.key] = {entry.id, 77}
+    told: list[Any] = []
+    model.rows_changed.connect(told.append)
+    model.take({asked.key: Thumbnail()})
+    assert sorted(told[0]) == sorted([entry.id, 77])
+
+
 def test_a_picture_that_cannot_be_made_is_asked_for_once(reader: Reader) -> None:
     model = reader.page.model
     reader.choose("squats")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ class LibraryModel(QAbstractTableModel):
         self._asked: dict[str, Wanted] = {}
         self._in_making: dict[str, Wanted] = {}
         self._failed: dict[str, Path] = {}
-        self._shown_in: dict[str, int] = {}
+        self._shown_in: dict[str, set[int]] = {}
         self._asking = QTimer(self)
         self._asking.setSingleShot(True)
         self._asking.setInterval(30)
@@ -174,7 +174,7 @@ class LibraryModel(QAbstractTableModel):
         if asked.key in self._made:
             return self._take(asked.key, self._made.pop(asked.key))
         self._asked[asked.key] = asked
-        self._shown_in[asked.key] = entry.id
+        self._shown_in.setdefault(asked.key, set()).add(entry.id)
         if not self._asking.isActive() and not self._in_work:
             self._asking.start()
         return None
@@ -187,7 +187,7 @@ class LibraryModel(QAbstractTableModel):
             if asked is not None and not found.jpeg and not found.bars:
                 self._failed[key] = asked.path
         self._made.update(made)
-        self.rows_changed.emit([self._shown_in.pop(key) for key in made if key in self._shown_in])
+        self.rows_changed.emit(self._rows_of(made))
         if self._asked:
             self._asking.start()
 
@@ -201,11 +201,15 @@ class LibraryModel(QAbstractTableModel):
             del self._asked[key]
         if passed:
             # They ask again when they come back onto the screen.
-            self.rows_changed.emit([self._shown_in.pop(key) for key in passed if key in self._shown_in])
+            self.rows_changed.emit(self._rows_of(passed))
         if newest:
             self._in_work = True
             self._in_making = {w.key: w for w in newest}
             self.pictures_wanted.emit(newest)
+
+    def _rows_of(self, keys: Iterable[str]) -> list[int]:
+        """Every row that waits for one of these: copies of a recording share a picture."""
+        return [row_id for key in keys for row_id in self._shown_in.pop(key, ())]
 
     def _take(self, key: str, made: Thumbnail) -> QPixmap | None:
         picture: QPixmap | None = None

@@ -103,10 +103,10 @@ def test_a_judge_that_is_none_is_refused_in_the_dialog_and_not_remembered(opened
 
 def test_a_long_address_is_scheme_and_file_name_and_gives_way_to_an_ellipsis(opened: Opened) -> None:
     person, page = opened
-    assert short_address("scripted:/home/someone/lines.json") == "scripted · lines.json"
+    assert short_address("scripted:/srv/somebody/lines.json") == "scripted · lines.json"
     assert short_address("onnx:tiny") == "onnx · tiny"
     assert short_address("ws://host:80/live") == "ws://host:80/live"
-    address = f"scripted:/home/someone/{'very-long-' * 12}name.json"
+    address = f"scripted:/srv/somebody/{'very-long-' * 12}name.json"
     page.tried.show_rows((TryRow(address, "✕ silent", "bad"),), "")
     (name,) = page.tried.findChildren(Elided)
     person.sees(lambda: "…" in name.text())

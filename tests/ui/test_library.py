@@ -138,7 +138,7 @@ def test_a_tag_is_set_found_taken_off_and_undone(reader: Reader, root: Path) -> 
     reader.rests()
     assert reader.page.chosen()[0].tags == ("blurred", "to check")
     assert len(read_annotations(root / "squats.mcap").current) == 2
-    reader.search('tag:"to check"')
+    reader.page.search.ask('tag:"to check"')
     assert reader.names() == ["squats"]
     reader.person.press(Key.Key_T)
     reader.person.type("-blurred")

@@ -148,7 +148,7 @@ def test_shuttle_keys_turn_and_stop(opened: Reviewer) -> None:
     opened.press(Qt.Key.Key_J)
     opened.press(Qt.Key.Key_J)
     assert player.speed == -2
-    opened.sees(lambda: opened.at_ns < 8 * S)
+    opened.sees(lambda: opened.at_ns < 5 * S)  # Far enough from the end, to which L then plays.
     opened.press(Qt.Key.Key_L)
     assert player.speed == 1
     opened.press(Qt.Key.Key_K)

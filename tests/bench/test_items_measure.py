@@ -33,8 +33,8 @@ from tmlapp.bench.authoring.measure_alike import (
 from tmlapp.bench.authoring.measure_files import SoundFiles, SoundFormError, read_pcm16
 from tmlapp.bench.transcripts.placement import read_wav
 from tmlapp.bench.transcripts.silero import VoiceActivityDetector
-from tmlapp.capture.resample import resample
 from tmlapp.core.media import Pcm
+from tmlapp.core.resample import resample
 
 pytestmark = pytest.mark.unit
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from tmlapp.capture.device_feed import DeviceFeed
-from tmlapp.capture.resample import Resampler
 from tmlapp.core.event import Notice
 from tmlapp.core.feed import Captured
 from tmlapp.core.media import Pcm
+from tmlapp.core.resample import Resampler
 
 PATIENCE_S = 20.0
 MOST_TURNS = 200

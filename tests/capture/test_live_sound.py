@@ -21,12 +21,12 @@ from tmlapp.capture.device_feed import DeviceFeed
 from tmlapp.capture.devices import AudioSystem, list_devices, resolve
 from tmlapp.capture.microphone import Microphone
 from tmlapp.capture.playqueue import Played
-from tmlapp.capture.resample import resample
 from tmlapp.capture.speaker import Speaker
 from tmlapp.core.clock import MonotonicClock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap
 from tmlapp.core.media import Pcm
+from tmlapp.core.resample import resample
 
 pytestmark = pytest.mark.device
 

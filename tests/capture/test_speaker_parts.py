@@ -13,10 +13,10 @@ from tmlapp.capture import speaker as speaker_module
 from tmlapp.capture.devices import AudioSystem, SoundDevice, list_sound
 from tmlapp.capture.playqueue import Played
 from tmlapp.capture.playring import PlayRing
-from tmlapp.capture.resample import Resampler
 from tmlapp.capture.speaker import Speaker
 from tmlapp.core.clock import ManualClock
 from tmlapp.core.errors import AppError
+from tmlapp.core.resample import Resampler
 
 pytestmark = pytest.mark.unit
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from tmlapp.bench.runs.run import safe_name
 from tmlapp.capture.program_tracks import read_sound
-from tmlapp.capture.resample import resample
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
+from tmlapp.core.resample import resample
 from tmlapp.core.units import SAMPLE_RATE_HZ
 from tmlapp.live.voice import PROGRAM, EspeakVoice
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tmlapp.capture.playring import PlayRing, Sent
-from tmlapp.capture.resample import Resampler
 from tmlapp.core.media import Pcm
+from tmlapp.core.resample import Resampler
 from tmlapp.core.units import NS_PER_S
 
 _SEAM_NS = 10_000_000

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import soundfile
 
 from tmlapp.capture.media_file import head_of, sha256_of
-from tmlapp.capture.resample import Resampler
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Gap, Notice, SessionEvent
 from tmlapp.core.feed import TrackInfo
 from tmlapp.core.media import Pcm
+from tmlapp.core.resample import Resampler
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, SAMPLE_RATE_HZ, samples_to_ns
 
 Samples = npt.NDArray[np.float32]

@@ -8,10 +8,10 @@ from tmlapp.capture.chunker import Chunker
 from tmlapp.capture.clockfit import ClockFit
 from tmlapp.capture.microphone import MicLine, Microphone
 from tmlapp.capture.placement import LATE_NS, hole_before
-from tmlapp.capture.resample import Resampler
 from tmlapp.capture.ring import BlockMeta
 from tmlapp.core.clock import Clock
 from tmlapp.core.event import Gap
+from tmlapp.core.resample import Resampler
 from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ, ns_to_samples, samples_to_ns
 
 _NOTE_EVERY_NS = NS_PER_S

@@ -33,6 +33,7 @@ class EndpointSetup:
         session_now_ns: current session time (used where `virtual_time` is False).
         tools: what the model may call; an endpoint that cannot announce them says so in `Granted.rejections`.
         history: the conversation that lies before the session; an endpoint that cannot take it raises in `open`.
+        abandoned: True once nobody wants the session any more: an `open` that still waits gives up.
     """
 
     instruction: str
@@ -44,6 +45,7 @@ class EndpointSetup:
     options: Mapping[str, str] = field(default_factory=dict)
     tools: tuple[ToolSpec, ...] = ()
     history: tuple[HistoryTurn, ...] = ()
+    abandoned: Callable[[], bool] = field(default=lambda: False)
 
 
 class Duplex(Protocol):
@@ -94,7 +96,7 @@ class Endpoint(Protocol):
         ...
 
     def open(self, setup: EndpointSetup, sink: EventSink) -> Duplex:
-        """Start the conversation; `SessionOpened` is the first event.
+        """Start the conversation; `SessionOpened` is the first event but for those of the connection.
 
         Raises:
             AppError: the endpoint cannot be opened.

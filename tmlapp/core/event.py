@@ -10,35 +10,19 @@ import base64
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
+from tmlapp.core.event_base import EndpointEvent as EndpointEvent
+from tmlapp.core.event_wire import ConnectionChanged as ConnectionChanged
+from tmlapp.core.event_wire import ConnectionState as ConnectionState
+from tmlapp.core.event_wire import InputLost as InputLost
+from tmlapp.core.event_wire import RoundTrip as RoundTrip
+from tmlapp.core.event_wire import Unrecognized as Unrecognized
+from tmlapp.core.event_wire import WireFrame as WireFrame
 from tmlapp.core.granted import Granted as Granted
 from tmlapp.core.granted import MediaKind as MediaKind
 from tmlapp.core.granted import Rejection as Rejection
 from tmlapp.core.granted import granted_from_json as granted_from_json
 
 Channel = Literal["transcript", "say", "thought"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointEvent:
-    """Base of everything an endpoint sends.
-
-    Attributes:
-        seq: adapter-local counter, +1 each.
-        t_rx_ns: session time when it was received in full.
-        t_media_ns, dur_media_ns: the endpoint's own media time on the session clock, where it gives one.
-        media_kind: which clock `t_media_ns` was on.
-        epoch: +1 per connection.
-    """
-
-    seq: int = 0
-    t_rx_ns: int = 0
-    t_media_ns: int | None = None
-    dur_media_ns: int | None = None
-    media_kind: MediaKind | None = None
-    wire_ref: int | None = None
-    item_id: str | None = None
-    response_id: str | None = None
-    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

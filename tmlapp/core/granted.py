@@ -28,6 +28,12 @@ class Granted:
         unit_ms: the endpoint's own cadence.
         acknowledges_units: a `UnitDone` follows every micro-turn.
         clock_kind: which of the media clocks its outputs carry, if any.
+        first_unit_ms: what it needs before its first answer, where that differs; 0 for `unit_ms`.
+        frames_per_unit, max_image_bytes: limits on pictures; 0 where none is known.
+        turn_owner: who decides when it speaks: `model`, `server_vad`, `semantic_vad` or `client`.
+        can_interrupt, can_truncate, can_resume, can_ack_playback: what may be asked of it while it runs.
+        expires_at_ms: session time at which the service will end it, if it says so.
+        input_delay_ms: constant delay that our conversion of the sound adds.
         provider: where it computes (`CPUExecutionProvider`, a host name, …).
         details: anything else worth tracing: hashes, versions, licence.
     """
@@ -45,6 +51,14 @@ class Granted:
     acknowledges_units: bool = False
     clock_kind: MediaKind | None = None
     input_delay_ms: float = 0.0
+    first_unit_ms: int = 0
+    frames_per_unit: int = 0
+    max_image_bytes: int = 0
+    can_interrupt: bool = False
+    can_truncate: bool = False
+    can_resume: bool = False
+    can_ack_playback: bool = False
+    expires_at_ms: int | None = None
     provider: str = ""
     rejections: tuple[Rejection, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)

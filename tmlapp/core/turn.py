@@ -20,9 +20,14 @@ class TextInput:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """The person barged in: what was really heard of the model's current output."""
+    """The model was cut off: `played_ns` of the item `item_id` were really heard (silence of the model: empty, 0).
+
+    `by_person` is False where the endpoint itself said that it was interrupted.
+    """
 
     played_ns: int
+    item_id: str = ""
+    by_person: bool = True
 
 
 @dataclass(frozen=True, slots=True)

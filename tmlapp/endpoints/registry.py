@@ -16,6 +16,7 @@ from types import ModuleType
 
 from tmlapp.core.endpoint import Endpoint
 from tmlapp.core.errors import AppError
+from tmlapp.endpoints.remote.contract import Dialect
 
 GROUP = "tmlapp.endpoints"
 _MARK = "__tmlapp_endpoint__"
@@ -90,6 +91,15 @@ def schemes() -> list[str]:
     """Every kind of endpoint that this installation has."""
     own = {s for name in _module_names() for s in _factories(importlib.import_module(f"{__package__}.{name}"))}
     return sorted(own | {entry.name for entry in _entries()})
+
+
+def dialects() -> dict[str, Dialect]:
+    """Every protocol of remote models that this installation speaks, by its kind: a module's `DIALECTS`."""
+    found: dict[str, Dialect] = {}
+    for name in _module_names():
+        for dialect in getattr(importlib.import_module(f"{__package__}.{name}"), "DIALECTS", ()):
+            found[dialect.kind] = dialect
+    return dict(sorted(found.items()))
 
 
 def _module_names() -> Iterator[str]:

@@ -15,8 +15,8 @@ from tmlapp.bench.labels.fdb_v3 import places
 from tmlapp.bench.labels.rows import file_json
 from tmlapp.bench.suite import Answers, Sounds
 from tmlapp.bench.suites.fdb_v3_scoring import CHUNKS, SPEECH_END, SPEECH_START, times_of
-from tmlapp.capture.resample import resample
 from tmlapp.core.errors import AppError
+from tmlapp.core.resample import resample
 from tmlapp.core.units import SAMPLE_RATE_HZ
 
 PROVIDER = "tmlapp"

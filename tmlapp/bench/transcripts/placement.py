@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from tmlapp.capture.resample import resample
 from tmlapp.capture.sound_file import SndfileBlocks, SoundTrack
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import AudioOut, Event, Gap, Heard, Interrupted
 from tmlapp.core.media import Pcm
+from tmlapp.core.resample import resample
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, SAMPLE_RATE_HZ, samples_to_ns
 from tmlapp.live.playout import HeardPiece, VirtualPlayout
 from tmlapp.recording.reader import Recording

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.capture.sound_made import noise
-from tmlapp.capture.resample import Resampler, resample
+from tmlapp.core.resample import Resampler, resample
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,179 @@
+"""Endpoint profiles: named ways to reach a model, in one JSON file without a single key."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tmlapp.config.paths import config_dir
+from tmlapp.config.secrets import keyring_secret, secret_from_environment
+from tmlapp.core.errors import AppError
+from tmlapp.core.secret import Secret
+
+_NAME = re.compile(r"[\w][\w .+-]{0,63}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+class EndpointProfile(BaseModel):
+    """How one model is reached; its address is `profile:NAME`.
+
+    Attributes:
+        kind: of the protocol, e.g. `openai_realtime`.
+        url, model, voice: empty for the protocol's defaults.
+        options: of the protocol, by name.
+        key: where the key is: `keyring`, `env:VARIABLE`, or `none`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    kind: str
+    url: str = ""
+    model: str = ""
+    voice: str = ""
+    options: dict[str, str] = Field(default_factory=dict)
+    key: str = "none"
+
+    @field_validator("name")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError(
+                "a name has 1 to 64 letters, digits, spaces or any of . _ + -, and begins with none of these"
+            )
+        return value
+
+    @field_validator("key")
+    @classmethod
+    def _kept(cls, value: str) -> str:
+        if value in ("keyring", "none") or (value.startswith("env:") and _VARIABLE.fullmatch(value[4:])):
+            return value
+        raise ValueError("a key is kept as keyring, env:VARIABLE or none")
+
+    @property
+    def address(self) -> str:
+        """As settings and recordings name it."""
+        return f"profile:{self.name}"
+
+    def secret(self) -> Secret | None:
+        """The key, read now from where it is kept; None where the profile has none.
+
+        Raises:
+            AppError: it is not where the profile says.
+        """
+        if self.key == "none":
+            return None
+        if self.key == "keyring":
+            found, where = keyring_secret(self.name), "the system's key ring"
+        else:
+            found, where = secret_from_environment(self.key[4:]), f"the environment variable {self.key[4:]}"
+        if found is None:
+            raise AppError(
+                f"The key of “{self.name}” is missing.",
+                f"There is none in {where}.",
+                "Enter it again in the profile, or set the variable before tmlapp starts.",
+            )
+        return found
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    profiles: list[EndpointProfile] = Field(default_factory=list)
+
+
+def profiles_path() -> Path:
+    return config_dir() / "endpoints.json"
+
+
+def load_profiles(path: Path | None = None) -> list[EndpointProfile]:
+    """All profiles, in their order; none where there is no such file.
+
+    Raises:
+        AppError: the file is not valid; it is left as it is.
+    """
+    path = path or profiles_path()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise AppError(f"The profiles {path} cannot be read.", f"{error}.", "Check the file.") from error
+    try:
+        return _File.model_validate(json.loads(text)).profiles
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise AppError(
+            f"The profiles {path} are not valid.",
+            " ".join(str(error).split()),
+            "Correct the file, or move it away to start without profiles.",
+        ) from error
+
+
+def save_profiles(profiles: list[EndpointProfile], path: Path | None = None) -> None:
+    """Write `profiles` whole or not at all.
+
+    Raises:
+        AppError: the file cannot be written.
+    """
+    path = path or profiles_path()
+    temporary = path.with_suffix(".json.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(_File(profiles=profiles).model_dump_json(indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise AppError(
+            f"The profiles could not be saved to {path}.",
+            f"{error.strerror}.",
+            "Check the folder's permissions and space.",
+        ) from error
+
+
+def find_profile(name: str, path: Path | None = None) -> EndpointProfile:
+    """The profile `name`.
+
+    Raises:
+        AppError: there is none.
+    """
+    profiles = load_profiles(path)
+    for profile in profiles:
+        if profile.name == name:
+            return profile
+    known = ", ".join(p.name for p in profiles) or "none yet"
+    raise AppError(
+        f"There is no endpoint profile “{name}”.",
+        f"Known profiles: {known}.",
+        "Choose one of them, or add it with `tmlapp endpoints add`.",
+    )
+
+
+def put_profile(profile: EndpointProfile, path: Path | None = None) -> None:
+    """Add `profile`, or replace the one of that name.
+
+    Raises:
+        AppError: the file is not valid or cannot be written.
+    """
+    profiles = load_profiles(path)
+    places = [i for i, p in enumerate(profiles) if p.name == profile.name]
+    if places:
+        profiles[places[0]] = profile
+    else:
+        profiles.append(profile)
+    save_profiles(profiles, path)
+
+
+def remove_profile(name: str, path: Path | None = None) -> EndpointProfile:
+    """Take the profile `name` away; its key, if it stands in the key ring, is the caller's business.
+
+    Raises:
+        AppError: there is none, or the file cannot be written.
+    """
+    gone = find_profile(name, path)
+    save_profiles([p for p in load_profiles(path) if p.name != name], path)
+    return gone

@@ -1,0 +1,1 @@
+"""Interaction models that are reached over a network: what they share."""

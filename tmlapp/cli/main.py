@@ -15,6 +15,7 @@ from tmlapp.cli import (
     demo,
     devices,
     doctor,
+    endpoints,
     export,
     grade,
     items,
@@ -63,7 +64,7 @@ def _root(
 
 for _verb in (agree, devices, doctor, run, show, open_, grade, replay, recover, verify, export, demo):
     app.command(_verb.__name__.rsplit(".", 1)[-1])(_verb.command)
-for _group in (bench, data, items, library, packet, qa):
+for _group in (bench, data, endpoints, items, library, packet, qa):
     app.add_typer(_group.app, name=_group.__name__.rsplit(".", 1)[-1])
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -79,6 +79,22 @@ class EndpointProfile(BaseModel):
                 "Enter it again in the profile, or set the variable before tmlapp starts.",
             )
         return found
+
+
+def made_profile(**values: Any) -> EndpointProfile:
+    """A profile of `values`, by field.
+
+    Raises:
+        AppError: one of them cannot be.
+    """
+    try:
+        return EndpointProfile(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "profile"
+        raise AppError(
+            f"The profile's {where} cannot be used.", f"{first['msg']}.", "Correct it and try again."
+        ) from None
 
 
 class _File(BaseModel):

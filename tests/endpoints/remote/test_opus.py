@@ -112,13 +112,11 @@ def test_a_second_stream_may_follow_the_first() -> None:
 
 def test_a_message_that_unfolds_to_minutes_is_refused() -> None:
     pages = OpusEncoder().frames(tone(1_920 * 2))
-    # One empty frame of 20 ms in a byte.
-    bomb = page(*[b"\xfc"] * 255)
     decoder = OpusDecoder()
     decoder.push(pages[0])
 
     with pytest.raises(MessageError, match="more than 30 s"):
-        decoder.push(bomb * 400)
+        decoder.push(pages[1] * 400)
 
 
 def page(*packets: bytes) -> bytes:

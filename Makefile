@@ -12,7 +12,7 @@ PERF ?=
 TRAIN ?=
 SEED ?= 7
 
-.PHONY: help setup setup-run demo test lint format model clip screenshots perf slow soak fuzz bundle clean
+.PHONY: help setup setup-run demo test lint format model clip screenshots conformance conformance-setup perf slow soak fuzz bundle clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,13 @@ setup-run:
 demo: setup-run ## Run a session: in a window where there is a display, else headless on the bundled clip
 	@$(PY) -m tmlapp demo $(DEMO)
 
-test: setup lint ## Lint, types, import contracts, all tests but the slow ones, coverage
+conformance-setup:
+	@packaging/scripts/conformance.sh
+
+conformance: setup conformance-setup ## Every adapter against programs that others wrote for its protocol
+	@$(SCREEN) $(PY) -m pytest -q tests/conformance
+
+test: setup lint conformance-setup ## Lint, types, import contracts, all tests but the slow ones, coverage
 	@echo "==> Tests (without the slow ones)"
 	@mkdir -p out
 	@$(SCREEN) $(PY) -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=json:out/coverage.json

@@ -13,7 +13,7 @@ TURNS = 12
 
 
 def check_conformance(make: Callable[[], Endpoint], instruction: str = "") -> None:
-    """Assert the adapter contract (docs/endpoints.md) on the endpoints that `make` gives.
+    """Assert the adapter contract (docs/endpoints/index.md) on the endpoints that `make` gives.
 
     Covers: address and locality, first and last event, `seq`, receive times, an acknowledgement for every micro-turn
     where they are granted, events that survive JSON, `drain` and `close` called twice, `push` after `close`.

@@ -1,4 +1,4 @@
-"""The contract between a session and an interaction model (docs/endpoints.md)."""
+"""The contract between a session and an interaction model (docs/endpoints/index.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What came back from an endpoint, and what happened in the session, as typed values.
 
 Every event round-trips through JSON (`to_json`, `from_json`). Times are session time in nanoseconds.
-Source of the endpoint events: our adapter contract, docs/endpoints.md.
+Source of the endpoint events: our adapter contract, docs/endpoints/index.md.
 """
 
 from __future__ import annotations

@@ -13,7 +13,12 @@ from tmlapp.cli.run import clock_named, run_plan
 
 def command(
     recording: Annotated[Path, typer.Argument(help="A finished recording (.mcap).")],
-    endpoint: Annotated[str, typer.Option(help="onnx:tiny, onnx:FOLDER, scripted:FILE, recorded:FILE.")] = "onnx:tiny",
+    endpoint: Annotated[
+        str,
+        typer.Option(
+            help="Address of the model: onnx:tiny, onnx:FOLDER, profile:NAME, KIND:URL, scripted:FILE, recorded:FILE."
+        ),
+    ] = "onnx:tiny",
     instruction: Annotated[str | None, typer.Option(help="Left out: the one of the recording.")] = None,
     clock: Annotated[str, typer.Option(help="fast, or real.")] = "fast",
     out_dir: Annotated[Path | None, typer.Option("--out", help="Folder; left out: beside the recording.")] = None,

@@ -66,7 +66,12 @@ def command(
         typer.Option(help="VIDEO[,AUDIO], a wav, a folder of images, synthetic:clap. Left out: the devices."),
     ] = None,
     instruction: Annotated[str, typer.Option(help="What to ask of the model at the start.")] = "",
-    endpoint: Annotated[str, typer.Option(help="Address of the model: onnx:tiny, onnx:FOLDER, profile:NAME, KIND:URL, scripted:FILE, recorded:FILE.")] = "onnx:tiny",
+    endpoint: Annotated[
+        str,
+        typer.Option(
+            help="Address of the model: onnx:tiny, onnx:FOLDER, profile:NAME, KIND:URL, scripted:FILE, recorded:FILE."
+        ),
+    ] = "onnx:tiny",
     clock: Annotated[str, typer.Option(help="real, or fast: virtual time, as fast as the machine can.")] = "real",
     out_dir: Annotated[Path | None, typer.Option("--out", help="Folder for the recording.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the session and of its file.")] = None,

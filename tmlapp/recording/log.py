@@ -19,7 +19,7 @@ from tmlapp.core.errors import AppError
 from tmlapp.recording.index import summary_of
 from tmlapp.recording.names import PART
 from tmlapp.recording.scan import Found, open_file, read_message, records_in, unpacked
-from tmlapp.recording.schema import CHANNEL_IDS, METADATA, TOPIC_NAMES
+from tmlapp.recording.schema import CHANNEL_IDS, FIRST_TOPICS, METADATA, TOPIC_NAMES
 
 _FOOTER = struct.Struct("<BQQQI")
 
@@ -53,7 +53,7 @@ class Log:
                 raise _foreign(path) from error
             metadata = _metadata(file, summary.metadata_indexes)
         ours = {i: c.topic for i, c in summary.channels.items()}
-        if metadata is None or ours != TOPIC_NAMES:
+        if metadata is None or not _known(ours):
             raise _foreign(path)
         return cls(path, summary, metadata)
 
@@ -88,6 +88,12 @@ class Log:
                 for message in _messages_in(chunk, wanted):
                     if message.log_time >= start_ns and (end_ns is None or message.log_time < end_ns):
                         yield message
+
+
+def _known(channels: dict[int, str]) -> bool:
+    """Whether these are our topics: all of them, or those that an older version of the app knew."""
+    first = {i: name for i, name in TOPIC_NAMES.items() if i <= max(FIRST_TOPICS, len(channels))}
+    return channels == first
 
 
 def _messages_in(chunk: bytes, wanted: frozenset[int]) -> Iterator[Found]:

@@ -13,7 +13,7 @@ from mcap.well_known import MessageEncoding, SchemaEncoding
 from mcap.writer import CompressionType, IndexType, Writer
 
 from tmlapp.core.cue import Cue
-from tmlapp.core.event import AudioOut, EndpointEvent, Event, Gap, Health, Interrupted, Marker, to_json
+from tmlapp.core.event import AudioOut, EndpointEvent, Event, Gap, Health, Interrupted, Marker, WireFrame, to_json
 from tmlapp.core.session import SessionInfo
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS, samples_to_ns
@@ -111,6 +111,8 @@ class LogWriter:
         """One event, to the topic of its kind."""
         if isinstance(event, AudioOut):
             self._audio_out(event)
+        elif isinstance(event, WireFrame):
+            self._json("/wire", event.t_rx_ns, to_json(event))
         elif isinstance(event, EndpointEvent):
             if isinstance(event, Interrupted):
                 self._model_end_ns = min(self._model_end_ns, event.t_rx_ns)

@@ -25,6 +25,7 @@ from tmlapp.core.event import (
     SessionEvent,
     SessionOpened,
     SessionUpdated,
+    WireFrame,
     from_json,
 )
 from tmlapp.core.media import Frame, Pcm
@@ -37,6 +38,7 @@ from tmlapp.recording.schema import Sound, decode_picture, decode_sound
 
 _EVENT_TOPICS: dict[str, type[Any]] = {
     "/output": EndpointEvent, "/gap": Gap, "/marker": Marker, "/health": Health, "/session": SessionEvent,
+    "/wire": WireFrame,
 }  # fmt: skip
 
 
@@ -149,12 +151,16 @@ class Recording:
     ) -> Iterator[Event]:
         """Events in the order in which they were recorded; only those of `types` if given.
 
+        Frames of the wire come only where `types` names `WireFrame` itself; see `wire`.
+
         Args:
             start_ns, end_ns: only those filed at `start_ns` ≤ t < `end_ns`, by the time they were received or set.
             sound: False reads no sound: an `AudioOut` comes with silence of its length.
         """
         names = {n for n, t in EVENT_TYPES.items() if types is None or issubclass(t, types)}
-        topics = [t for t, base in _EVENT_TOPICS.items() if any(issubclass(EVENT_TYPES[n], base) for n in names)]
+        if types is None or WireFrame not in types:
+            names.discard(WireFrame.__name__)
+        topics = [t for t in _EVENT_TOPICS if any(_lies_in(EVENT_TYPES[n], t) for n in names)]
         wanted = ["/model/audio"] if sound and "AudioOut" in names else []
         heard = _Ahead(self._log.messages(wanted, start_ns, end_ns), lambda m: m.sequence) if sound else None
         for message in self._log.messages(topics, start_ns, end_ns):
@@ -165,6 +171,15 @@ class Recording:
             value = _object(message)
             if value["type"] in names:
                 yield _event(value, heard)
+
+    def wire(self, start_ns: int = 0, end_ns: int | None = None) -> Iterator[WireFrame]:
+        """What went over the wire at `start_ns` ≤ t < `end_ns`, by `index`; nothing in a session without a network.
+
+        Frames before the first sample stand at time 0.
+        """
+        for event in self.events((WireFrame,), start_ns, end_ns):
+            if isinstance(event, WireFrame):
+                yield event
 
     def cues(self) -> Iterator[Cue]:
         """The cues as they were shown."""
@@ -224,6 +239,10 @@ class Recording:
         for message in self._log.messages([topic], filed_from, filed_to):
             _place(track, first, rate, decode_sound(message.data))
         return track, rate
+
+
+def _lies_in(kind: type[Any], topic: str) -> bool:
+    return (topic == "/wire") == issubclass(kind, WireFrame) and issubclass(kind, _EVENT_TOPICS[topic])
 
 
 def _object(message: Found) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from tmlapp.recording.schema import BY_ID, CHANNEL_IDS, Group, decode_picture
 
 _MIC, _CAMERA, _TURN, _MODEL = (CHANNEL_IDS[n] for n in ("/mic", "/camera", "/turn", "/model/audio"))
 _EVENTS = [t.name for t in BY_ID.values() if t.group is Group.EVENTS]
+_TOLD = [*_EVENTS, *(t.name for t in BY_ID.values() if t.group is Group.WIRE)]
 _CHECKED = ("/mic", "/camera", "/model/audio")
 
 
@@ -147,7 +148,7 @@ class _Repair:
     def __init__(self, source: Path, final: Path, data: Source, found: Scan) -> None:
         self._source, self._final, self._data, self._found = source, final, data, found
         self._malformed: set[int] = set()
-        self._malformed = {i for i, message in self._of(*_EVENTS) if not _holds(message)}
+        self._malformed = {i for i, message in self._of(*_TOLD) if not _holds(message)}
         self._promised = self._read_promises()
         good = self._good_media()
         self._mic = {found.log_times[i] // TURN_NS: i for i in good if found.channels[i] == _MIC}
@@ -230,7 +231,7 @@ class _Repair:
         yield from self._events()
         yield from self._all_turns()
         yield from self._new_gaps()
-        for group in (Group.MODEL, Group.MIC, Group.CAMERA):
+        for group in (Group.MODEL, Group.MIC, Group.CAMERA, Group.WIRE):
             names = [t.name for t in BY_ID.values() if t.group is group]
             kept = {*self._mic.values(), *self._frame_places(), *self._model.values()}
             for i, message in self._of(*names):

@@ -19,14 +19,14 @@ from mcap.opcode import Opcode
 from mcap.writer import MCAP0_MAGIC
 
 from tmlapp.core.errors import AppError
-from tmlapp.recording.schema import BY_ID, RAW_AUDIO, Topic, decode_picture, decode_sound
+from tmlapp.recording.schema import BY_ID, RAW_AUDIO, TOPICS, Topic, decode_picture, decode_sound
 
 Source = mmap.mmap | bytes
 
 _HEADER = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<HIQQ")
 _CHUNK = struct.Struct("<QQQII")
-_CANDIDATE = re.compile(rb"\x05[\s\S]{4}\x00{4}[\x01-\x0d]\x00|\x06[\s\S]{4}\x00{4}")
+_CANDIDATE = re.compile(rb"\x05[\s\S]{4}\x00{4}[\x01-\x%02x]\x00|\x06[\s\S]{4}\x00{4}" % len(TOPICS))
 _MAX_RECORD = 256 * 1024 * 1024
 _MAX_OTHER = 16 * 1024 * 1024
 NOT_IN_CHUNK = 0xFFFF_FFFF_FFFF_FFFF

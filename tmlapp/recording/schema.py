@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Any
 
 from tmlapp.core.cue import Cue
-from tmlapp.core.event import EVENT_TYPES, EndpointEvent, Gap, Health, Marker, SessionEvent
+from tmlapp.core.event import EVENT_TYPES, EndpointEvent, Gap, Health, Marker, SessionEvent, WireFrame
 from tmlapp.core.units import NS_PER_S
 
 FORMAT = "1"
@@ -35,6 +35,7 @@ class Group(IntEnum):
     MODEL = 1
     MIC = 2
     CAMERA = 3
+    WIRE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,15 @@ TOPICS = (
     Topic("/health", "tmlapp.Health", Group.EVENTS),
     Topic("/gap", "tmlapp.Gap", Group.EVENTS),
     Topic("/checkpoint", "tmlapp.Checkpoint", Group.EVENTS),
+    Topic("/wire", "tmlapp.Wire", Group.WIRE),
 )
-"""Every topic; a channel's id is its place here plus one, so that a file whose beginning is lost can still be read."""
+"""Every topic; a channel's id is its place here plus one, so that a file whose beginning is lost can still be read.
+
+New ones are appended: a file of an older app has the first ones only.
+"""
+
+FIRST_TOPICS = 13
+"""As many as the first version of the format had."""
 
 CHANNEL_IDS = {topic.name: i + 1 for i, topic in enumerate(TOPICS)}
 TOPIC_NAMES = {i + 1: topic.name for i, topic in enumerate(TOPICS)}
@@ -269,7 +277,7 @@ def json_schema(schema: str) -> bytes:
     """The JSON schema of one of our own messages."""
     of_type = {"type": {"type": "string"}}
     session_types = [t for t in EVENT_TYPES.values() if issubclass(t, SessionEvent)]
-    endpoint_types = [t for t in EVENT_TYPES.values() if issubclass(t, EndpointEvent)]
+    endpoint_types = [t for t in EVENT_TYPES.values() if issubclass(t, EndpointEvent) and t is not WireFrame]
     audio = {"type": "object", "properties": {n: {"type": "integer"} for n in ("seq", "samples", "crc32")}}
     counters = {n: {"type": "integer"} for n in ("turn", "bytes", "from", "crc32")}
     properties: dict[str, dict[str, Any]] = {
@@ -283,6 +291,7 @@ def json_schema(schema: str) -> bytes:
         "tmlapp.Health": of_type | members_of(Health),
         "tmlapp.Gap": of_type | members_of(Gap),
         "tmlapp.Checkpoint": counters | {"counts": _OBJECT},
+        "tmlapp.Wire": of_type | members_of(WireFrame) | {"direction": {"type": "string"}},
     }
     described = {"title": schema, "type": "object", "properties": properties[schema]}
     return json.dumps(described, separators=(",", ":")).encode()

@@ -11,7 +11,7 @@ from pathlib import Path
 from tmlapp.core.clock import Clock
 from tmlapp.core.cue import Cue
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import AudioOut, Event
+from tmlapp.core.event import AudioOut, Event, WireFrame
 from tmlapp.core.media import Pcm
 from tmlapp.core.session import SessionInfo
 from tmlapp.core.turn import MicroTurn
@@ -142,6 +142,9 @@ class Recorder:
     def event(self, event: Event) -> None:
         """Record what an endpoint sent or what happened in the session."""
         size = len(event.pcm16) if isinstance(event, AudioOut) else 0
+        if isinstance(event, WireFrame):
+            # At most: sound and pictures in it are folded.
+            size = event.size
         self._put(size, partial(self._writer().event, event))
 
     def cue(self, cue: Cue) -> None:

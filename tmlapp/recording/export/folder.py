@@ -33,8 +33,8 @@ def export_folder(recording: Recording, out: Path, *, pace: Pace | None = None) 
 
     `user.wav` (16 kHz mono, to the sample), `model.wav` (as received, at its place), `heard.wav` (as played),
     `video.mp4` (only if there are frames: each at its time, with the sound of both sides; without the extra `media`
-    at a constant rate and silent), `turns.jsonl`, `events.jsonl`, `cues.vtt`, `setup.json`, and `SHA256SUMS` over all
-    of them.
+    at a constant rate and silent), `turns.jsonl`, `events.jsonl`, `wire.jsonl` (only if there was a network),
+    `cues.vtt`, `setup.json`, and `SHA256SUMS` over all of them.
 
     Raises:
         AppError: `out` is there and not empty, or cannot be written, or the recording is damaged.
@@ -69,6 +69,8 @@ def _write_all(recording: Recording, out: Path, pace: Pace) -> list[Path]:
         written.append(_write_film(out / "video.mp4", recording, times_ns, pace))
     written.append(_write_lines(out / "turns.jsonl", recording.turn_records()))
     written.append(_write_lines(out / "events.jsonl", _events(recording)))
+    if "/wire" in recording.topics:
+        written.append(_write_lines(out / "wire.jsonl", (to_json(frame) for frame in recording.wire())))
     written.append(out / "cues.vtt")
     (out / "cues.vtt").write_text(web_vtt(list(recording.cues())), encoding="utf-8", errors="replace")
     written.append(out / "setup.json")

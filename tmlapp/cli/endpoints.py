@@ -226,9 +226,16 @@ def _check(profile: EndpointProfile) -> None:
     Raises:
         AppError: the URL or an option does not fit.
     """
-    from tmlapp.endpoints.profile import check_profile
+    from tmlapp.core.errors import AppError
+    from tmlapp.endpoints.profile import endpoint_of
+    from tmlapp.endpoints.remote.target import check_options
 
-    check_profile(profile)
+    made = endpoint_of(profile)
+    check_options(made.dialect, made.target)
+    if not made.host:
+        raise AppError(
+            f"{made.dialect.title} needs an address.", "It has no place of its own on the network.", "Add --url ws://…"
+        )
 
 
 def _ask_for_key(name: str) -> None:

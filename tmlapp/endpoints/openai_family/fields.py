@@ -1,0 +1,124 @@
+"""Reading JSON messages of a service: lenient about what is extra, strict about what must be there."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from tmlapp.endpoints.remote.contract import MessageError
+
+Message = Mapping[str, Any]
+
+LONGEST_NAME = 256
+"""Identifiers and kinds are kept in memory: none may be longer."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def parse_object(frame: str | bytes) -> dict[str, Any]:
+    """The JSON object in `frame`, text or UTF-8 bytes; half characters become U+FFFD.
+
+    Raises:
+        MessageError: it is no JSON object with a `type`.
+    """
+    try:
+        text = frame if isinstance(frame, str) else frame.decode("utf-8")
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise MessageError("not a JSON object")
+    kind = value.get("type")
+    if not isinstance(kind, str) or not kind or len(kind) > LONGEST_NAME:
+        raise MessageError("a message without a type")
+    # Half of a surrogate pair cannot be written to any file, and a file is where every message ends.
+    return _whole(value) if _SURROGATE.search(text) else value
+
+
+def object_in(text: str) -> dict[str, Any] | None:
+    """The JSON object that a string of a message holds; None where it holds something else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    found: dict[str, Any] = _whole(value) if _SURROGATE.search(text) else value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(v) for v in value]
+    if isinstance(value, dict):
+        return {_whole(k): _whole(v) for k, v in value.items()}
+    return value
+
+
+def text(message: Message, key: str) -> str:
+    """Raises MessageError where there is none."""
+    value = message.get(key)
+    if not isinstance(value, str):
+        raise MessageError(f"{message.get('type', 'a message')} without the text {key!r}")
+    return value
+
+
+def text_or(message: Message, key: str, default: str = "") -> str:
+    """The text, or `default` for whatever else stands there."""
+    value = message.get(key)
+    return value if isinstance(value, str) else default
+
+
+def name_or(message: Message, key: str) -> str:
+    """An identifier, or empty where there is none.
+
+    Raises:
+        MessageError: it is longer than any service's.
+    """
+    value = text_or(message, key)
+    if len(value) > LONGEST_NAME:
+        raise MessageError(f"{message.get('type', 'a message')} with a {key!r} of {len(value)} characters")
+    return value
+
+
+def number_or_none(message: Message, key: str) -> float | None:
+    """A finite number, or None for whatever else stands there."""
+    value = message.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Beyond this no time and no count is meant, and an int of a thousand digits is no float.
+    return value if abs(value) < 1e15 and math.isfinite(value) else None
+
+
+def index_or_zero(message: Message, key: str) -> int:
+    value = number_or_none(message, key)
+    return int(value) if value is not None and 0 <= value < 1_000_000 else 0
+
+
+def mapping(message: Message, key: str) -> Message:
+    """Raises MessageError where there is none."""
+    value = message.get(key)
+    if not isinstance(value, dict):
+        raise MessageError(f"{message.get('type', 'a message')} without the object {key!r}")
+    return value
+
+
+def mapping_or_empty(message: Message, key: str) -> Message:
+    value = message.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(message: Message, key: str) -> Iterator[Message]:
+    """The objects in the list at `key`; nothing where there is no list."""
+    value = message.get(key)
+    if isinstance(value, list):
+        yield from (entry for entry in value if isinstance(entry, dict))

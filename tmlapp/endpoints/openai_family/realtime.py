@@ -1,0 +1,265 @@
+"""The GA interface of OpenAI (and of Azure OpenAI), and its beta as Azure Voice Live speaks it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+from tmlapp.core.event import Granted, Rejection
+from tmlapp.core.turn import MicroTurn
+from tmlapp.endpoints.openai_family import fields
+from tmlapp.endpoints.openai_family.codec import FamilyCodec
+from tmlapp.endpoints.openai_family.fields import Message
+from tmlapp.endpoints.openai_family.grant import differences
+from tmlapp.endpoints.openai_family.pace import ClientTurns, PicturePace, is_loud
+from tmlapp.endpoints.remote.contract import Action, Dialect, Start
+
+RATE_HZ = 24_000
+_TAIL_TURNS = 10
+"""Speech this close to the end of input is waited for."""
+
+
+class RealtimeCodec(FamilyCodec):
+    """GA. Sound out in bursts without a clock; pictures are items of the conversation; turns by `turn_detection`."""
+
+    default_transcription = "gpt-realtime-whisper"
+    takes_pictures = True
+
+    def __init__(self, dialect: Dialect, start: Start) -> None:
+        super().__init__(dialect, start, input_rate=RATE_HZ, output_rate=RATE_HZ)
+        self.asked: dict[str, Any] = {}
+        self.turn_detection = self.option("turn_detection")
+        self.interrupts_by_speech = self.turn_detection != "none" and self.option("interrupt_response") == "on"
+        self._pace = PicturePace(self.number("video_fps") or 0.0 if self.takes_pictures else 0.0)
+        silence_ms = self.number("silence_duration_ms") or 500
+        self._turns = ClientTurns(silence_ms, self.number("ask_every_s") or 0.0)
+        self._spoke_at: int | None = None
+
+    def number(self, name: str) -> float | None:
+        """The number that an option is set to; None where it is not set."""
+        value = self.option(name)
+        return float(value) if value else None
+
+    # ------------------------------------------------------------------ what is sent
+
+    def session(self) -> dict[str, Any]:
+        pcm = {"type": "audio/pcm", "rate": RATE_HZ}
+        heard: dict[str, Any] = {
+            "format": pcm,
+            "noise_reduction": self.noise_reduction(),
+            "transcription": self.transcription(),
+            "turn_detection": self.detection(),
+        }
+        spoken: dict[str, Any] = {"format": pcm}
+        if self.target.voice:
+            spoken["voice"] = self.target.voice
+        if (speed := self.number("speed")) is not None:
+            spoken["speed"] = speed
+        session: dict[str, Any] = {
+            "type": "realtime",
+            "output_modalities": [self.option("modalities")],
+            "audio": {"input": heard, "output": spoken},
+            **self.common("max_output_tokens"),
+        }
+        if effort := self.option("reasoning_effort"):
+            session["reasoning"] = {"effort": effort}
+        self.asked = session
+        return session
+
+    def common(self, tokens: str) -> dict[str, Any]:
+        """What both spellings say alike; `tokens` is the name of the limit on them."""
+        said: dict[str, Any] = {}
+        if self.start.setup.instruction:
+            said["instructions"] = self.start.setup.instruction
+        if self.start.setup.tools:
+            said["tools"] = [
+                {
+                    "type": "function",
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": dict(tool.parameters) or {"type": "object", "properties": {}},
+                }
+                for tool in self.start.setup.tools
+            ]
+            said["tool_choice"] = "auto"
+        if limit := self.option("max_output_tokens"):
+            said[tokens] = int(limit) if limit.isdigit() else limit
+        return said
+
+    def transcription(self) -> dict[str, Any] | None:
+        model = self.option("transcription_model") or self.default_transcription
+        if model == "off":
+            return None
+        language = self.option("transcription_language")
+        return {"model": model} | ({"language": language} if language else {})
+
+    def noise_reduction(self) -> dict[str, Any] | None:
+        kind = self.option("noise_reduction")
+        return {"type": kind} if kind else None
+
+    def detection(self) -> dict[str, Any] | None:
+        """`turn_detection` with all its numbers: the service's own defaults differ from model to model."""
+        answers = {"create_response": True, "interrupt_response": self.option("interrupt_response") == "on"}
+        match self.turn_detection:
+            case "none":
+                return None
+            case "semantic_vad":
+                return {"type": "semantic_vad", "eagerness": self.option("eagerness"), **answers}
+        idle = self.number("idle_timeout_ms")
+        return {
+            "type": "server_vad",
+            "threshold": self.number("vad_threshold"),
+            "prefix_padding_ms": int(self.number("prefix_padding_ms") or 0),
+            "silence_duration_ms": int(self.number("silence_duration_ms") or 0),
+            "idle_timeout_ms": int(idle) if idle else None,
+            **answers,
+        }
+
+    def pictures(self, turn: MicroTurn) -> Iterable[Action]:
+        frame = self._pace.take(turn)
+        if frame is not None:
+            url = f"data:image/jpeg;base64,{base64.b64encode(frame.jpeg).decode('ascii')}"
+            picture = {"type": "input_image", "image_url": url, "detail": self.option("image_detail")}
+            yield self.item(role="user", content=[picture])
+
+    def sound(self, turn: MicroTurn) -> Iterable[Action]:
+        yield from super().sound(turn)
+        if self.turn_detection != "none":
+            if is_loud(turn.pcm):
+                self._spoke_at = turn.index
+            return
+        match self._turns.after(turn):
+            case "ended" if self.replies.active is None:
+                yield from self.commit()
+            case "forget":
+                yield self.message("input_audio_buffer.clear")
+
+    def commit(self) -> Iterable[Action]:
+        """The person's turn is over: the service may answer."""
+        yield self.message("input_audio_buffer.commit")
+        yield from self.ask()
+
+    def last_words(self) -> Iterable[Action]:
+        if self.turn_detection == "none" and self._turns.spoken:
+            self._turns.ended()
+            yield from self.commit()
+
+    def outstanding(self) -> bool:
+        late = self._spoke_at is not None and self.index - self._spoke_at < _TAIL_TURNS
+        return super().outstanding() or self.hearing.speaking or late
+
+    # ------------------------------------------------------------------ what is read
+
+    def on_response_created(self, message: Message) -> Iterable[Action]:
+        self._spoke_at = None
+        return super().on_response_created(message)
+
+    def grant(self, session: Message) -> Granted:
+        self.output_rate = int(
+            fields.number_or_none(_inner(session, "audio", "output", "format"), "rate") or self.output_rate
+        )
+        spoken = _inner(session, "audio", "output")
+        modalities = [m for m in session.get("output_modalities") or () if isinstance(m, str)]
+        return self.granted_by(
+            session,
+            modalities or [self.option("modalities")],
+            differences(self.asked, session),
+            {"voice": spoken.get("voice"), "turn_detection": _inner(session, "audio", "input").get("turn_detection")},
+        )
+
+    def granted_by(
+        self, session: Message, modalities: list[str], rejections: tuple[Rejection, ...], details: dict[str, Any]
+    ) -> Granted:
+        """What is granted, in the words of both spellings."""
+        idle = self.option("idle_timeout_ms") if self.turn_detection == "server_vad" else ""
+        proactive = f"emulated: idle_timeout_ms {idle}" if idle else "off"
+        if self.turn_detection == "none" and self.option("ask_every_s"):
+            proactive = f"emulated: an answer is asked for every {self.option('ask_every_s')} s"
+        can_see = ("image",) if self._pace.per_s > 0 else ()
+        out = ("audio", "text") if "audio" in modalities else ("text",)
+        return Granted(
+            endpoint=self.target.address,
+            name=self.target.name,
+            local=False,
+            input_rate=self.sound_out.rate_hz,
+            output_rate=self.output_rate,
+            modalities_in=("audio", "text", *can_see),
+            modalities_out=out,
+            turn_owner="client" if self.turn_detection == "none" else self.turn_detection,
+            proactive=proactive != "off",
+            clock_kind="input" if self.turn_detection != "none" else None,
+            input_delay_ms=self.sound_out.delay_ms,
+            frames_per_unit=1 if can_see else 0,
+            can_interrupt=True,
+            can_truncate=True,
+            can_resume=False,
+            expires_at_ms=self.expires_at_ms(session),
+            provider=self.option("service"),
+            rejections=rejections,
+            details={
+                "model": fields.text_or(session, "model") or self.target.model or self.dialect.default_model,
+                "session": fields.text_or(session, "id"),
+                "proactivity": proactive,
+                "pictures_per_s": self._pace.per_s,
+                **details,
+            },
+        )
+
+    def expires_at_ms(self, session: Message) -> int | None:
+        """Session time at which the service ends it; None where it does not say, or says a time that is over."""
+        at_s = fields.number_or_none(session, "expires_at")
+        left_s = at_s - self.start.wall_s() if at_s is not None else -1.0
+        return None if left_s <= 0 else round(self.start.setup.session_now_ns() / 1e6 + left_s * 1000)
+
+
+class VoiceLiveCodec(RealtimeCodec):
+    """Azure Voice Live: the beta's names and its flat session; no pictures, no speed, no reasoning effort."""
+
+    default_transcription = "whisper-1"
+    assistant_text = "text"
+    takes_pictures = False
+
+    def session(self) -> dict[str, Any]:
+        text_only = self.option("modalities") == "text"
+        session: dict[str, Any] = {
+            "modalities": ["text"] if text_only else ["text", "audio"],
+            "input_audio_format": "pcm16",
+            "output_audio_format": "pcm16",
+            "input_audio_sampling_rate": RATE_HZ,
+            "input_audio_noise_reduction": self.noise_reduction(),
+            "input_audio_transcription": self.transcription(),
+            "turn_detection": self.detection(),
+            **self.common("max_response_output_tokens"),
+        }
+        if voice := self.target.voice:
+            session["voice"] = {"name": voice, "type": "azure-standard" if "-" in voice else "openai"}
+        self.asked = session
+        return session
+
+    def grant(self, session: Message) -> Granted:
+        said = session.get("modalities")
+        modalities = [m for m in said if isinstance(m, str)] if isinstance(said, list) else self.asked["modalities"]
+        asked = dict(self.asked)
+        # With sound its words come as well, whether or not the service calls that a modality.
+        if "audio" in modalities and "audio" in asked["modalities"]:
+            asked.pop("modalities")
+        unsaid = [
+            Rejection(asked=f"{name}: {value}", granted="", reason=f"Voice Live has no {what}.")
+            for name, what in (("speed", "setting for it"), ("reasoning_effort", "setting for it"))
+            if (value := self.option(name))
+        ]
+        if self.number("video_fps"):
+            unsaid.append(Rejection(asked="pictures", granted="", reason="Voice Live takes no pictures."))
+        return self.granted_by(
+            session,
+            modalities,
+            (*differences(asked, session), *unsaid),
+            {"voice": session.get("voice"), "turn_detection": session.get("turn_detection")},
+        )
+
+
+def _inner(message: Message, *names: str) -> Message:
+    for name in names:
+        message = fields.mapping_or_empty(message, name)
+    return message

@@ -221,6 +221,7 @@ class Dialect:
         experimental: why it is to be trusted less; empty where it is not.
         close_s: how long the close verb may take.
         virtual_time: it acknowledges every micro-turn, so that a session may run on virtual time.
+        request_for: instead of `request` where the address depends on what the session asks for.
     """
 
     kind: str
@@ -239,6 +240,7 @@ class Dialect:
     experimental: str = ""
     close_s: float = 3.0
     virtual_time: bool = False
+    request_for: Callable[[Target, Resumption | None, EndpointSetup], Request] | None = None
 
     def option(self, target: Target, name: str) -> str:
         """What `target` sets for the option `name`, or its default."""

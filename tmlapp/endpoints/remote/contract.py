@@ -64,7 +64,7 @@ class Request:
     """How a socket is opened. Headers may carry the key; the URL never does."""
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     subprotocols: tuple[str, ...] = ()
 
 
@@ -76,7 +76,7 @@ class Resumption:
     """
 
     kind: Literal["native", "history"]
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +185,11 @@ class Codec(Protocol):
         ...
 
     def resumption(self) -> Resumption | None:
-        """What a next connection could go on with; None where it cannot."""
+        """What a next connection could go on with; None where it cannot.
+
+        Asked when the connection is lost, and of a codec whose set-up was refused: one that tried `native` in vain
+        may answer with `history` then.
+        """
         ...
 
     def describe(self, message: Any) -> Any:
@@ -252,7 +256,15 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long is waited, in seconds of real time, and how often is tried again."""
+    """How long is waited, in seconds of real time, and how often is tried again.
+
+    Attributes:
+        backoff_s: pauses before the tries to take a lost connection up again, one for each.
+        jitter: share of a pause by which it varies.
+        warn_turns, drop_video_turns, give_up_turns: micro-turns that wait to be sent.
+        settled_s: a connection that lasted this long starts the tries anew when it is lost.
+        calm_s: how long nobody must have spoken before a connection that goes away is changed.
+    """
 
     connect_s: float = 10.0
     configure_s: float = 10.0
@@ -263,3 +275,5 @@ class Patience:
     warn_turns: int = 3
     drop_video_turns: int = 5
     give_up_turns: int = 25
+    settled_s: float = 10.0
+    calm_s: float = 1.0

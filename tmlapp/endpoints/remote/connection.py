@@ -1,0 +1,322 @@
+"""One connection: a socket and the codec that speaks on it, from the first word to the close."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tmlapp.core.event import EndpointError, EndpointEvent, Granted, InputLost, RoundTrip, Unrecognized
+from tmlapp.core.turn import MicroTurn
+from tmlapp.endpoints.remote.contract import (
+    Action,
+    Codec,
+    Drained,
+    Ended,
+    MessageError,
+    Opened,
+    Patience,
+    Resumption,
+    Send,
+    Waiting,
+)
+from tmlapp.endpoints.remote.errors import endpoint_error
+from tmlapp.endpoints.remote.flood import Flood
+from tmlapp.endpoints.remote.link import Link, LinkClosedError
+from tmlapp.endpoints.remote.outbox import Outbox
+from tmlapp.endpoints.remote.outlet import Outlet
+from tmlapp.endpoints.remote.wirelog import described_frame
+
+MAX_REPLIES = 5_000
+MAX_UNKNOWN_KINDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a connection, or the conversation, came to its end."""
+
+    code: str
+    reason: str
+    by: Literal["us", "server", "network"]
+    error: EndpointError | None = None
+
+
+class Connection:
+    """Reads, writes and pings in three tasks; `over` has the one reason for which it ended.
+
+    Args:
+        notice: called with every event before it leaves, with `Waiting` and `Drained`, and with None for the rest.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        codec: Codec,
+        outbox: Outbox,
+        outlet: Outlet,
+        patience: Patience,
+        notice: Callable[[EndpointEvent | Waiting | Drained | None], None],
+    ) -> None:
+        self._link = link
+        self._codec = codec
+        self._outbox = outbox
+        self._outlet = outlet
+        self._patience = patience
+        self._notice = notice
+        loop = asyncio.get_running_loop()
+        self.granted: asyncio.Future[Granted] = loop.create_future()
+        self.over: asyncio.Future[End] = loop.create_future()
+        self._wake = asyncio.Event()
+        self._rested = asyncio.Event()
+        self._replies: deque[Mapping[str, Any] | bytes] = deque()
+        self._flowing = False
+        self._in_flight: MicroTurn | None = None
+        self._ending: Literal["no", "asked", "said"] = "no"
+        self._leaving = False
+        self._unknown: set[str] = set()
+        self._flood = Flood()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # ------------------------------------------------------------------ what the course asks for
+
+    def start(self) -> None:
+        """Say hello and begin to read, write and ping."""
+        self._perform(self._ask("hello", self._codec.hello))
+        self._tasks = [asyncio.ensure_future(part()) for part in (self._read, self._write, self._ping)]
+
+    def flow(self) -> None:
+        """The set-up is acknowledged: micro-turns go out from now on."""
+        self._flowing = True
+        self.poke()
+
+    def poke(self) -> None:
+        """Something may wait to be sent."""
+        self._wake.set()
+
+    @property
+    def unsent(self) -> int:
+        """Micro-turns that wait, the one being sent included."""
+        return len(self._outbox) + (self._in_flight is not None)
+
+    def end_input(self) -> None:
+        """No more micro-turns: once all are sent the codec says so."""
+        if self._ending == "no":
+            self._ending = "asked"
+        self.poke()
+
+    def resumption(self) -> Resumption | None:
+        """What a next connection could go on with."""
+        try:
+            return self._codec.resumption()
+        except Exception as error:  # noqa: BLE001 - without it the conversation ends; the fault is in the log
+            self._outlet.fault("asking what a next connection needs", error)
+            return None
+
+    async def hush(self, timeout_s: float) -> None:
+        """Take no further micro-turn; wait until the one being sent is out."""
+        self._flowing = False
+        self._rested.clear()
+        self.poke()
+        await asyncio.wait([asyncio.ensure_future(self._rested.wait()), self.over], timeout=timeout_s)
+
+    async def leave(self, timeout_s: float, *, goodbye: bool) -> None:
+        """Say goodbye, wait for the answer at most `timeout_s`, and close the socket."""
+        self._leaving = True
+        self._flowing = False
+        if goodbye and not self.over.done():
+            actions = self._ask("saying goodbye", self._codec.goodbye)
+            self._perform(actions)
+            self.poke()
+            if actions:
+                await asyncio.wait([self.over], timeout=timeout_s)
+        await self.shut()
+
+    async def shut(self) -> None:
+        """Close the socket and stop the tasks; the micro-turn in work is lost unless it is out."""
+        await self._link.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._in_flight is not None:
+            self._lose(self._in_flight, "The connection ended while it was being sent.")
+            self._in_flight = None
+
+    # ------------------------------------------------------------------ tasks
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                frame = await self._link.receive()
+            except LinkClosedError as closed:
+                self._closed(closed.code, closed.reason)
+                return
+            self._received(frame, self._outlet.now_ns())
+            pause_s = self._flood.pause_s(len(frame))
+            if self._flood.endless:
+                error = endpoint_error("protocol", "flood", "The service sends more than anyone can read.", fatal=True)
+                self._finish(End("flood", error.message, "us", error))
+                return
+            if pause_s:
+                await asyncio.sleep(pause_s)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                if self._replies:
+                    await self._transmit(self._replies.popleft())
+                elif self._flowing and (turn := self._outbox.take()) is not None:
+                    await self._turn(turn)
+                elif self._ending == "asked" and self._flowing:
+                    self._ending = "said"
+                    self._perform(self._ask("ending the input", self._codec.end_of_input))
+                else:
+                    self._rested.set()
+                    self._wake.clear()
+                    await self._wake.wait()
+        except LinkClosedError:
+            # The reader learns the same, and first hears what the service still said.
+            return
+
+    async def _ping(self) -> None:
+        while True:
+            await asyncio.sleep(self._patience.ping_every_s)
+            try:
+                async with asyncio.timeout(self._patience.pong_s):
+                    rtt_s = await self._link.ping()
+            except LinkClosedError:
+                return
+            except TimeoutError:
+                what = f"The service has not answered a ping for {self._patience.pong_s:g} s."
+                self._finish(End("1006", what, "network", endpoint_error("timeout", "pong_timeout", what)))
+                return
+            self._outlet.emit(RoundTrip(rtt_ns=round(rtt_s * 1e9)))
+
+    # ------------------------------------------------------------------ out
+
+    async def _turn(self, turn: MicroTurn) -> None:
+        self._in_flight = turn
+        actions = self._ask("encoding a micro-turn", lambda: self._codec.turn(turn))
+        for action in actions:
+            if isinstance(action, Send):
+                await self._transmit(action.message)
+            else:
+                self._perform((action,))
+        self._in_flight = None
+
+    async def _transmit(self, message: Mapping[str, Any] | bytes) -> None:
+        payload = message if isinstance(message, bytes) else encoded(message)
+        await self._link.send(payload)
+        size = len(payload) if isinstance(payload, bytes) or payload.isascii() else len(payload.encode())
+        shown = self._describe(message)
+        self._outlet.wire("sent", size, shown, self._outlet.now_ns())
+
+    # ------------------------------------------------------------------ in
+
+    def _received(self, frame: str | bytes, t_rx_ns: int) -> None:
+        size = len(frame) if isinstance(frame, bytes) or frame.isascii() else len(frame.encode())
+        try:
+            message = self._codec.parse(frame)
+        except (MessageError, RecursionError) as error:
+            why = str(error) or "It is nested too deeply."
+            shown = described_frame(frame, self._outlet.redactor)
+            self._malformed(why, self._outlet.wire("received", size, shown, t_rx_ns, why), t_rx_ns)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever a codec throws is a bug of ours, told and logged
+            self._fault("reading a frame", error)
+            return
+        wire_ref = self._outlet.wire("received", size, self._describe(message), t_rx_ns)
+        try:
+            actions = self._codec.receive(message)
+        except MessageError as error:
+            self._malformed(str(error), wire_ref, t_rx_ns)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault("understanding a frame", error)
+        else:
+            self._perform(actions, t_rx_ns, wire_ref)
+
+    def _perform(self, actions: Sequence[Action], t_rx_ns: int | None = None, wire_ref: int | None = None) -> None:
+        for action in actions:
+            match action:
+                case Send():
+                    self._notice(None)
+                    self._reply(action.message)
+                case EndpointError(fatal=True):
+                    self._finish(End(action.code, action.message, "server", action))
+                case EndpointEvent():
+                    self._notice(action)
+                    if not (isinstance(action, Unrecognized) and self._known(action)):
+                        self._outlet.emit(action, t_rx_ns=t_rx_ns, wire_ref=wire_ref)
+                case Waiting() | Drained():
+                    self._notice(action)
+                case Opened():
+                    if not self.granted.done():
+                        self.granted.set_result(action.granted)
+                case Ended():
+                    by: Literal["us", "server"] = "us" if self._leaving else "server"
+                    self._finish(End(action.code, action.reason, by, action.error))
+
+    def _reply(self, message: Mapping[str, Any] | bytes) -> None:
+        if len(self._replies) >= MAX_REPLIES:
+            error = endpoint_error("backpressure", "replies", "The service asks faster than answers can be sent.")
+            self._finish(End("backpressure", error.message, "us", error))
+            return
+        self._replies.append(message)
+        self.poke()
+
+    def _known(self, event: Unrecognized) -> bool:
+        """Whether its kind was told before; kinds without end are told of up to a bound."""
+        if event.name in self._unknown or len(self._unknown) >= MAX_UNKNOWN_KINDS:
+            return True
+        self._unknown.add(event.name)
+        return False
+
+    def _malformed(self, why: str, wire_ref: int, t_rx_ns: int) -> None:
+        error = endpoint_error("protocol", "malformed_frame", why)
+        self._outlet.emit(error, t_rx_ns=t_rx_ns, wire_ref=wire_ref)
+
+    # ------------------------------------------------------------------ ends and faults
+
+    def _closed(self, code: int, reason: str) -> None:
+        try:
+            error = self._codec.closed(code, reason)
+        except Exception as fault:  # noqa: BLE001 - as above
+            self._fault("understanding the close", fault)
+            return
+        by: Literal["us", "server", "network"] = "us" if self._leaving else "server"
+        if error is not None and error.kind == "network" and not self._leaving:
+            by = "network"
+        self._finish(End(str(code), reason or (error.message if error else "closed"), by, error))
+
+    def _finish(self, end: End) -> None:
+        if not self.over.done():
+            self.over.set_result(end)
+
+    def _fault(self, doing: str, error: BaseException) -> None:
+        self._outlet.fault(doing, error)
+        what = f"A fault in tmlapp while {doing}: {type(error).__name__}."
+        self._finish(End("internal", what, "us", endpoint_error("internal", type(error).__name__, what)))
+
+    def _ask(self, doing: str, call: Callable[[], Sequence[Action]]) -> Sequence[Action]:
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault(doing, error)
+            return ()
+
+    def _describe(self, message: Any) -> Any:
+        try:
+            return self._codec.describe(message)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fault("describing a frame", error)
+            return "…"
+
+    def _lose(self, turn: MicroTurn, reason: str) -> None:
+        self._outlet.emit(InputLost(micro_turn=turn.index, what="turn", reason=reason))
+
+
+def encoded(message: Mapping[str, Any]) -> str:
+    """A message as the text of a JSON frame."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

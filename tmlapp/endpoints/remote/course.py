@@ -1,0 +1,422 @@
+"""The whole course of a conversation on its own loop: connect, serve, take up again, close."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from tmlapp.core.endpoint import EndpointSetup
+from tmlapp.core.errors import AppError
+from tmlapp.core.event import (
+    EndpointError,
+    EndpointEvent,
+    Granted,
+    InputLost,
+    Limit,
+    SessionOpened,
+    SessionUpdated,
+)
+from tmlapp.endpoints.remote.connection import Connection, End
+from tmlapp.endpoints.remote.contract import Dialect, Drained, Patience, Resumption, Start, Target, Waiting
+from tmlapp.endpoints.remote.errors import RECONNECT, endpoint_error
+from tmlapp.endpoints.remote.http import fetch
+from tmlapp.endpoints.remote.limits import Expiry, Quiet
+from tmlapp.endpoints.remote.link import Link, LinkError
+from tmlapp.endpoints.remote.outbox import Outbox
+from tmlapp.endpoints.remote.outlet import Outlet
+from tmlapp.endpoints.remote.threads import in_thread
+
+_T = TypeVar("_T")
+_TRY_ON = RECONNECT | {"timeout", "rate_limit"}
+"""Failures of an attempt to take a conversation up again after which the next one is made."""
+_OURS = End("1000", "closed", "us")
+_AWAY_S = 10.0
+"""What is left where a service goes away without saying when."""
+_HUSH_S = 1.0
+"""How long the micro-turn being sent may take while the connection is changed."""
+
+
+class StoppedError(Exception):
+    """Nobody wants the conversation any more."""
+
+
+class LostError(Exception):
+    """A connection did not come about; `resumption` is what its codec left, if it came that far."""
+
+    def __init__(self, end: End, resumption: Resumption | None = None, app: AppError | None = None) -> None:
+        super().__init__(end.reason)
+        self.end = end
+        self.resumption = resumption
+        self.app = app
+
+
+class Course:
+    """Runs on one loop; `stop`, `end_input` and `pushed` are called on it.
+
+    Args:
+        opened: called once the session is granted.
+        drained: called once nothing more will come after the end of input.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        target: Target,
+        setup: EndpointSetup,
+        outlet: Outlet,
+        outbox: Outbox,
+        patience: Patience,
+        opened: Callable[[Granted], None],
+        drained: Callable[[], None],
+    ) -> None:
+        self._dialect = dialect
+        self._target = target
+        self._setup = setup
+        self._outlet = outlet
+        self._outbox = outbox
+        self._patience = patience
+        self._opened = opened
+        self._drained = drained
+        self._stop = asyncio.Event()
+        self._overflow: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._quiet = Quiet(asyncio.get_running_loop(), patience.calm_s)
+        self._expiry = Expiry(asyncio.get_running_loop(), self._announce)
+        self._connection: Connection | None = None
+        self._prepared: Mapping[str, Any] = {}
+        self._configuring: asyncio.Timeout | None = None
+        self._paused_s: float | None = None
+        self._since_s = 0.0
+        self._tries = 0
+        self._complaint = ""
+        self._warned = False
+        self._draining = False
+        self._serving = False
+        self.failure: LostError | None = None
+
+    # ------------------------------------------------------------------ asked from outside, on this loop
+
+    def stop(self) -> None:
+        """Close, whatever is going on."""
+        self._stop.set()
+
+    def end_input(self) -> None:
+        """No more micro-turns."""
+        if self._draining:
+            return
+        self._draining = True
+        if self._connection is None or not self._serving:
+            self._drained()
+            return
+        self._outlet.state("draining")
+        self._connection.end_input()
+
+    def pushed(self) -> None:
+        """A micro-turn was put into the outbox."""
+        self._expiry.check(self._outlet.now_ns())
+        if self._connection is None or not self._serving:
+            self._lose_waiting("There was no connection.")
+            return
+        self._connection.poke()
+        self._watch(self._connection.unsent)
+
+    # ------------------------------------------------------------------ the course
+
+    async def run(self) -> None:
+        """From the first connection to `Closed`."""
+        end = _OURS
+        try:
+            connection = await self._first()
+            end = await self._serve(connection)
+        except StoppedError:
+            end = _OURS
+        except LostError as lost:
+            self.failure = lost
+            end = lost.end
+        finally:
+            self._quiet.forget()
+            self._expiry.forget()
+            await self._ended(end)
+
+    async def _ended(self, end: End) -> None:
+        self._serving = False
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.shut()
+        self._lose_waiting("The session was closed before it was sent.")
+        if end.error is not None:
+            self._outlet.emit(replace(end.error, fatal=True))
+        self._drained()
+        self._outlet.close(end.code, end.reason, end.by)
+
+    async def _first(self) -> Connection:
+        self._outlet.state("connecting")
+        if self._dialect.prepare is not None:
+            self._prepared = await self._prepare(self._dialect.prepare)
+        return await self._connect(None)
+
+    async def _prepare(self, prepare: Callable[..., Mapping[str, Any]]) -> Mapping[str, Any]:
+        asked = in_thread(partial(prepare, self._target, partial(fetch, timeout_s=self._patience.connect_s)))
+        try:
+            async with asyncio.timeout(self._patience.connect_s):
+                return await self._unless_stopped(asked)
+        except TimeoutError:
+            error = endpoint_error("timeout", "connect_timeout", "The service did not say in time what it offers.")
+            lost = LostError(End("timeout", error.message, "network", error))
+        except AppError as error:
+            lost = LostError(_failed(endpoint_error("config", "prepare", error.why)), app=error)
+        raise lost
+
+    async def _connect(self, resumption: Resumption | None, link: Link | None = None) -> Connection:
+        """Socket, set-up, and the service's word that the session is granted."""
+        if link is None:
+            link = await self._link(resumption)
+        start = Start(
+            target=self._target,
+            setup=self._setup,
+            epoch=self._outlet.epoch + (self._connection is not None),
+            resumption=resumption,
+            prepared=self._prepared,
+            wall_s=time.time,
+        )
+        self._outlet.epoch = start.epoch
+        try:
+            codec = self._dialect.codec(start)
+        except AppError as error:
+            await link.close()
+            raise LostError(_failed(endpoint_error("config", "set-up", error.why)), app=error) from None
+        first = self._connection is None
+        connection = Connection(link, codec, self._outbox, self._outlet, self._patience, self._note)
+        self._connection = connection
+        granted = await self._configured(connection)
+        self._quiet.reset()
+        self._expiry.set(granted, self._outlet.now_ns())
+        self._outlet.state("open")
+        self._outlet.emit(SessionOpened(granted=granted) if first else SessionUpdated(granted=granted))
+        self._serving = True
+        self._since_s = time.monotonic()
+        self._warned = False
+        self._opened(granted)
+        connection.flow()
+        if self._draining:
+            connection.end_input()
+        return connection
+
+    async def _link(self, resumption: Resumption | None) -> Link:
+        try:
+            if self._dialect.request_for is not None:
+                request = self._dialect.request_for(self._target, resumption, self._setup)
+            else:
+                request = self._dialect.request(self._target, resumption)
+        except AppError as error:
+            raise LostError(_failed(endpoint_error("config", "address", error.why)), app=error) from None
+        opening = Link.open(request, timeout_s=self._patience.connect_s, redactor=self._outlet.redactor)
+        try:
+            return await self._unless_stopped(opening)
+        except LinkError as error:
+            failure = error.error
+        raise LostError(_failed(failure, "network"))
+
+    async def _configured(self, connection: Connection) -> Granted:
+        self._outlet.state("configuring")
+        self._complaint = ""
+        self._paused_s = None
+        connection.start()
+        try:
+            async with asyncio.timeout(self._patience.configure_s) as self._configuring:
+                waiting = asyncio.wait([connection.granted, connection.over], return_when=asyncio.FIRST_COMPLETED)
+                await self._unless_stopped(waiting)
+        except TimeoutError:
+            pass
+        finally:
+            self._configuring = None
+        if connection.granted.done():
+            return connection.granted.result()
+        left = connection.resumption()
+        if connection.over.done():
+            end = connection.over.result()
+            if end.error is None:
+                why = f"The service ended the session during the set-up: {end.reason or end.code}."
+                end = replace(end, error=endpoint_error("server", end.code, why, fatal=True))
+        else:
+            why = f"The service did not answer the set-up within {self._patience.configure_s:g} s.{self._complaint}"
+            end = _failed(endpoint_error("timeout", "configure_timeout", why))
+        await connection.shut()
+        raise LostError(end, left)
+
+    async def _serve(self, connection: Connection) -> End:
+        """Until the conversation is over, over as many connections as it takes."""
+        while True:
+            await self._something(connection)
+            if self._overflow.done():
+                return self._overflow.result()
+            if self._stop.is_set():
+                self._serving = False
+                await connection.leave(self._dialect.close_s, goodbye=True)
+                return self._left(connection)
+            if connection.over.done():
+                connection = await self._again(connection)
+            else:
+                connection = await self._switch(connection)
+
+    async def _something(self, connection: Connection) -> None:
+        events = [asyncio.ensure_future(event.wait()) for event in (self._stop, self._quiet.due)]
+        try:
+            await asyncio.wait([connection.over, self._overflow, *events], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for event in events:
+                event.cancel()
+
+    def _left(self, connection: Connection) -> End:
+        """How a conversation that we closed came to its end: nothing of that is a failure any more."""
+        if not connection.over.done():
+            return _OURS
+        end = connection.over.result()
+        if end.error is not None:
+            self._outlet.emit(replace(end.error, fatal=False))
+        return End(end.code, end.reason or "closed", "us")
+
+    # ------------------------------------------------------------------ taking a conversation up again
+
+    async def _again(self, connection: Connection) -> Connection:
+        """The next connection after a loss."""
+        end = connection.over.result()
+        self._serving = False
+        await connection.shut()
+        error = end.error
+        resumption = None
+        if error is not None and error.kind in RECONNECT and not self._draining and not self._setup.virtual_time:
+            resumption = connection.resumption()
+        if error is None or resumption is None:
+            raise LostError(end)
+        self._outlet.emit(replace(error, fatal=False, retryable=True))
+        self._lose_waiting("The connection was lost.")
+        if time.monotonic() - self._since_s >= self._patience.settled_s:
+            self._tries = 0
+        return await self._tried(end, resumption)
+
+    async def _tried(self, end: End, resumption: Resumption) -> Connection:
+        """Try until it works, a failure says that it never will, or the tries are used up."""
+        while self._tries < len(self._patience.backoff_s):
+            pause_s = self._patience.backoff_s[self._tries]
+            self._tries += 1
+            self._outlet.state("reconnecting", end.reason, self._tries)
+            spread = self._patience.jitter * random.uniform(-1, 1)
+            await self._unless_stopped(asyncio.sleep(pause_s * (1 + spread)))
+            try:
+                return await self._connect(resumption)
+            except LostError as lost:
+                end = lost.end
+                if end.error is None or end.error.kind not in _TRY_ON:
+                    raise
+                resumption = lost.resumption or resumption
+        raise LostError(end)
+
+    async def _switch(self, old: Connection) -> Connection:
+        """Leave a connection that will end soon for a new one, which is opened before the old one is left."""
+        self._quiet.due.clear()
+        resumption = old.resumption()
+        if resumption is None or self._draining or self._setup.virtual_time:
+            return old
+        try:
+            link = await self._link(resumption)
+        except LostError:
+            # The old one still works; what cannot be had now is tried again once it is gone.
+            return old
+        if old.over.done():
+            await link.close()
+            return old
+        await old.hush(_HUSH_S)
+        self._serving = False
+        resumption = old.resumption() or resumption
+        self._outlet.state("reconnecting", "The service ends this connection soon.")
+        await old.leave(0.0, goodbye=False)
+        self._lose_waiting("The connection was being changed.")
+        try:
+            return await self._connect(resumption, link)
+        except LostError as lost:
+            if lost.end.error is None or lost.end.error.kind not in _TRY_ON:
+                raise
+            return await self._tried(lost.end, lost.resumption or resumption)
+
+    # ------------------------------------------------------------------ what is noticed on the way
+
+    def _note(self, what: EndpointEvent | Waiting | Drained | None) -> None:
+        """A connection met this: an event, a wait in the service's queue, the end of a drain, or anything else."""
+        self._pause_configuring(what)
+        match what:
+            case Drained():
+                self._drained()
+            case EndpointError():
+                self._complaint = f" It said: {what.message}"
+            case Limit(kind="going_away"):
+                self._quiet.leave_within(_AWAY_S if what.remaining_ms is None else what.remaining_ms / 1000)
+            case EndpointEvent():
+                self._quiet.note(what)
+            case _:
+                pass
+
+    def _pause_configuring(self, what: object) -> None:
+        """The time limit of the set-up stands still while the service keeps us in its queue."""
+        limit, now_s = self._configuring, asyncio.get_running_loop().time()
+        if limit is None:
+            return
+        if self._paused_s is not None:
+            limit.reschedule(now_s + self._paused_s)
+            self._paused_s = None
+        if isinstance(what, Waiting) and (when := limit.when()) is not None:
+            self._paused_s = when - now_s
+            limit.reschedule(None)
+            self._outlet.state("waiting", what.reason)
+
+    def _watch(self, unsent: int) -> None:
+        """The outbox has grown: say so, drop pictures, or give up."""
+        patience = self._patience
+        if unsent >= patience.give_up_turns:
+            if not self._overflow.done():
+                what = f"{unsent} micro-turns wait to be sent: the network is too slow for this endpoint."
+                error = endpoint_error("backpressure", "outbox_full", what)
+                self._overflow.set_result(End("backpressure", what, "us", error))
+            return
+        if unsent >= patience.drop_video_turns:
+            for index in self._outbox.drop_older_pictures():
+                why = "The network is too slow for all pictures; the newest one is sent."
+                self._outlet.emit(InputLost(micro_turn=index, what="video", reason=why))
+        if unsent < patience.warn_turns:
+            self._warned = self._warned and unsent > 1
+        elif not self._warned:
+            self._warned = True
+            what = f"{unsent} micro-turns wait to be sent: the network is slow."
+            self._outlet.emit(Limit(kind="rate", ratio=unsent / patience.give_up_turns, message=what))
+
+    def _announce(self, remaining_ms: float) -> None:
+        minutes = round(remaining_ms / 60_000)
+        what = f"The service ends this session in {minutes} min."
+        self._outlet.emit(Limit(kind="expires", remaining_ms=remaining_ms, message=what))
+
+    def _lose_waiting(self, reason: str) -> None:
+        for turn in self._outbox.take_all():
+            self._outlet.emit(InputLost(micro_turn=turn.index, what="turn", reason=reason))
+
+    async def _unless_stopped(self, work: Awaitable[_T]) -> _T:
+        """The result of `work`; it is given up once nobody wants the conversation any more."""
+        task = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+        finally:
+            stopping.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        raise StoppedError
+
+
+def _failed(error: EndpointError, by: Literal["us", "network"] = "us") -> End:
+    return End(error.code, error.message, by, replace(error, fatal=True))

@@ -1,0 +1,59 @@
+"""Micro-turns that wait for the network: bounded, in order, never blocking whoever captures."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import replace
+
+from tmlapp.core.turn import MicroTurn
+
+
+class Outbox:
+    """A queue of micro-turns between the engine's thread and the connection's.
+
+    Args:
+        capacity: from here on `put` refuses: nothing grows without bound even where nobody takes out.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._turns: deque[MicroTurn] = deque()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def put(self, turn: MicroTurn) -> bool:
+        """Append `turn`; False where there is no room."""
+        with self._lock:
+            if len(self._turns) >= self._capacity:
+                return False
+            self._turns.append(turn)
+            return True
+
+    def take(self) -> MicroTurn | None:
+        """The oldest micro-turn; None where there is none."""
+        with self._lock:
+            return self._turns.popleft() if self._turns else None
+
+    def take_all(self) -> list[MicroTurn]:
+        """Everything that waits, oldest first."""
+        with self._lock:
+            turns = list(self._turns)
+            self._turns.clear()
+            return turns
+
+    def drop_older_pictures(self) -> list[int]:
+        """Take out every picture but the newest one; indices of the micro-turns that lost some."""
+        with self._lock:
+            newest_kept = False
+            lost: list[int] = []
+            for place in range(len(self._turns) - 1, -1, -1):
+                turn = self._turns[place]
+                kept = turn.frames[-1:] if not newest_kept else ()
+                newest_kept = newest_kept or bool(kept)
+                if len(kept) < len(turn.frames):
+                    self._turns[place] = replace(turn, frames=kept)
+                    lost.append(turn.index)
+            return lost[::-1]

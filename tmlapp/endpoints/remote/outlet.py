@@ -1,0 +1,96 @@
+"""Where everything of one conversation leaves: numbered, stamped, without the key, and after `Closed` nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import traceback
+from dataclasses import replace
+from typing import Any, Literal
+
+from tmlapp.core.endpoint import EndpointSetup, EventSink
+from tmlapp.core.event import Closed, ConnectionChanged, ConnectionState, EndpointEvent, ResumeHandle, WireFrame
+from tmlapp.endpoints.remote.wirelog import Folder, Redactor
+
+_log = logging.getLogger(__name__)
+
+
+class Outlet:
+    """Gives `seq`, `epoch`, `t_rx_ns` and `wire_ref`; the sink hears of one event at a time.
+
+    Attributes:
+        epoch: of the connection whose events leave now.
+    """
+
+    def __init__(self, sink: EventSink, setup: EndpointSetup, redactor: Redactor) -> None:
+        self._sink = sink
+        self._setup = setup
+        self._redactor = redactor
+        self._folder = Folder(redactor)
+        # A sink may close the conversation from inside its call, hence re-entrant.
+        self._lock = threading.RLock()
+        self._seq = 0
+        self._frames = 0
+        self._last_ns = 0
+        self._closed = False
+        self.epoch = 0
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def redactor(self) -> Redactor:
+        return self._redactor
+
+    def now_ns(self) -> int:
+        """Session time; never runs backwards."""
+        self._last_ns = max(self._last_ns, self._setup.session_now_ns())
+        return self._last_ns
+
+    def emit(self, event: EndpointEvent, *, t_rx_ns: int | None = None, wire_ref: int | None = None) -> None:
+        """Hand `event` to the session."""
+        if isinstance(event, ResumeHandle):
+            # Who has the handle has the conversation: the codec keeps it, the recording sees that there is a new one.
+            event = replace(event, handle=f"sha256:{hashlib.sha256(event.handle.encode()).hexdigest()[:12]}")
+        self._send(self._redactor.value(event), t_rx_ns, wire_ref)
+
+    def wire(
+        self, direction: Literal["sent", "received"], size: int, message: Any, t_rx_ns: int, note: str = ""
+    ) -> int:
+        """Write down one frame; its number."""
+        index = self._frames
+        self._frames += 1
+        shown = self._folder.fold(message)
+        note = self._redactor.text(note)
+        frame = WireFrame(index=index, direction=direction, size=size, message=shown, note=note)
+        self._send(frame, t_rx_ns, index)
+        return index
+
+    def state(self, state: ConnectionState, reason: str = "", attempt: int = 0) -> None:
+        """The connection has moved on."""
+        self.emit(ConnectionChanged(state=state, reason=reason, attempt=attempt))
+
+    def close(self, code: str, reason: str, by: Literal["us", "server", "network"]) -> None:
+        """Send `Closed`, once."""
+        with self._lock:
+            if not self._closed:
+                self.state("closed", reason)
+                self.emit(Closed(code=code[:80], reason=reason[:500], initiated_by=by))
+                self._closed = True
+
+    def fault(self, doing: str, error: BaseException) -> None:
+        """A bug of ours: its traceback goes to the log file, without the key."""
+        lines = "".join(traceback.format_exception(error))
+        _log.critical("%s failed\n%s", doing, self._redactor.text(lines))
+
+    def _send(self, event: EndpointEvent, t_rx_ns: int | None, wire_ref: int | None) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            if t_rx_ns is None:
+                t_rx_ns = self.now_ns()
+            numbered = replace(event, seq=self._seq, t_rx_ns=t_rx_ns, epoch=self.epoch, wire_ref=wire_ref)
+            self._seq += 1
+            self._sink(numbered)

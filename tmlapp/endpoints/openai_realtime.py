@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from tmlapp.core.endpoint import Endpoint
 from tmlapp.core.errors import AppError
-from tmlapp.endpoints.openai_family.address import session_url
 from tmlapp.endpoints.openai_family.realtime import RealtimeCodec, VoiceLiveCodec
 from tmlapp.endpoints.registry import EndpointOptions, endpoint
 from tmlapp.endpoints.remote.contract import Codec, Dialect, Fetch, Option, Request, Resumption, Start, Target
 from tmlapp.endpoints.remote.endpoint import remote_endpoint
 from tmlapp.endpoints.remote.target import is_loopback
+from tmlapp.endpoints.remote.where import placed
 
 _PATHS = {"openai": "/v1/realtime", "azure": "/openai/v1/realtime", "azure-voice-live": "/voice-live/realtime"}
 
@@ -28,7 +28,7 @@ def _request(target: Target, resumption: Resumption | None) -> Request:  # noqa:
         key = target.secret.reveal()
         login = OPENAI_REALTIME.option(target, "login") or ("bearer" if service == "openai" else "api-key")
         headers = {"Authorization": f"Bearer {key}"} if login == "bearer" else {"api-key": key}
-    return Request(url=session_url(target.url or OPENAI_REALTIME.default_url, _PATHS[service], query), headers=headers)
+    return Request(url=placed(target.url or OPENAI_REALTIME.default_url, _PATHS[service], query), headers=headers)
 
 
 def _prepare(target: Target, fetch: Fetch) -> Mapping[str, Any]:  # noqa: ARG001 - a dialect's form

@@ -224,13 +224,13 @@ class FamilyCodec(Outward):
         return self.replies.words(message, "transcript", fields.text(message, "delta"))
 
     def on_transcript_done(self, message: Message) -> Iterable[Action]:
-        return self.replies.words_done(message, "transcript", message.get("transcript"))
+        return self.replies.words_done(message, "transcript", fields.text_or_none(message, "transcript"))
 
     def on_text_delta(self, message: Message) -> Iterable[Action]:
         return self.replies.words(message, "say", fields.text(message, "delta"))
 
     def on_text_done(self, message: Message) -> Iterable[Action]:
-        return self.replies.words_done(message, "say", message.get("text"))
+        return self.replies.words_done(message, "say", fields.text_or_none(message, "text"))
 
     def on_call(self, message: Message) -> Iterable[Action]:
         fields.text(message, "arguments")

@@ -78,6 +78,17 @@ def text_or(message: Message, key: str, default: str = "") -> str:
     return value if isinstance(value, str) else default
 
 
+def text_or_none(message: Message, key: str) -> str | None:
+    value = message.get(key)
+    return value if isinstance(value, str) else None
+
+
+def texts(message: Message, key: str) -> list[str]:
+    """The texts in the list at `key`; empty where there is no list."""
+    value = message.get(key)
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+
+
 def name_or(message: Message, key: str) -> str:
     """An identifier, or empty where there is none.
 

@@ -14,8 +14,10 @@ from tmlapp.endpoints.openai_family.fields import Message
 from tmlapp.endpoints.openai_family.grant import differences
 from tmlapp.endpoints.openai_family.pace import ClientTurns, PicturePace, is_loud
 from tmlapp.endpoints.remote.contract import Action, Dialect, Start
+from tmlapp.endpoints.remote.refusals import Refusals
 
 RATE_HZ = 24_000
+_SLOWEST_HZ = 4_000
 _TAIL_TURNS = 10
 """Speech this close to the end of input is waited for."""
 
@@ -24,14 +26,16 @@ class RealtimeCodec(FamilyCodec):
     """GA. Sound out in bursts without a clock; pictures are items of the conversation; turns by `turn_detection`."""
 
     default_transcription = "gpt-realtime-whisper"
-    takes_pictures = True
+    no_pictures = ""
+    """Why it takes no pictures; empty where it does."""
 
     def __init__(self, dialect: Dialect, start: Start) -> None:
         super().__init__(dialect, start, input_rate=RATE_HZ, output_rate=RATE_HZ)
         self.asked: dict[str, Any] = {}
         self.turn_detection = self.option("turn_detection")
         self.interrupts_by_speech = self.turn_detection != "none" and self.option("interrupt_response") == "on"
-        self._pace = PicturePace(self.number("video_fps") or 0.0 if self.takes_pictures else 0.0)
+        self._pace = PicturePace(0.0 if self.no_pictures else self.number("video_fps") or 0.0)
+        self._refusals = Refusals(pictures=self.no_pictures)
         silence_ms = self.number("silence_duration_ms") or 500
         self._turns = ClientTurns(silence_ms, self.number("ask_every_s") or 0.0)
         self._spoke_at: int | None = None
@@ -117,6 +121,7 @@ class RealtimeCodec(FamilyCodec):
         }
 
     def pictures(self, turn: MicroTurn) -> Iterable[Action]:
+        yield from self._refusals.of(turn)
         frame = self._pace.take(turn)
         if frame is not None:
             url = f"data:image/jpeg;base64,{base64.b64encode(frame.jpeg).decode('ascii')}"
@@ -156,11 +161,11 @@ class RealtimeCodec(FamilyCodec):
         return super().on_response_created(message)
 
     def grant(self, session: Message) -> Granted:
-        self.output_rate = int(
-            fields.number_or_none(_inner(session, "audio", "output", "format"), "rate") or self.output_rate
-        )
+        rate = fields.number_or_none(_inner(session, "audio", "output", "format"), "rate")
+        if rate is not None and rate >= _SLOWEST_HZ:
+            self.output_rate = int(rate)
         spoken = _inner(session, "audio", "output")
-        modalities = [m for m in session.get("output_modalities") or () if isinstance(m, str)]
+        modalities = fields.texts(session, "output_modalities")
         return self.granted_by(
             session,
             modalities or [self.option("modalities")],
@@ -218,7 +223,7 @@ class VoiceLiveCodec(RealtimeCodec):
 
     default_transcription = "whisper-1"
     assistant_text = "text"
-    takes_pictures = False
+    no_pictures = "Azure Voice Live takes no pictures."
 
     def session(self) -> dict[str, Any]:
         text_only = self.option("modalities") == "text"
@@ -238,8 +243,7 @@ class VoiceLiveCodec(RealtimeCodec):
         return session
 
     def grant(self, session: Message) -> Granted:
-        said = session.get("modalities")
-        modalities = [m for m in said if isinstance(m, str)] if isinstance(said, list) else self.asked["modalities"]
+        modalities = fields.texts(session, "modalities") or self.asked["modalities"]
         asked = dict(self.asked)
         # With sound its words come as well, whether or not the service calls that a modality.
         if "audio" in modalities and "audio" in asked["modalities"]:
@@ -249,8 +253,6 @@ class VoiceLiveCodec(RealtimeCodec):
             for name, what in (("speed", "setting for it"), ("reasoning_effort", "setting for it"))
             if (value := self.option(name))
         ]
-        if self.number("video_fps"):
-            unsaid.append(Rejection(asked="pictures", granted="", reason="Voice Live takes no pictures."))
         return self.granted_by(
             session,
             modalities,

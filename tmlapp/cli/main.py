@@ -25,6 +25,7 @@ from tmlapp.cli import (
     recover,
     replay,
     run,
+    serve,
     show,
     verify,
 )
@@ -62,7 +63,7 @@ def _root(
             raise typer.Exit(run_window([]))
 
 
-for _verb in (agree, devices, doctor, run, show, open_, grade, replay, recover, verify, export, demo):
+for _verb in (agree, devices, doctor, run, serve, show, open_, grade, replay, recover, verify, export, demo):
     app.command(_verb.__name__.rsplit(".", 1)[-1])(_verb.command)
 for _group in (bench, data, endpoints, items, library, packet, qa):
     app.add_typer(_group.app, name=_group.__name__.rsplit(".", 1)[-1])

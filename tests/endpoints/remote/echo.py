@@ -125,7 +125,7 @@ class EchoCodec:
         return service_error(message.get("code"), message.get("message", ""), fatal=message.get("fatal"))
 
 
-def _request(target: Target, resumption: Resumption | None) -> Request:  # noqa: ARG001 - form of a dialect
+def _request(target: Target, resumption: Resumption | None) -> Request:
     headers = {"Authorization": f"Bearer {target.secret.reveal()}"} if target.secret else {}
     return Request(url=target.url, headers=headers)
 

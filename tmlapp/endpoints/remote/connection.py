@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tmlapp.core.event import EndpointError, EndpointEvent, Granted, InputLost, RoundTrip, Unrecognized
+from tmlapp.core.errors import AppError
+from tmlapp.core.event import EndpointError, EndpointEvent, InputLost, RoundTrip, SessionUpdated, Unrecognized
 from tmlapp.core.turn import MicroTurn
 from tmlapp.endpoints.remote.contract import (
     Action,
@@ -34,6 +35,9 @@ MAX_REPLIES = 5_000
 MAX_UNKNOWN_KINDS = 100
 
 
+Noticed = EndpointEvent | Opened | Waiting | Drained | MicroTurn | None
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """How a connection, or the conversation, came to its end."""
@@ -42,13 +46,16 @@ class End:
     reason: str
     by: Literal["us", "server", "network"]
     error: EndpointError | None = None
+    app: AppError | None = None
+    wire_ref: int | None = None
 
 
 class Connection:
     """Reads, writes and pings in three tasks; `over` has the one reason for which it ended.
 
     Args:
-        notice: called with every event before it leaves, with `Waiting` and `Drained`, and with None for the rest.
+        notice: called with every event before it leaves, every micro-turn before it is encoded, with `Opened`,
+            `Waiting` and `Drained`, and with None for the rest.
     """
 
     def __init__(
@@ -58,7 +65,7 @@ class Connection:
         outbox: Outbox,
         outlet: Outlet,
         patience: Patience,
-        notice: Callable[[EndpointEvent | Waiting | Drained | None], None],
+        notice: Callable[[Noticed], None],
     ) -> None:
         self._link = link
         self._codec = codec
@@ -66,9 +73,8 @@ class Connection:
         self._outlet = outlet
         self._patience = patience
         self._notice = notice
-        loop = asyncio.get_running_loop()
-        self.granted: asyncio.Future[Granted] = loop.create_future()
-        self.over: asyncio.Future[End] = loop.create_future()
+        self.granted = asyncio.Event()
+        self.over: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._wake = asyncio.Event()
         self._rested = asyncio.Event()
         self._replies: deque[Mapping[str, Any] | bytes] = deque()
@@ -86,6 +92,15 @@ class Connection:
         """Say hello and begin to read, write and ping."""
         self._perform(self._ask("hello", self._codec.hello))
         self._tasks = [asyncio.ensure_future(part()) for part in (self._read, self._write, self._ping)]
+
+    async def settled(self) -> None:
+        """Wait until the session is granted, or over."""
+        granted = asyncio.ensure_future(self.granted.wait())
+        parts: list[asyncio.Future[Any]] = [granted, self.over]
+        try:
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            granted.cancel()
 
     def flow(self) -> None:
         """The set-up is acknowledged: micro-turns go out from now on."""
@@ -120,7 +135,11 @@ class Connection:
         self._flowing = False
         self._rested.clear()
         self.poke()
-        await asyncio.wait([asyncio.ensure_future(self._rested.wait()), self.over], timeout=timeout_s)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._rested.wait()
+        except TimeoutError:
+            return
 
     async def leave(self, timeout_s: float, *, goodbye: bool) -> None:
         """Say goodbye, wait for the answer at most `timeout_s`, and close the socket."""
@@ -198,6 +217,7 @@ class Connection:
 
     async def _turn(self, turn: MicroTurn) -> None:
         self._in_flight = turn
+        self._notice(turn)
         actions = self._ask("encoding a micro-turn", lambda: self._codec.turn(turn))
         for action in actions:
             if isinstance(action, Send):
@@ -244,19 +264,21 @@ class Connection:
                     self._notice(None)
                     self._reply(action.message)
                 case EndpointError(fatal=True):
-                    self._finish(End(action.code, action.message, "server", action))
+                    self._finish(End(action.code, action.message, "server", action, wire_ref=wire_ref))
                 case EndpointEvent():
                     self._notice(action)
                     if not (isinstance(action, Unrecognized) and self._known(action)):
                         self._outlet.emit(action, t_rx_ns=t_rx_ns, wire_ref=wire_ref)
+                case Opened() if self.granted.is_set():
+                    self._perform((SessionUpdated(granted=action.granted),), t_rx_ns, wire_ref)
+                case Opened():
+                    self.granted.set()
+                    self._notice(action)
                 case Waiting() | Drained():
                     self._notice(action)
-                case Opened():
-                    if not self.granted.done():
-                        self.granted.set_result(action.granted)
                 case Ended():
                     by: Literal["us", "server"] = "us" if self._leaving else "server"
-                    self._finish(End(action.code, action.reason, by, action.error))
+                    self._finish(End(action.code, action.reason, by, action.error, wire_ref=wire_ref))
 
     def _reply(self, message: Mapping[str, Any] | bytes) -> None:
         if len(self._replies) >= MAX_REPLIES:
@@ -294,7 +316,12 @@ class Connection:
         if not self.over.done():
             self.over.set_result(end)
 
-    def _fault(self, doing: str, error: BaseException) -> None:
+    def _fault(self, doing: str, error: Exception) -> None:
+        if isinstance(error, AppError):
+            # A codec's own words for a person, e.g. that it cannot take the turns before the session.
+            refusal = endpoint_error("config", "refused", error.why)
+            self._finish(End("config", error.what, "us", refusal, app=error))
+            return
         self._outlet.fault(doing, error)
         what = f"A fault in tmlapp while {doing}: {type(error).__name__}."
         self._finish(End("internal", what, "us", endpoint_error("internal", type(error).__name__, what)))

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from tmlapp.core.endpoint import EndpointSetup
-from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     EndpointError,
     EndpointEvent,
@@ -21,17 +19,16 @@ from tmlapp.core.event import (
     SessionOpened,
     SessionUpdated,
 )
-from tmlapp.endpoints.remote.connection import Connection, End
-from tmlapp.endpoints.remote.contract import Dialect, Drained, Patience, Resumption, Start, Target, Waiting
+from tmlapp.core.turn import MicroTurn
+from tmlapp.endpoints.remote.connection import Connection, End, Noticed
+from tmlapp.endpoints.remote.contract import Dialect, Drained, Opened, Patience, Resumption, Target, Waiting
 from tmlapp.endpoints.remote.errors import RECONNECT, endpoint_error
-from tmlapp.endpoints.remote.http import fetch
 from tmlapp.endpoints.remote.limits import Expiry, Quiet
-from tmlapp.endpoints.remote.link import Link, LinkError
+from tmlapp.endpoints.remote.link import Link
+from tmlapp.endpoints.remote.opening import LostError, Opener, Stop, StoppedError, failed
 from tmlapp.endpoints.remote.outbox import Outbox
 from tmlapp.endpoints.remote.outlet import Outlet
-from tmlapp.endpoints.remote.threads import in_thread
 
-_T = TypeVar("_T")
 _TRY_ON = RECONNECT | {"timeout", "rate_limit"}
 """Failures of an attempt to take a conversation up again after which the next one is made."""
 _OURS = End("1000", "closed", "us")
@@ -39,20 +36,6 @@ _AWAY_S = 10.0
 """What is left where a service goes away without saying when."""
 _HUSH_S = 1.0
 """How long the micro-turn being sent may take while the connection is changed."""
-
-
-class StoppedError(Exception):
-    """Nobody wants the conversation any more."""
-
-
-class LostError(Exception):
-    """A connection did not come about; `resumption` is what its codec left, if it came that far."""
-
-    def __init__(self, end: End, resumption: Resumption | None = None, app: AppError | None = None) -> None:
-        super().__init__(end.reason)
-        self.end = end
-        self.resumption = resumption
-        self.app = app
 
 
 class Course:
@@ -82,12 +65,12 @@ class Course:
         self._patience = patience
         self._opened = opened
         self._drained = drained
-        self._stop = asyncio.Event()
+        self._stop = Stop()
+        self._opener = Opener(dialect, target, setup, outlet, patience, self._stop)
         self._overflow: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._quiet = Quiet(asyncio.get_running_loop(), patience.calm_s)
         self._expiry = Expiry(asyncio.get_running_loop(), self._announce)
         self._connection: Connection | None = None
-        self._prepared: Mapping[str, Any] = {}
         self._configuring: asyncio.Timeout | None = None
         self._paused_s: float | None = None
         self._since_s = 0.0
@@ -95,6 +78,7 @@ class Course:
         self._complaint = ""
         self._warned = False
         self._draining = False
+        self._granted = False
         self._serving = False
         self.failure: LostError | None = None
 
@@ -137,6 +121,11 @@ class Course:
         except LostError as lost:
             self.failure = lost
             end = lost.end
+        except Exception as error:  # noqa: BLE001 - a bug of ours is told like any failure, and logged
+            self._outlet.fault("the conversation", error)
+            what = f"A fault in tmlapp: {type(error).__name__}."
+            end = End("internal", what, "us", endpoint_error("internal", type(error).__name__, what))
+            self.failure = LostError(end)
         finally:
             self._quiet.forget()
             self._expiry.forget()
@@ -149,93 +138,55 @@ class Course:
             await connection.shut()
         self._lose_waiting("The session was closed before it was sent.")
         if end.error is not None:
-            self._outlet.emit(replace(end.error, fatal=True))
+            self._outlet.emit(replace(end.error, fatal=True), wire_ref=end.wire_ref)
         self._drained()
         self._outlet.close(end.code, end.reason, end.by)
 
     async def _first(self) -> Connection:
         self._outlet.state("connecting")
-        if self._dialect.prepare is not None:
-            self._prepared = await self._prepare(self._dialect.prepare)
+        await self._opener.prepare()
         return await self._connect(None)
-
-    async def _prepare(self, prepare: Callable[..., Mapping[str, Any]]) -> Mapping[str, Any]:
-        asked = in_thread(partial(prepare, self._target, partial(fetch, timeout_s=self._patience.connect_s)))
-        try:
-            async with asyncio.timeout(self._patience.connect_s):
-                return await self._unless_stopped(asked)
-        except TimeoutError:
-            error = endpoint_error("timeout", "connect_timeout", "The service did not say in time what it offers.")
-            lost = LostError(End("timeout", error.message, "network", error))
-        except AppError as error:
-            lost = LostError(_failed(endpoint_error("config", "prepare", error.why)), app=error)
-        raise lost
 
     async def _connect(self, resumption: Resumption | None, link: Link | None = None) -> Connection:
         """Socket, set-up, and the service's word that the session is granted."""
         if link is None:
-            link = await self._link(resumption)
-        start = Start(
-            target=self._target,
-            setup=self._setup,
-            epoch=self._outlet.epoch + (self._connection is not None),
-            resumption=resumption,
-            prepared=self._prepared,
-            wall_s=time.time,
-        )
-        self._outlet.epoch = start.epoch
-        try:
-            codec = self._dialect.codec(start)
-        except AppError as error:
-            await link.close()
-            raise LostError(_failed(endpoint_error("config", "set-up", error.why)), app=error) from None
-        first = self._connection is None
+            link = await self._opener.link(resumption)
+        self._outlet.epoch += self._connection is not None
+        codec = await self._opener.codec(link, self._outlet.epoch, resumption)
         connection = Connection(link, codec, self._outbox, self._outlet, self._patience, self._note)
         self._connection = connection
-        granted = await self._configured(connection)
-        self._quiet.reset()
-        self._expiry.set(granted, self._outlet.now_ns())
-        self._outlet.state("open")
-        self._outlet.emit(SessionOpened(granted=granted) if first else SessionUpdated(granted=granted))
+        await self._configured(connection)
         self._serving = True
-        self._since_s = time.monotonic()
-        self._warned = False
-        self._opened(granted)
         connection.flow()
         if self._draining:
             connection.end_input()
         return connection
 
-    async def _link(self, resumption: Resumption | None) -> Link:
-        try:
-            if self._dialect.request_for is not None:
-                request = self._dialect.request_for(self._target, resumption, self._setup)
-            else:
-                request = self._dialect.request(self._target, resumption)
-        except AppError as error:
-            raise LostError(_failed(endpoint_error("config", "address", error.why)), app=error) from None
-        opening = Link.open(request, timeout_s=self._patience.connect_s, redactor=self._outlet.redactor)
-        try:
-            return await self._unless_stopped(opening)
-        except LinkError as error:
-            failure = error.error
-        raise LostError(_failed(failure, "network"))
+    def _grant(self, granted: Granted) -> None:
+        """The session is granted; told before anything else that the same frame may say."""
+        first, self._granted = not self._granted, True
+        self._since_s = time.monotonic()
+        self._warned = False
+        self._quiet.reset()
+        self._expiry.set(granted, self._outlet.now_ns())
+        self._outlet.state("open")
+        self._outlet.emit(SessionOpened(granted=granted) if first else SessionUpdated(granted=granted))
+        self._opened(granted)
 
-    async def _configured(self, connection: Connection) -> Granted:
+    async def _configured(self, connection: Connection) -> None:
         self._outlet.state("configuring")
         self._complaint = ""
         self._paused_s = None
         connection.start()
         try:
             async with asyncio.timeout(self._patience.configure_s) as self._configuring:
-                waiting = asyncio.wait([connection.granted, connection.over], return_when=asyncio.FIRST_COMPLETED)
-                await self._unless_stopped(waiting)
+                await self._stop.unless(connection.settled())
         except TimeoutError:
             pass
         finally:
             self._configuring = None
-        if connection.granted.done():
-            return connection.granted.result()
+        if connection.granted.is_set():
+            return
         left = connection.resumption()
         if connection.over.done():
             end = connection.over.result()
@@ -244,7 +195,7 @@ class Course:
                 end = replace(end, error=endpoint_error("server", end.code, why, fatal=True))
         else:
             why = f"The service did not answer the set-up within {self._patience.configure_s:g} s.{self._complaint}"
-            end = _failed(endpoint_error("timeout", "configure_timeout", why))
+            end = failed(endpoint_error("timeout", "configure_timeout", why))
         await connection.shut()
         raise LostError(end, left)
 
@@ -264,7 +215,9 @@ class Course:
                 connection = await self._switch(connection)
 
     async def _something(self, connection: Connection) -> None:
-        events = [asyncio.ensure_future(event.wait()) for event in (self._stop, self._quiet.due)]
+        events: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(event.wait()) for event in (self._stop, self._quiet.due)
+        ]
         try:
             await asyncio.wait([connection.over, self._overflow, *events], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -306,7 +259,7 @@ class Course:
             self._tries += 1
             self._outlet.state("reconnecting", end.reason, self._tries)
             spread = self._patience.jitter * random.uniform(-1, 1)
-            await self._unless_stopped(asyncio.sleep(pause_s * (1 + spread)))
+            await self._stop.unless(asyncio.sleep(pause_s * (1 + spread)))
             try:
                 return await self._connect(resumption)
             except LostError as lost:
@@ -323,7 +276,7 @@ class Course:
         if resumption is None or self._draining or self._setup.virtual_time:
             return old
         try:
-            link = await self._link(resumption)
+            link = await self._opener.link(resumption)
         except LostError:
             # The old one still works; what cannot be had now is tried again once it is gone.
             return old
@@ -345,16 +298,23 @@ class Course:
 
     # ------------------------------------------------------------------ what is noticed on the way
 
-    def _note(self, what: EndpointEvent | Waiting | Drained | None) -> None:
-        """A connection met this: an event, a wait in the service's queue, the end of a drain, or anything else."""
+    def _note(self, what: Noticed) -> None:
+        """A connection met this."""
         self._pause_configuring(what)
         match what:
+            case Opened():
+                self._grant(what.granted)
+            case SessionUpdated():
+                self._opened(what.granted)
+                self._expiry.set(what.granted, self._outlet.now_ns())
             case Drained():
                 self._drained()
             case EndpointError():
                 self._complaint = f" It said: {what.message}"
             case Limit(kind="going_away"):
                 self._quiet.leave_within(_AWAY_S if what.remaining_ms is None else what.remaining_ms / 1000)
+            case MicroTurn():
+                self._quiet.sent(what)
             case EndpointEvent():
                 self._quiet.note(what)
             case _:
@@ -401,22 +361,3 @@ class Course:
     def _lose_waiting(self, reason: str) -> None:
         for turn in self._outbox.take_all():
             self._outlet.emit(InputLost(micro_turn=turn.index, what="turn", reason=reason))
-
-    async def _unless_stopped(self, work: Awaitable[_T]) -> _T:
-        """The result of `work`; it is given up once nobody wants the conversation any more."""
-        task = asyncio.ensure_future(work)
-        stopping = asyncio.ensure_future(self._stop.wait())
-        try:
-            await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-        finally:
-            stopping.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        raise StoppedError
-
-
-def _failed(error: EndpointError, by: Literal["us", "network"] = "us") -> End:
-    return End(error.code, error.message, by, replace(error, fatal=True))

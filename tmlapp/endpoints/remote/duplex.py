@@ -13,8 +13,9 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.event import Granted
 from tmlapp.core.turn import MicroTurn
 from tmlapp.endpoints.remote.contract import Dialect, Patience, Target
-from tmlapp.endpoints.remote.course import Course, LostError
+from tmlapp.endpoints.remote.course import Course
 from tmlapp.endpoints.remote.errors import endpoint_error, refused
+from tmlapp.endpoints.remote.opening import LostError
 from tmlapp.endpoints.remote.outbox import Outbox
 from tmlapp.endpoints.remote.outlet import Outlet
 from tmlapp.endpoints.remote.wirelog import Redactor
@@ -161,13 +162,17 @@ class RemoteDuplex:
 
     def _why_not(self) -> AppError:
         failure: LostError | None = self._course.failure if self._course else None
-        if failure is not None and failure.app is not None:
-            return failure.app
+        if failure is not None and failure.end.app is not None:
+            return self._redacted_app(failure.end.app)
         if failure is not None and failure.end.error is not None:
-            return refused(self._target.name, self._redacted(failure))
+            return refused(self._target.name, self._outlet.redactor.value(failure.end.error))
         return AppError(
             f"“{self._target.name}” was not opened.", "It was given up while it connected.", "Start it again."
         )
 
-    def _redacted(self, failure: LostError) -> Any:
-        return self._outlet.redactor.value(failure.end.error)
+    def _redacted_app(self, app: AppError) -> AppError:
+        hide = self._outlet.redactor.text
+        what, why, fix = hide(app.what), hide(app.why), hide(app.fix)
+        if (what, why, fix) == (app.what, app.why, app.fix):
+            return app
+        return AppError(what, why, fix)

@@ -177,9 +177,9 @@ def status_error(status: int, body: str = "") -> EndpointError:
         kind, says = _STATUS[status]
     elif 300 <= status < 400:
         kind, says = "config", "The service sends us to another address, which is not followed: a key would go with it"
-    elif 500 <= status:
+    elif status >= 500:
         kind, says = "server", "The service failed"
-    elif 400 <= status:
+    elif status >= 400:
         kind, says = "config", "The service refused the request"
     else:
         kind, says = "protocol", "The service did not answer as a WebSocket does"

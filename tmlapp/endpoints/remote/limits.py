@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from tmlapp.core.event import (
-    AudioOut,
     Delegation,
     EndpointEvent,
     Granted,
@@ -68,8 +67,6 @@ class Quiet:
                 self._busy.add(f"call {event.id}")
             case Delegation(state="done" | "failed"):
                 self._busy.discard(f"call {event.id}")
-            case TextOut() | AudioOut() if "turn" in self._busy:
-                pass
             case TextOut():
                 pass
             case _:
@@ -126,7 +123,8 @@ class Expiry:
     def __init__(self, loop: asyncio.AbstractEventLoop, announce: Callable[[float], None]) -> None:
         self._loop = loop
         self._announce = announce
-        self._due: list[tuple[float, float]] = []
+        # Remaining time to announce, and when: session time in ms, the loop's time in s.
+        self._due: list[tuple[float, float, float]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, granted: Granted, now_ns: int) -> None:
@@ -138,16 +136,17 @@ class Expiry:
         for warning_ms in WARNINGS_MS:
             if left_ms >= warning_ms:
                 ahead_s = (left_ms - warning_ms) / 1000
-                self._due.append((granted.expires_at_ms - warning_ms, self._loop.time() + ahead_s))
-        self._ends_ms = granted.expires_at_ms
-        self._left = list(WARNINGS_MS)[-len(self._due) :] if self._due else []
+                self._due.append((warning_ms, granted.expires_at_ms - warning_ms, self._loop.time() + ahead_s))
         self._arm()
 
     def check(self, now_ns: int) -> None:
         """Session time is `now_ns` now."""
-        while self._due and (now_ns >= self._due[0][0] * NS_PER_MS or self._loop.time() >= self._due[0][1]):
+        while self._due:
+            warning_ms, session_ms, loop_s = self._due[0]
+            if now_ns < session_ms * NS_PER_MS and self._loop.time() < loop_s:
+                return
             self._due.pop(0)
-            self._announce(self._left.pop(0))
+            self._announce(warning_ms)
             self._arm()
 
     def forget(self) -> None:
@@ -162,4 +161,4 @@ class Expiry:
             self._timer.cancel()
             self._timer = None
         if self._due:
-            self._timer = self._loop.call_at(self._due[0][1] + 0.001, self.check, 0)
+            self._timer = self._loop.call_at(self._due[0][2], self.check, 0)

@@ -156,10 +156,6 @@ class Course:
         connection = Connection(link, codec, self._outbox, self._outlet, self._patience, self._note)
         self._connection = connection
         await self._configured(connection)
-        self._serving = True
-        connection.flow()
-        if self._draining:
-            connection.end_input()
         return connection
 
     def _grant(self, granted: Granted) -> None:
@@ -171,6 +167,11 @@ class Course:
         self._expiry.set(granted, self._outlet.now_ns())
         self._outlet.state("open")
         self._outlet.emit(SessionOpened(granted=granted) if first else SessionUpdated(granted=granted))
+        if self._connection is not None:
+            self._serving = True
+            self._connection.flow()
+            if self._draining:
+                self._connection.end_input()
         self._opened(granted)
 
     async def _configured(self, connection: Connection) -> None:

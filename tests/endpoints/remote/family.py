@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,11 +13,13 @@ import numpy as np
 
 from tmlapp.core.clock import ManualClock
 from tmlapp.core.endpoint import EndpointSetup
-from tmlapp.core.event import EndpointEvent
+from tmlapp.core.event import EndpointEvent, WireFrame
 from tmlapp.core.media import Frame, Pcm
 from tmlapp.core.turn import Control, MicroTurn, TextInput
 from tmlapp.core.units import TURN_NS, TURN_SAMPLES
 from tmlapp.endpoints.remote.contract import Action, Codec, Dialect, Opened, Resumption, Send, Start, Target
+from tmlapp.endpoints.remote.duplex import RemoteDuplex
+from tmlapp.endpoints.remote.endpoint import RemoteEndpoint
 
 T = TypeVar("T")
 
@@ -121,3 +124,37 @@ def opened(codec: Codec, session: Mapping[str, Any] | None = None) -> Opened:
     actions = say(codec, type="session.updated", session=session or first["session"])
     (found,) = told(actions, Opened)
     return found
+
+
+class Log:
+    """The sink of a session: events in the order in which they came, and a way to wait for one."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, event: EndpointEvent) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def wait_for(self, found: Callable[[list[Any]], bool], timeout_s: float = 15.0) -> None:
+        """Return once `found` accepts the events so far."""
+        with self._changed:
+            ok = self._changed.wait_for(lambda: found(self.events), timeout_s)
+        told = [(type(e).__name__, getattr(e, "message", "")) for e in self.events if not isinstance(e, WireFrame)]
+        assert ok, f"it never came; there was {told}"
+
+    def of(self, kind: type[T]) -> list[T]:
+        with self._changed:
+            return [e for e in self.events if isinstance(e, kind)]
+
+
+def connect(
+    dialect: Dialect, url: str, log: Log, *, options: Mapping[str, str] | None = None, voice: str = "", **members: Any
+) -> RemoteDuplex:
+    """An open conversation with a server on loopback."""
+    target = Target(
+        kind=dialect.kind, address=f"{dialect.kind}:{url}", name="test", url=url, voice=voice, options=options or {}
+    )
+    return RemoteEndpoint(dialect, target).open(setup(**members), log)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from tmlapp.core.endpoint import Endpoint
-from tmlapp.core.errors import AppError
+from tmlapp.endpoints.openai_family.login import key_or_loopback
 from tmlapp.endpoints.openai_family.realtime import RealtimeCodec, VoiceLiveCodec
 from tmlapp.endpoints.registry import EndpointOptions, endpoint
 from tmlapp.endpoints.remote.contract import Codec, Dialect, Fetch, Option, Request, Resumption, Start, Target
 from tmlapp.endpoints.remote.endpoint import remote_endpoint
-from tmlapp.endpoints.remote.target import is_loopback
 from tmlapp.endpoints.remote.where import placed
 
 _PATHS = {"openai": "/v1/realtime", "azure": "/openai/v1/realtime", "azure-voice-live": "/voice-live/realtime"}
@@ -32,14 +30,7 @@ def _request(target: Target, resumption: Resumption | None) -> Request:  # noqa:
 
 
 def _prepare(target: Target, fetch: Fetch) -> Mapping[str, Any]:  # noqa: ARG001 - a dialect's form
-    """Nothing to ask beforehand; but without a key nobody answers, unless it is a program on this machine."""
-    host = urlsplit(target.url or OPENAI_REALTIME.default_url).hostname or ""
-    if not target.secret and not is_loopback(host):
-        raise AppError(
-            "OpenAI Realtime needs a key.",
-            f"There is none for “{target.name}”, and {host} lets nobody in without one.",
-            f"Set {OPENAI_REALTIME.key_variable}, or add a profile with a key (tmlapp endpoints add).",
-        )
+    key_or_loopback(OPENAI_REALTIME, target)
     return {}
 
 

@@ -15,6 +15,7 @@ from tmlapp.endpoints.openai_family.grant import differences
 from tmlapp.endpoints.openai_family.pace import ClientTurns, PicturePace, is_loud
 from tmlapp.endpoints.remote.contract import Action, Dialect, Start
 from tmlapp.endpoints.remote.refusals import Refusals
+from tmlapp.endpoints.remote.target import host_of
 
 RATE_HZ = 24_000
 _SLOWEST_HZ = 4_000
@@ -26,11 +27,15 @@ class RealtimeCodec(FamilyCodec):
     """GA. Sound out in bursts without a clock; pictures are items of the conversation; turns by `turn_detection`."""
 
     default_transcription = "gpt-realtime-whisper"
+    can_truncate = True
+    has_clock = True
+    """What the service hears stands on the clock of what we sent."""
+    max_image_bytes = 0
     no_pictures = ""
     """Why it takes no pictures; empty where it does."""
 
-    def __init__(self, dialect: Dialect, start: Start) -> None:
-        super().__init__(dialect, start, input_rate=RATE_HZ, output_rate=RATE_HZ)
+    def __init__(self, dialect: Dialect, start: Start, *, input_rate: int = RATE_HZ) -> None:
+        super().__init__(dialect, start, input_rate=input_rate, output_rate=RATE_HZ)
         self.asked: dict[str, Any] = {}
         self.turn_detection = self.option("turn_detection")
         self.interrupts_by_speech = self.turn_detection != "none" and self.option("interrupt_response") == "on"
@@ -72,7 +77,7 @@ class RealtimeCodec(FamilyCodec):
         return session
 
     def common(self, tokens: str) -> dict[str, Any]:
-        """What both spellings say alike; `tokens` is the name of the limit on them."""
+        """What both spellings say alike; `tokens` is the name of the limit on them, empty where there is none."""
         said: dict[str, Any] = {}
         if self.start.setup.instruction:
             said["instructions"] = self.start.setup.instruction
@@ -87,7 +92,7 @@ class RealtimeCodec(FamilyCodec):
                 for tool in self.start.setup.tools
             ]
             said["tool_choice"] = "auto"
-        if limit := self.option("max_output_tokens"):
+        if tokens and (limit := self.option("max_output_tokens")):
             said[tokens] = int(limit) if limit.isdigit() else limit
         return said
 
@@ -177,7 +182,8 @@ class RealtimeCodec(FamilyCodec):
         self, session: Message, modalities: list[str], rejections: tuple[Rejection, ...], details: dict[str, Any]
     ) -> Granted:
         """What is granted, in the words of both spellings."""
-        idle = self.option("idle_timeout_ms") if self.turn_detection == "server_vad" else ""
+        detection = self.detection() or {}
+        idle = detection.get("idle_timeout_ms")
         proactive = f"emulated: idle_timeout_ms {idle}" if idle else "off"
         if self.turn_detection == "none" and self.option("ask_every_s"):
             proactive = f"emulated: an answer is asked for every {self.option('ask_every_s')} s"
@@ -193,14 +199,14 @@ class RealtimeCodec(FamilyCodec):
             modalities_out=out,
             turn_owner="client" if self.turn_detection == "none" else self.turn_detection,
             proactive=proactive != "off",
-            clock_kind="input" if self.turn_detection != "none" else None,
+            clock_kind="input" if self.has_clock and self.turn_detection != "none" else None,
             input_delay_ms=self.sound_out.delay_ms,
             frames_per_unit=1 if can_see else 0,
+            max_image_bytes=self.max_image_bytes,
             can_interrupt=True,
-            can_truncate=True,
-            can_resume=False,
+            can_truncate=self.can_truncate,
             expires_at_ms=self.expires_at_ms(session),
-            provider=self.option("service"),
+            provider=host_of(self.target.url or self.dialect.default_url),
             rejections=rejections,
             details={
                 "model": fields.text_or(session, "model") or self.target.model or self.dialect.default_model,

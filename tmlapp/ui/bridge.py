@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from tmlapp.core.cue import Cue
-from tmlapp.core.event import AudioOut, Event, InputAccepted, Listen, UnitDone
+from tmlapp.core.event import AudioOut, Event, InputAccepted, Listen, RoundTrip, UnitDone, WireFrame
 from tmlapp.core.feed import Captured
 from tmlapp.core.turn import MicroTurn, TextInput
 from tmlapp.live.history import History
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 MIN_INTERVAL_MS = 16
 """No more than 60 refreshes a second, however much happens."""
 
-_QUIET = (UnitDone, AudioOut, Listen, InputAccepted)
+_QUIET = (UnitDone, AudioOut, Listen, InputAccepted, RoundTrip)
+
+MOST_FRAMES = 40_000
+"""So many frames of the wire wait for a window that does not fetch them; then the oldest go."""
 
 
 class Session(Protocol):
@@ -45,6 +48,7 @@ class Session(Protocol):
     def marker(self, label: str, note: str = "") -> object: ...
     def set_muted(self, muted: bool) -> None: ...
     def set_paused(self, paused: bool) -> None: ...
+    def interrupt(self) -> None: ...
     def snapshot(self) -> Snapshot: ...
     def preview(self) -> Picture | None: ...
     def level_dbfs(self) -> float: ...
@@ -75,6 +79,7 @@ class SessionBridge(QObject):
         self.session = session
         self.history = History()
         self._happenings: deque[Happening] = deque()
+        self._frames: deque[WireFrame] = deque(maxlen=MOST_FRAMES)
         self._ringing = False
         self._let_go = False
         self._last_ns = 0
@@ -94,6 +99,10 @@ class SessionBridge(QObject):
         self._ring()
 
     def on_event(self, event: Event) -> None:
+        if isinstance(event, WireFrame):
+            # Dozens a second: they wait until the inspector fetches them, and ring for nobody.
+            self._frames.append(event)
+            return
         self.history.on_event(event)
         self._happenings.append(Happening(event, time.monotonic_ns()))
         if not isinstance(event, _QUIET):
@@ -120,6 +129,13 @@ class SessionBridge(QObject):
         taken: list[Happening] = []
         while self._happenings:
             taken.append(self._happenings.popleft())
+        return taken
+
+    def take_frames(self) -> list[WireFrame]:
+        """Frames of the wire since the last call, in order."""
+        taken: list[WireFrame] = []
+        while self._frames:
+            taken.append(self._frames.popleft())
         return taken
 
     def close(self) -> None:

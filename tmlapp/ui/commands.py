@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tmlapp.ui.actions import Actions, Command
+from tmlapp.ui.endpoints.commands import register as register_endpoints
 from tmlapp.ui.qa.commands import register as register_checklist
 from tmlapp.ui.text import tr
 from tmlapp.ui.workspace import PLACES
@@ -24,6 +25,7 @@ def register(actions: Actions, window: MainWindow) -> None:
     _session(actions, window)
     _talk(actions, window)
     register_checklist(actions, window)
+    register_endpoints(actions, window)
     _view(actions, window)
     _app(actions, window)
 

@@ -42,6 +42,7 @@ class LiveController(QObject):
         asked: (Path, Question) what a person may be asked about it.
         reported: (Path, Path) its report was written.
         devices_read: (DeviceNames).
+        given_up: the person stopped the session while it was being opened.
     """
 
     checking = Signal()
@@ -56,6 +57,7 @@ class LiveController(QObject):
     asked = Signal(object, object)
     reported = Signal(object, object)
     devices_read = Signal(object)
+    given_up = Signal()
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class LiveController(QObject):
         self._tasks: set[asyncio.Task[None]] = set()
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="window-work")
         self._round = 0
-        self._starting = False
+        self._starting = self._giving_up = False
         self._microphone = ""
         self._source: str | None = plan.source if plan else None
 
@@ -114,6 +116,7 @@ class LiveController(QObject):
     def stop(self, reason: str = "") -> None:
         """Ask the session to close; `closed` follows."""
         if self.session is not None and self.live:
+            self._giving_up = self._starting
             self.session.stop(reason or "stopped by the operator")
 
     def forget(self) -> None:
@@ -213,11 +216,14 @@ class LiveController(QObject):
             self.opened.emit()
             await self._in_thread(session.start)
         except AppError as error:
-            self._starting = False
+            given_up, self._starting, self._giving_up = self._giving_up, False, False
             self.forget()
-            self.failed.emit(error)
+            if given_up:
+                self.given_up.emit()
+            else:
+                self.failed.emit(error)
             return
-        self._starting = False
+        self._starting = self._giving_up = False
         self.started.emit()
         if session.state == "closed":
             self.closed.emit()

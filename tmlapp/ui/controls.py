@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QAction, QColor, QFont, QFontMetricsF, QIcon, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from tmlapp.core.errors import AppError
@@ -27,6 +27,7 @@ class KeyButton(QAbstractButton):
         self._key = key
         self._kind: Kind = kind
         self._dot: QColor | None = None
+        self._sign: QIcon | None = None
         self._suffix = ""
         self._spared = False
         self.setText(text)
@@ -75,9 +76,9 @@ class KeyButton(QAbstractButton):
         self._spared = spared
         self.setVisible(not spared)
 
-    def set_dot(self, color: QColor | None, suffix: str = "") -> None:
-        """A coloured dot before the text and dimmed words behind it."""
-        self._dot, self._suffix = color, suffix
+    def set_dot(self, color: QColor | None, suffix: str = "", *, sign: QIcon | None = None) -> None:
+        """A coloured dot, or `sign` in its place, before the text and dimmed words behind it."""
+        self._dot, self._suffix, self._sign = color, suffix, sign
         self.updateGeometry()
         self.update()
 
@@ -114,7 +115,10 @@ class KeyButton(QAbstractButton):
         if self._dot:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._dot)
-            painter.drawEllipse(QPointF(x + 4, box.center().y()), 4, 4)
+            if self._sign is not None:
+                self._sign.paint(painter, QRectF(x - 3, box.center().y() - 7, 14, 14).toRect())
+            else:
+                painter.drawEllipse(QPointF(x + 4, box.center().y()), 4, 4)
             x += 16
         painter.setFont(self._face())
         metrics = QFontMetricsF(self._face())

@@ -8,6 +8,7 @@ from typing import Literal
 from tmlapp.core.event import (
     Delegation,
     EndpointError,
+    EndpointEvent,
     Event,
     Gap,
     Interrupted,
@@ -23,6 +24,7 @@ from tmlapp.core.event import (
 )
 from tmlapp.core.turn import TextInput
 from tmlapp.core.units import NS_PER_MS
+from tmlapp.ui.endpoints.link import limit_text
 from tmlapp.ui.text import ms_text, tr
 
 Who = Literal["you", "model", "remind", "marker", "note", "gap", "session", "task", "warning", "error", "verdict"]
@@ -32,13 +34,17 @@ _MERGE_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the event list; `extra` is shown dimmed behind `text`, `end_ns` is where a gap ends."""
+    """One line of the event list; `extra` is shown dimmed behind `text`, `end_ns` is where a gap ends.
+
+    `wire_ref` is the frame that told it, where there is one.
+    """
 
     t_ns: int
     who: Who
     text: str
     extra: str = ""
     end_ns: int = 0
+    wire_ref: int | None = None
 
 
 class EventLog:
@@ -47,6 +53,7 @@ class EventLog:
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self._unanswered: list[int] = []
+        self._cause: int | None = None
 
     def add(self, what: Event | TextInput) -> list[int]:
         """Take one happening; indices of the rows that are new or changed."""
@@ -56,9 +63,16 @@ class EventLog:
             return self._answered(what)
         if isinstance(what, Gap):
             return self._gap(what)
+        if isinstance(what, EndpointEvent):
+            self._cause = what.wire_ref
         row = row_of(what)
-        if row is None:
+        if row is None or told_by_notice(what):
             return []
+        if isinstance(what, EndpointEvent | Notice):
+            # The session tells at once what follows from an event of the endpoint.
+            row = replace(row, wire_ref=self._cause)
+        else:
+            self._cause = None
         changed = self._append(row)
         if isinstance(what, TextOutDone):
             self._unanswered.extend(changed)
@@ -100,6 +114,11 @@ def _span(dur_ns: int) -> str:
     return f"{ms / 1000:.1f} s" if ms >= 1000 else f"{ms:.0f} ms"
 
 
+def told_by_notice(event: Event) -> bool:
+    """True where the session itself says in a `Notice` what the event means: once, however often it comes."""
+    return isinstance(event, Limit) or (isinstance(event, EndpointError) and not event.fatal)
+
+
 def row_of(event: Event) -> Row | None:
     """The row that `event` becomes by itself; None where it is not for the list."""
     match event:
@@ -127,7 +146,7 @@ def row_of(event: Event) -> Row | None:
         case Delegation():
             return Row(event.t_rx_ns, "model", tr("delegates to {name}").format(name=event.target), event.state)
         case Limit():
-            return Row(event.t_rx_ns, "warning", event.message or event.kind)
+            return Row(event.t_rx_ns, "warning", limit_text(event))
         case _:
             return None
 

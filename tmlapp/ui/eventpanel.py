@@ -51,6 +51,8 @@ class EventModel(QAbstractListModel):
             return row
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return f"{stamp_text(row.t_ns)} {who_text(row.who)} {row.text} {row.extra}".rstrip()
+        if role == Qt.ItemDataRole.ToolTipRole and row.wire_ref is not None:
+            return tr("Return or a double click shows the frame that told it")
         return None
 
     def add(self, what: Event | TextInput) -> None:
@@ -171,10 +173,12 @@ class EventPanel(QFrame):
     Signals:
         note_written: a note to be kept at the present moment.
         text_written: a text for the model.
+        frame_asked: the frame on the wire that told the chosen event.
     """
 
     note_written = Signal(str)
     text_written = Signal(str)
+    frame_asked = Signal(int)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -282,7 +286,14 @@ class EventPanel(QFrame):
         view.setTextElideMode(Qt.TextElideMode.ElideNone)
         self._painter = RowPainter(theme, view)
         view.setItemDelegate(self._painter)
+        view.activated.connect(self._ask_frame)
         return view
+
+    def _ask_frame(self, index: QModelIndex) -> None:
+        """Return or a double click on an event: to its frame, where it came over a wire."""
+        row: Row = index.data(_ROW)
+        if row.wire_ref is not None:
+            self.frame_asked.emit(row.wire_ref)
 
     def _composer(self) -> QWidget:
         composer = QFrame()

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QSizePolicy
 
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.endpoints.link import Link, link_text, state_icon, state_level, state_word
+from tmlapp.ui.endpoints.recent import address_text
 from tmlapp.ui.services import EndpointFacts
 from tmlapp.ui.text import bytes_text, clock_text, tr
 from tmlapp.ui.theme import Theme, font
@@ -141,7 +143,6 @@ class Header(QFrame):
             (self.toggle, 0),
         ):
             row.addWidget(widget, stretch)
-        self.endpoint.clicked.connect(actions["app.settings"].trigger)
         self.mute.follow(actions["live.mute"])
         self.marker.follow(actions["live.marker"], text=tr("Marker"))
         self.toggle.follow(actions["live.toggle"])
@@ -161,23 +162,31 @@ class Header(QFrame):
             widget.set_theme(theme)
         self._fit()
 
-    def set_endpoint(self, address: str, facts: EndpointFacts | None, *, provider: str = "") -> None:
-        """Name the endpoint and say, always, where it computes."""
+    def set_endpoint(
+        self, address: str, facts: EndpointFacts | None, *, provider: str = "", link: Link | None = None
+    ) -> None:
+        """Name the endpoint and say, always, where it computes; with `link`, also how the connection stands."""
         theme = self._theme
-        text = address.replace(":", " · ", 1)
-        if len(text) > 28:
-            text = f"{text[:12]}…{text[-14:]}"
         if facts is None:
-            where, dot = tr("not checked"), theme.muted
+            where, short, dot = tr("not checked"), tr("not checked"), theme.muted
         elif facts.local:
-            where, dot = tr("on this machine"), theme.good
+            where, short, dot = tr("on this machine"), tr("on this machine"), theme.good
         else:
-            where, dot = tr("sends to {host}").format(host=facts.host), theme.notice
-        self.endpoint.setText(text)
-        self.endpoint.set_dot(dot, where)
-        self.endpoint.setAccessibleName(tr("Endpoint {name}, {where}").format(name=address, where=where))
+            where, short, dot = tr("sends to {host}").format(host=facts.host), facts.host, theme.notice
+        sign, state = None, ""
+        if link is not None and link.state is not None:
+            import qtawesome
+
+            state, dot = link_text(link), getattr(theme, state_level(link))
+            sign = qtawesome.icon(state_icon(link), color=dot.name())
+            self.endpoint.set_dot(dot, f"{state_word(link)} · {short}  ▾", sign=sign)
+        else:
+            self.endpoint.set_dot(dot, f"{where}  ▾")
+        self.endpoint.setText(address_text(address))
+        said = f"{where}, {state}" if state else where
+        self.endpoint.setAccessibleName(tr("Endpoint {name}, {where}").format(name=address, where=said))
         ran = f" · {provider}" if provider else ""
-        self.endpoint.setToolTip(f"{address} · {where}{ran} (Ctrl+,)")
+        self.endpoint.setToolTip(f"{address} · {said}{ran} (E)")
         self._fit()
 
     def set_live(self, live: bool) -> None:

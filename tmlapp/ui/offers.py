@@ -17,10 +17,12 @@ def update(window: MainWindow) -> None:
     session = window.controller.session
     running = session is not None and session.state == "running"
     page = window.pages.currentWidget()
+    waits = live and session is not None and window.endpoints.waiting
     toggle = window.actions_["live.toggle"]
-    toggle.setText(tr("Stop") if live else tr("New session") if page is window.result else tr("Start"))
-    toggle.setEnabled(running if live else page is window.result or window.preflight.ready)
-    for key in ("live.mute", "live.pause", "live.marker", "live.note", "live.text"):
+    word = tr("Give up") if waits else tr("Stop") if live else tr("New session")
+    toggle.setText(word if live or page is window.result else tr("Start"))
+    toggle.setEnabled(running or waits if live else page is window.result or window.preflight.ready)
+    for key in ("live.mute", "live.pause", "live.marker", "live.note", "live.text", "live.interrupt"):
         window.actions_[key].setEnabled(running)
     for n in range(1, VERDICTS + 1):
         window.actions_[f"live.verdict{n}"].setEnabled(running)

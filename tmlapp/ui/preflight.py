@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.endpoints.link import Link, state_word
 from tmlapp.ui.services import EndpointFacts
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
@@ -191,10 +192,20 @@ class PreflightPage(QFrame):
         self.hint.setText(tr("This takes a moment."))
         self.changed.emit()
 
-    def show_starting(self) -> None:
-        """While devices, model and recording are opened."""
-        self.title.setText(tr("Starting…"))
-        self.hint.setText(tr("Opening microphone, camera, model and recording."))
+    def show_starting(self, link: Link | None = None) -> None:
+        """While devices, model and recording are opened; `link` is the connection that is waited for."""
+        if link is None or link.state in (None, "open"):
+            self.title.setText(tr("Starting…"))
+            self.hint.setText(tr("Opening microphone, camera, model and recording."))
+            return
+        where = self._facts.host if self._facts is not None else ""
+        titles: dict[str, str] = {
+            "connecting": tr("Connecting to {host}…").format(host=where),
+            "waiting": tr("Waiting in the queue of {host}…").format(host=where),
+        }
+        self.title.setText(titles.get(link.state, f"{state_word(link).capitalize()}…"))
+        reason = f"{link.reason.rstrip('.')}. " if link.reason else ""
+        self.hint.setText(reason + tr("Space gives up."))
 
     def show_checks(self, checks: list[Check], facts: EndpointFacts | None) -> None:
         """Show the result; `facts` says where the endpoint computes, None if that is not known."""

@@ -71,6 +71,7 @@ class Refresher(QObject):
     def _list_happenings(self, bridge: SessionBridge) -> None:
         for happening in bridge.take():
             self._window.events.add(happening.what)
+            self._window.endpoints.take(happening.what)
 
     def _paint_stage(self, bridge: SessionBridge, picture: Picture | None, *, at_once: bool = False) -> None:
         snapshot = bridge.session.snapshot()
@@ -79,10 +80,14 @@ class Refresher(QObject):
 
     def _show_lanes(self) -> None:
         bridge, window = self._bridge, self._window
-        if bridge is None or not window.lanes.isVisible():
+        if bridge is None:
+            return
+        window.endpoints.show_frames(bridge.take_frames())
+        if not window.header.isVisible():
             return
         snapshot = bridge.session.snapshot()
-        window.lanes.show_view(bridge.history.view(snapshot.t_ns), snapshot.t_ns)
+        if window.lanes.isVisible():
+            window.lanes.show_view(bridge.history.view(snapshot.t_ns), snapshot.t_ns)
         window.status.meter.set_level(-120.0 if snapshot.muted else snapshot.level_dbfs)
         state = snapshot.state
         window.header.rec.set_state(state, snapshot.t_ns, snapshot.recording_bytes, paused=snapshot.paused)
@@ -93,9 +98,7 @@ class Refresher(QObject):
             return
         snapshot = bridge.session.snapshot()
         window.header.rec.set_state(snapshot.state, snapshot.t_ns, snapshot.recording_bytes, paused=snapshot.paused)
-        if snapshot.granted is not None:
-            granted = snapshot.granted
-            window.header.set_endpoint(snapshot.endpoint, window.controller.facts, provider=granted.provider)
+        window.endpoints.show(snapshot)
         if snapshot.health is not None:
             view = bridge.history.view(snapshot.t_ns)
             window.status.show_health(

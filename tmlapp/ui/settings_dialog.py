@@ -36,6 +36,10 @@ class Choice(QComboBox):
         super().__init__()
         self._theme = theme
 
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self.update()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Return confirms the dialog as in any field (some desktops would open the list); Space and F4 open it."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not self.isEditable():

@@ -9,15 +9,21 @@ from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
 from tmlapp.core.event import Health
-from tmlapp.ui.controls import LevelMeter
+from tmlapp.core.units import NS_PER_MS
+from tmlapp.ui.controls import KeyButton, LevelMeter
+from tmlapp.ui.endpoints.link import Link, link_text, state_icon, state_level, state_word
 from tmlapp.ui.text import bytes_text, ms_text, tr
 from tmlapp.ui.theme import Theme, font
 
 _KEEP_ORDER = ("drift", "reply", "turn", "cam", "dropped")
+_REMOTE_ORDER = ("drift", "turn", "cam", "split", "reply", "dropped")
 
 
 class StatusBar(QFrame):
-    """One label per figure; in a narrow window the least needed are left out first (drift, reply, …)."""
+    """One label per figure; in a narrow window the least needed are left out first (drift, reply, …).
+
+    With a remote endpoint `link` says how the connection stands, and the reply is split into its parts.
+    """
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -36,12 +42,18 @@ class StatusBar(QFrame):
             ("turn", tr("Length of micro-turns")),
             ("dropped", tr("Lost samples and frames")),
             ("reply", tr("Reply latency")),
+            ("split", tr("Reply latency by part: network, model, playout")),
             ("drift", tr("Clock drift of the sound card")),
         ):
             row.addWidget(self._label(key, name))
             if key == "mic":
                 row.addWidget(self.meter)
         row.addStretch(1)
+        self.link = KeyButton(theme, kind="ghost")
+        self.link.setAccessibleName(tr("Connection"))
+        self.link.hide()
+        self._remote = False
+        row.addWidget(self.link)
         row.addWidget(self._label("disk", tr("Recording and free space")))
         self.show_idle("", None)
 
@@ -49,18 +61,21 @@ class StatusBar(QFrame):
         self._theme = theme
         self.setFixedHeight(theme.px(34))
         self.meter.set_theme(theme)
+        self.link.set_theme(theme)
         for key, parts in dict(self._shown).items():
             self._shown.pop(key)
             self._set(key, *parts)
 
     def show_idle(self, microphone: str, disk_free: int | None) -> None:
         """Before a session: what will be used; nothing is measured yet."""
+        self.show_link(Link())
         self.meter.set_level(-120)
         self._set("mic", tr("mic"), microphone or "–", "")
         self._set("cam", tr("cam"), "–", tr("fps"))
         self._set("turn", tr("turn"), "–", "ms")
         self._set("dropped", tr("dropped"), "–", "")
         self._set("reply", tr("reply"), "–", "ms")
+        self._set("split", "", "", "")
         self._set("drift", tr("drift"), "–", "ppm")
         free = bytes_text(disk_free) if disk_free is not None else "–"
         self._set("disk", "", free, tr("free"))
@@ -90,10 +105,31 @@ class StatusBar(QFrame):
             self._set("reply", tr("reply"), "–", "ms")
         else:
             self._set("reply", tr("reply p50"), ms_text(p50), f"p99 <b>{ms_text(p99)}</b> ms")
+        self._set("split", *_split(health))
         drift = f"{health.drift_ppm:+.1f}" if health.drift_ppm is not None else "–"
         self._set("drift", tr("drift"), drift.replace("-", "−"), "ppm")
         free = bytes_text(health.disk_free_bytes) if health.disk_free_bytes is not None else "–"
         self._set("disk", f"{bytes_text(recording_bytes)},", free, tr("free"))
+
+    def show_link(self, link: Link) -> None:
+        """How the connection stands; nothing where there is none."""
+        self._remote = link.state is not None
+        if self._remote:
+            import qtawesome
+
+            color = getattr(self._theme, state_level(link))
+            parts = [state_word(link)]
+            if link.rtt_ns is not None and link.state == "open":
+                parts.append(f"{ms_text(link.rtt_ns / NS_PER_MS)} ms")
+            if link.lost_turns:
+                parts.append(tr("▲ {n} lost").format(n=link.lost_turns))
+            self.link.setText(parts[0])
+            suffix = " · ".join(parts[1:])
+            self.link.set_dot(color, suffix, sign=qtawesome.icon(state_icon(link), color=color.name()))
+            self.link.setAccessibleName(tr("Connection: {state}").format(state=link_text(link)))
+            self.link.setToolTip(tr("{state} (A shows what is granted)").format(state=link_text(link)))
+        self.link.setVisible(self._remote)
+        self._fit()
 
     def text(self, key: str) -> str:
         """What the figure `key` says, in words."""
@@ -130,13 +166,24 @@ class StatusBar(QFrame):
         self._fit()
 
     def _fit(self) -> None:
-        for label in self._labels.values():
-            label.show()
+        for key, label in self._labels.items():
+            label.setVisible(any(self._shown.get(key, ())))
         layout = self.layout()
         if layout is None:
             return
-        for key in _KEEP_ORDER:
+        for key in _REMOTE_ORDER if self._remote else _KEEP_ORDER:
             layout.invalidate()
             if layout.sizeHint().width() <= self.width() or self.width() < 200:
                 break
             self._labels[key].hide()
+
+
+def _split(health: Health) -> tuple[str, str, str]:
+    """What of the reply is the network's, the model's and the loudspeaker's, as far as it is known."""
+    parts = (
+        (tr("network"), health.network_ms),
+        (tr("model"), health.model_ms),
+        (tr("playout"), health.playout_ms),
+    )
+    known = [f"{name} <b>{ms_text(ms)}</b>" for name, ms in parts if ms is not None]
+    return ("", "", " ".join([*known, "ms"])) if known and health.network_ms is not None else ("", "", "")

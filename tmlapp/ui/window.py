@@ -16,6 +16,7 @@ from tmlapp.ui.actions import Actions
 from tmlapp.ui.after import AfterSession
 from tmlapp.ui.controller import LiveController
 from tmlapp.ui.dialogs import CommandPalette, ShortcutSheet
+from tmlapp.ui.endpoints.desk import EndpointDesk
 from tmlapp.ui.live_view import LiveView
 from tmlapp.ui.prompts import ask_close, ask_file, ask_leave
 from tmlapp.ui.qa.desk import QaDesk
@@ -64,6 +65,7 @@ class MainWindow(QMainWindow):
         self.after = AfterSession(self)
         self._connect()
         self.qa = QaDesk(self)
+        self.endpoints = EndpointDesk(self)
         self.apply_theme(self.theme)
         self.setMinimumSize(1024, 640)
         self.resize(1280, 800)
@@ -89,6 +91,7 @@ class MainWindow(QMainWindow):
         controller.moved.connect(lambda _state, _reason: self.update_actions())
         controller.closed.connect(self._on_closed)
         controller.failed.connect(self._on_failed)
+        controller.given_up.connect(self._on_given_up)
         controller.devices_read.connect(self._on_devices)
         self.header.name.editingFinished.connect(self._on_edited)
         self.header.instruction.editingFinished.connect(self._on_edited)
@@ -184,7 +187,8 @@ class MainWindow(QMainWindow):
         self.stage.set_mirrored(self.actions_["view.mirror"].isChecked())
 
     def open_search(self) -> None:
-        self.events.open_search()
+        if not self.endpoints.search():
+            self.events.open_search()
 
     def toggle_theme(self) -> None:
         self.keep_settings(
@@ -200,7 +204,7 @@ class MainWindow(QMainWindow):
             self.focus_stage()
         elif self.banner.isVisible():
             self.banner.dismiss()
-        else:
+        elif not self.endpoints.close_dock():
             self.focus_stage()
 
     def show_palette(self) -> None:
@@ -269,9 +273,12 @@ class MainWindow(QMainWindow):
     def _on_failed(self, error: AppError) -> None:
         self.banner.show_error(error)
         if not self.controller.live and self.controller.session is None and self.header.name.isReadOnly():
-            self._leave_live()
-            self.check()
+            self._on_given_up()
         self.update_actions()
+
+    def _on_given_up(self) -> None:
+        self._leave_live()
+        self.check()
 
     def _on_devices(self, names: DeviceNames) -> None:
         if self._settings_dialog is not None:
@@ -359,6 +366,7 @@ class MainWindow(QMainWindow):
         QApplication.setFont(font(theme.font_px))
         self.setStyleSheet(style_sheet(theme))
         self.view.set_theme(theme)
+        self.endpoints.set_theme(theme)
         self.workspaces.set_theme(theme)
         self._update_texts()
 
@@ -377,6 +385,7 @@ class MainWindow(QMainWindow):
             ask_leave(self, unsaved, self._leave)
             return
         self.workspaces.shut()
+        self.endpoints.shut()
         self.refresher.stop()
         self.controller.shutdown()
         event.accept()

@@ -1,0 +1,119 @@
+"""Calm notices over the stage: what the connection or the endpoint has to say, for a few seconds."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontMetricsF
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from tmlapp.ui.items.parts import words
+from tmlapp.ui.text import tr
+from tmlapp.ui.theme import Theme, font, rgba
+
+STAY_MS = 8_000
+MOST = 2
+_ICONS = {"info": "fa6s.circle-info", "warning": "fa6s.triangle-exclamation", "good": "fa6s.circle-check"}
+
+
+class Toasts(QWidget):
+    """Up to two short lines at the top of `over`, between what the stage shows in its corners."""
+
+    def __init__(self, theme: Theme, over: QWidget) -> None:
+        super().__init__(over)
+        self._theme = theme
+        self._over = over
+        self._lines: list[tuple[str, str]] = []
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAccessibleName(tr("Notices"))
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(6)
+        self._away = QTimer(self)
+        self._away.setSingleShot(True)
+        self._away.timeout.connect(self._drop)
+        over.installEventFilter(self)
+        self.hide()
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        self._fill()
+
+    def say(self, text: str, level: str = "info") -> None:
+        """Show `text` (level `info`, `warning` or `good`); the same words twice stay one line."""
+        others = [line for line in self._lines if line[0] != text]
+        self._lines = [*others[-(MOST - 1) :], (text, level)]
+        self._away.start(STAY_MS)
+        self._fill()
+        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
+
+    def texts(self) -> list[str]:
+        """What is shown now."""
+        return [text for text, _level in self._lines]
+
+    def clear(self) -> None:
+        self._away.stop()
+        self._lines = []
+        self._fill()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if watched is self._over and event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _drop(self) -> None:
+        self._lines = self._lines[1:]
+        if self._lines:
+            self._away.start(STAY_MS // 2)
+        self._fill()
+
+    def _fill(self) -> None:
+        while (item := self._column.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for text, level in self._lines:
+            self._column.addWidget(self._line(text, level), 0, Qt.AlignmentFlag.AlignHCenter)
+        self.setAccessibleDescription(" ".join(self.texts()))
+        self.setVisible(bool(self._lines))
+        self._place()
+
+    def _line(self, text: str, level: str) -> QFrame:
+        import qtawesome
+
+        theme = self._theme
+        frame = QFrame()
+        frame.setObjectName("toast")
+        overlay = rgba(theme.overlay)
+        ink = rgba(theme.on_overlay)
+        frame.setStyleSheet(f"#toast {{ background: {overlay}; border-radius: 8px; }} QLabel {{ color: {ink}; }}")
+        row = QHBoxLayout(frame)
+        row.setContentsMargins(12, 7, 14, 7)
+        row.setSpacing(9)
+        sign = QLabel()
+        # Over the picture the ground is dark in both schemes.
+        color = {"warning": "#ffb454", "good": "#34d67f"}.get(level, theme.on_overlay.name())
+        sign.setPixmap(qtawesome.icon(_ICONS[level], color=color).pixmap(theme.px(14), theme.px(14)))
+        sign.setAccessibleName({"warning": tr("warning")}.get(level, tr("notice")))
+        row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        label = words()
+        label.setText(text)
+        width = self._room() - theme.px(14) - 37
+        needed = QFontMetricsF(font(theme.font_px)).horizontalAdvance(text) + 6
+        label.setWordWrap(needed > width)
+        label.setFixedWidth(round(min(needed, width)))
+        row.addWidget(label, 1)
+        return frame
+
+    def _room(self) -> int:
+        # Count and banner stand in the upper corners.
+        return max(200, self._over.width() - 2 * self._theme.px(232))
+
+    def _place(self) -> None:
+        if not self._lines:
+            return
+        width = self._room()
+        self.setFixedWidth(width)
+        self.adjustSize()
+        self.move((self._over.width() - width) // 2, self._theme.px(20))
+        self.raise_()

@@ -310,7 +310,7 @@ def quiet_after(*events: Event, after_ms: int = 0) -> float | None:
 
 
 def spoken(t_ms: int, length_ms: int) -> AudioOut:
-    return AudioOut(t_rx_ns=t_ms * MS, pcm16=bytes(2 * 24 * length_ms), rate=24_000)
+    return AudioOut(t_rx_ns=t_ms * MS, pcm16=b"\1\1" * (24 * length_ms), rate=24_000)
 
 
 def test_sound_counts_as_long_as_it_is_heard_and_text_at_its_moment() -> None:

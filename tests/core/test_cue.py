@@ -114,7 +114,7 @@ def test_thoughts_are_not_shown() -> None:
 
 
 def test_the_speaking_sign_lasts_as_long_as_the_sound_that_came() -> None:
-    half_a_second = AudioOut(pcm16=bytes(24_000), rate=24_000, t_rx_ns=NS_PER_S)
+    half_a_second = AudioOut(pcm16=b"\1\1" * 12_000, rate=24_000, t_rx_ns=NS_PER_S)
     overlay = folded(half_a_second, half_a_second)
     assert overlay.speaking_at(2 * NS_PER_S - 1)
     assert not overlay.speaking_at(2 * NS_PER_S)

@@ -118,7 +118,7 @@ def test_a_real_loudspeaker_is_believed_about_when_it_played() -> None:
     pieces, events = playout.advance(0)
     assert [p.t_ns // MS for p in pieces] == [260, 360]
     assert isinstance(events[0], Notice)
-    assert events[1] == Heard(t_ns=260 * MS, item_id="a", text="one", dur_ns=200 * MS)
+    assert events[1] == Heard(t_ns=260 * MS, item_id="a", text="one", dur_ns=200 * MS, t_rx_ns=200 * MS)
     assert not playout.busy
     playout.flush(0)
     playout.close()

@@ -32,6 +32,7 @@ from tmlapp.core.event import (
 )
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ, TURN_NS, samples_to_ns
+from tmlapp.live.tools import OURS
 from tmlapp.recording.reader import Recording
 
 __all__ = ["AnswerParams", "answer_of", "model_sound", "read_wav", "user_sound", "write_wav"]
@@ -261,6 +262,9 @@ def _tools(recording: Recording, media_t0_ns: int, delegates: Sequence[str]) -> 
             results[event.call_id] = event
             # An agent that could not be asked took no part.
             delegated = delegated or (event.name in delegates and not event.is_error)
+        elif isinstance(event, Delegation):
+            # Handed to the session, it counts once somebody has answered; a backend of the service has its own.
+            delegated = delegated or event.target not in OURS or event.state == "done"
         else:
             delegated = True
     for call in calls:

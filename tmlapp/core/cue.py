@@ -119,6 +119,9 @@ def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
             return replace(overlay, caption=caption, caption_t_ns=event.t_rx_ns, caption_open=True), None
         case TextOutDone():
             return _utterance(overlay, event)
+        case AudioOut() if _silent(event) and overlay.speaking_until_ns <= event.t_rx_ns:
+            # Some endpoints send sound all the time, zeros while they are quiet.
+            return overlay, None
         case AudioOut():
             begins_ns = max(overlay.speaking_until_ns, event.t_rx_ns)
             return replace(
@@ -128,6 +131,10 @@ def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
             return replace(overlay, speaking_until_ns=min(overlay.speaking_until_ns, event.t_rx_ns)), None
         case _:
             return overlay, None
+
+
+def _silent(event: AudioOut) -> bool:
+    return not event.text and not any(event.pcm16)
 
 
 def _utterance(overlay: Overlay, event: TextOutDone) -> tuple[Overlay, Cue]:

@@ -199,13 +199,14 @@ class Gap(SessionEvent):
         dur_ns: length of the hole, filled with silence or the last frame.
         reason: one sentence for a person.
         kind: `lost` (xrun, overflow), `unplugged`, `stalled`, `muted`, `paused`, `absent` (never there),
-            `clock` (time jumped).
+            `clock` (time jumped), `not sent` (recorded, but a remote endpoint did not get it; never recorded
+            itself, `InputLost` is).
     """
 
     track: Literal["mic", "camera", "model"]
     dur_ns: int
     reason: str
-    kind: Literal["lost", "unplugged", "stalled", "muted", "paused", "absent", "clock"] = "lost"
+    kind: Literal["lost", "unplugged", "stalled", "muted", "paused", "absent", "clock", "not sent"] = "lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,12 +242,21 @@ class StateChanged(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard(SessionEvent):
-    """The loudspeaker has played `dur_ns` of the item from `t_ns` on; `interrupted`: the rest was thrown away."""
+    """The loudspeaker has played `dur_ns` of the item from `t_ns` on; `interrupted`: the rest was thrown away.
+
+    Attributes:
+        t_rx_ns: when its first sound was received; with `t_ns` it says how long that waited.
+        t_media_ns: place of that sound on the endpoint's own clock, where it gives one.
+        audible_ns: when the first sample at or above -54 dBFS was heard; None where there was none.
+    """
 
     item_id: str
     text: str
     dur_ns: int
     interrupted: bool = False
+    t_rx_ns: int | None = None
+    t_media_ns: int | None = None
+    audible_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +299,9 @@ class Health(SessionEvent):
         turn_late_p50_ms, turn_late_p99_ms, turn_late_max_ms: from the audio callback that completed a
             micro-turn to its push to the endpoint, over the last 30 s.
         reply_p50_ms, reply_p99_ms: end of micro-turn to the endpoint's answer, over the last 30 s.
+        network_ms, model_ms, playout_ms: what a reply consists of, medians over the last 30 s: a round trip of the
+            network, what the model itself takes, and how long its sound waits for the loudspeaker. See
+            `tmlapp.live.latency`.
         queue_turns: micro-turns that wait at the endpoint.
         drift_ppm: sample counter against the monotonic clock.
         camera_fps: frames per second over the last second.
@@ -311,6 +324,9 @@ class Health(SessionEvent):
     xruns: int = 0
     disk_free_bytes: int | None = None
     recording_bytes: int | None = None
+    network_ms: float | None = None
+    model_ms: float | None = None
+    playout_ms: float | None = None
 
 
 Event = EndpointEvent | SessionEvent

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from tmlapp.core.event import ToolCall
-from tmlapp.core.media import AudioClip
+from tmlapp.core.media import AudioClip, Frame
 from tmlapp.core.turn import DelegationResult, ToolResult
 
 
@@ -22,11 +22,16 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One utterance of the conversation so far, in session time; what the person said stands there as far as known."""
+    """One utterance of the conversation so far, in session time; what the person said stands there as far as known.
+
+    Attributes:
+        frame: what the camera saw then: the last entry of what goes with a delegation, which has no text.
+    """
 
     t_ns: int
     role: Literal["user", "assistant", "system"]
     text: str
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,16 +8,36 @@ from dataclasses import replace
 
 from tmlapp.core.endpoint import EndpointSetup, EventSink
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import Closed, EndpointEvent, Granted, SessionOpened, UnitDone
+from tmlapp.core.event import (
+    Closed,
+    ConnectionChanged,
+    EndpointEvent,
+    Granted,
+    InputLost,
+    Limit,
+    ResumeHandle,
+    RoundTrip,
+    SessionOpened,
+    SessionUpdated,
+    UnitDone,
+    Unrecognized,
+    WireFrame,
+)
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.emitter import Emitter
+
+_OF_THE_CONNECTION = (
+    SessionOpened, Closed, ConnectionChanged, WireFrame, RoundTrip, InputLost, Unrecognized, ResumeHandle, Limit,
+)  # fmt: skip
+"""What happened between that machine and the model then, and does not happen again."""
 
 
 class RecordedEndpoint:
     """Plays `events` back, which the caller read from a recording, in the order in which they stand there.
 
-    Tools are called as they were then, whatever is announced now; turns before the session change nothing.
+    Tools are called as they were then, whatever is announced now; turns before the session change nothing. Connection,
+    wire and limits of a remote model are not played: nothing is connected.
 
     Args:
         events: what an endpoint sent, with its receive times.
@@ -27,7 +47,7 @@ class RecordedEndpoint:
 
     def __init__(self, events: Sequence[EndpointEvent], granted: Granted, *, address: str = "recorded:") -> None:
         self._address = address
-        self._events = tuple(e for e in events if not isinstance(e, SessionOpened | Closed))
+        self._events = tuple(e for e in events if not isinstance(e, _OF_THE_CONNECTION))
         self._granted = granted
 
     @property
@@ -120,6 +140,9 @@ class RecordedDuplex:
 
     def _send(self, event: EndpointEvent) -> None:
         now_ns = self._now_ns(event.t_rx_ns)
+        if isinstance(event, SessionUpdated):
+            here = {"endpoint": self._granted.endpoint, "local": True, "provider": self._granted.provider}
+            event = replace(event, granted=replace(event.granted, **here))
         if isinstance(event, UnitDone):
             self._answered = max(self._answered, event.micro_turn)
             event = replace(event, latency_ns=now_ns - (event.micro_turn + 1) * TURN_NS)

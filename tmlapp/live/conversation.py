@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from tmlapp.core.event import EndpointEvent, TextOut, TextOutDone, UserTranscript
+from tmlapp.core.media import Frame
 from tmlapp.core.tool import HistoryTurn, Said
-from tmlapp.core.turn import TextInput
+from tmlapp.core.turn import MicroTurn, TextInput
 
 
 class Conversation:
     """Who said what: typed texts, the person's speech as far as the endpoint wrote it down, what the model said.
 
-    Written by the engine thread alone. Turns before the session and a typed instruction stand at time 0.
+    Holds the newest picture of the camera, too. Written by the engine thread alone. Turns before the session and a
+    typed instruction stand at time 0.
     """
 
     def __init__(self, instruction: str = "", history: Sequence[HistoryTurn] = ()) -> None:
@@ -22,6 +24,12 @@ class Conversation:
             self._said.append(Said(t_ns=0, role="system", text=instruction))
         # What is still being said, by whom: replaced by the whole once it is finished.
         self._open: dict[Literal["user", "assistant"], Said] = {}
+        self._frame: Frame | None = None
+
+    def turn(self, turn: MicroTurn) -> None:
+        """The endpoint is about to get `turn`."""
+        self._frame = turn.frames[-1] if turn.frames else self._frame
+        self.typed(turn.texts)
 
     def typed(self, texts: Iterable[TextInput]) -> None:
         """The operator typed `texts`."""
@@ -49,6 +57,12 @@ class Conversation:
         """Everything up to now, in the order in which it began, unfinished utterances too."""
         going_on = [said for said in self._open.values() if said.text.strip()]
         return tuple(sorted([*self._said, *going_on], key=lambda said: said.t_ns))
+
+    def package(self) -> tuple[Said, ...]:
+        """What goes with a delegation: everything said up to now, and what the camera sees."""
+        frame = self._frame
+        seen = () if frame is None else (Said(t_ns=frame.t_ns, role="user", text="", frame=frame),)
+        return (*self.so_far(), *seen)
 
     def _finished(self, role: Literal["user", "assistant"], t_ns: int, text: str) -> None:
         begun = self._open.pop(role, None)

@@ -28,6 +28,24 @@ def endpoint_silent(address: str, index: int, seconds: int) -> AppError:
     )
 
 
+def not_wanted(address: str) -> AppError:
+    """Somebody stopped the session while its endpoint was being opened."""
+    return AppError(
+        "The session was stopped before it began.",
+        f"Nobody waited for {address} any longer.",
+        "Start it again to go on.",
+    )
+
+
+def no_virtual_time(address: str) -> AppError:
+    """A session as fast as possible with an endpoint that does not say which micro-turn it has answered."""
+    return AppError(
+        f"{address} cannot run on virtual time.",
+        "It does not say which micro-turn it has answered, so nobody knows when to go on.",
+        "Use the real clock.",
+    )
+
+
 def fault(error: Exception) -> AppError:
     """A bug of ours, whose traceback goes to the log file; an `AppError` is what it is."""
     if isinstance(error, AppError):

@@ -12,6 +12,7 @@ from tmlapp.core.event import Event, Gap, Health, UnitDone
 from tmlapp.core.feed import Captured
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, ns_to_samples
+from tmlapp.live.latency import LatencyMeter
 
 WINDOW_TURNS = 150
 """Figures are over the last 30 s."""
@@ -28,6 +29,7 @@ class HealthMeter:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
+        self._latency = LatencyMeter()
         self._late_ms: deque[float] = deque(maxlen=WINDOW_TURNS)
         self._reply_ms: deque[float] = deque(maxlen=WINDOW_TURNS)
         self._frame_times_ns: deque[int] = deque(maxlen=512)
@@ -40,6 +42,7 @@ class HealthMeter:
 
     def turn(self, turn: MicroTurn, captured: Captured, pushed_ns: int) -> None:
         """`pushed_ns`: monotonic time at which the endpoint had taken the micro-turn."""
+        self._latency.turn(turn)
         self._pushed = turn.index + 1
         self._late_ms.append((pushed_ns - captured.ready_ns) / NS_PER_MS)
         self._frame_times_ns.extend(f.t_ns for f in turn.frames if not f.repeated)
@@ -47,6 +50,7 @@ class HealthMeter:
         self._xruns = captured.xruns
 
     def event(self, event: Event) -> None:
+        self._latency.event(event)
         match event:
             case UnitDone():
                 self._answered = max(self._answered, event.micro_turn + 1)
@@ -76,6 +80,9 @@ class HealthMeter:
             xruns=self._xruns,
             disk_free_bytes=self._disk_free(),
             recording_bytes=recording_bytes,
+            network_ms=self._latency.network_ms(t_ns),
+            model_ms=self._latency.model_ms(t_ns),
+            playout_ms=self._latency.playout_ms(t_ns),
         )
 
     def _disk_free(self) -> int | None:

@@ -6,13 +6,14 @@ import threading
 from collections import deque
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tmlapp.capture.vad import VoiceActivity
 from tmlapp.core.cue import Cue
-from tmlapp.core.event import AudioOut, Event, Gap, Heard, Interrupted, UnitDone
+from tmlapp.core.event import AudioOut, Event, Gap, Heard, InputLost, Interrupted, UnitDone
 from tmlapp.core.feed import Captured
 from tmlapp.core.media import Pcm
 from tmlapp.core.turn import MicroTurn
@@ -131,6 +132,9 @@ class History:
             case Gap():
                 with self._lock:
                     self._gaps.append(event)
+            case InputLost():
+                with self._lock:
+                    self._gaps.append(not_sent(event))
             case _:
                 pass
 
@@ -184,6 +188,9 @@ class History:
                 self._inner.append((end_ns, float(done.diagnostics[name][0])))
 
     def _on_audio(self, event: AudioOut) -> None:
+        if not event.item_id and not any(event.pcm16):
+            # Some endpoints send sound all the time, zeros while they are quiet.
+            return
         pcm = np.frombuffer(event.pcm16, dtype="<i2")
         levels = peaks(pcm, event.rate * BUCKET_NS // NS_PER_S)
         dur_ns = samples_to_ns(len(pcm), event.rate)
@@ -216,6 +223,13 @@ class History:
                 levels = spoken.levels[: -(-dur_ns // BUCKET_NS)]
                 kept[spoken.item_id] = replace(spoken, dur_ns=dur_ns, levels=levels)
         self._spoken = kept
+
+
+def not_sent(lost: InputLost) -> Gap:
+    """Input that was recorded and did not reach the endpoint, as a hole in what it heard (or saw)."""
+    track: Literal["mic", "camera"] = "mic" if lost.what == "turn" else "camera"
+    t_ns = lost.micro_turn * TURN_NS
+    return Gap(t_ns=t_ns, track=track, dur_ns=TURN_NS, reason=lost.reason, kind="not sent")
 
 
 def _spacing_ms(ready_ns: tuple[int, ...]) -> tuple[float | None, float | None]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tmlapp.core.cue import Overlay, fold
-from tmlapp.core.event import Event, Health
+from tmlapp.core.event import Event, Gap, Health, SessionEvent
 from tmlapp.core.feed import Captured
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS
@@ -61,9 +61,17 @@ class Journal:
             log.cue(cue)
             self._tell(lambda observer: observer.on_cue(cue))
 
-    def heard(self, piece: HeardPiece) -> None:
-        """The loudspeaker has played `piece`."""
-        self._opened().heard(piece.t_ns, piece.pcm, piece.rate_hz)
+    def muted(self, t_ns: int) -> None:
+        """The micro-turn from `t_ns` on was silence because the operator wanted it so."""
+        reason = "Muted by the operator."
+        self.publish(Gap(t_ns=t_ns, track="mic", dur_ns=TURN_NS, reason=reason, kind="muted"))
+
+    def heard(self, pieces: Sequence[HeardPiece], events: Sequence[SessionEvent]) -> None:
+        """The loudspeaker has played `pieces`, and `events` tell what ended with them."""
+        for piece in pieces:
+            self._opened().heard(piece.t_ns, piece.pcm, piece.rate_hz)
+        for event in events:
+            self.publish(event)
 
     def take_health(self) -> None:
         """Vital signs as of the newest micro-turn."""

@@ -1,17 +1,28 @@
-"""From what the model said to what was heard, on the session clock."""
+"""From what the model said to what was heard, on the session clock.
+
+Sound comes item by item, an item in one piece or in many that may come faster than real time. Pieces of an item join
+without a seam, and each item leaves one `Heard`: when everything of it was played and nothing more comes (its turn is
+over, or the next item is there), or when nothing has come for `DRY_NS`.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from tmlapp.core.event import AudioOut, Heard, SessionEvent
+from tmlapp.core.event import AudioOut, Event, Heard, Interrupted, SessionEvent, TurnStarted
 from tmlapp.core.media import Pcm
-from tmlapp.core.units import ns_to_samples, samples_to_ns
+from tmlapp.core.units import NS_PER_S, ns_to_samples, samples_to_ns
+
+AUDIBLE = 66
+"""Smallest sample that counts as heard: -54 dBFS."""
+
+DRY_NS = 2 * NS_PER_S
+"""An item of which more was to come ends when nothing was left to play for this long."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,19 +34,68 @@ class HeardPiece:
     rate_hz: int
 
 
+class Position(NamedTuple):
+    """How much of an item was heard so far, by its samples."""
+
+    item_id: str
+    played_ns: int
+
+
+def first_audible(pcm: Pcm) -> int | None:
+    """Index of the first sample at or above -54 dBFS."""
+    # int16 has no +32768: its negative extreme is compared as it stands.
+    loud = (pcm >= AUDIBLE) | (pcm <= -AUDIBLE)
+    at = int(loud.argmax()) if len(pcm) else 0
+    return at if len(pcm) and loud[at] else None
+
+
+class LateSound:
+    """Tells sound of items that were interrupted already, which nobody shall hear. Fed with every event in order."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._cut: set[str] = set()
+
+    def late(self, event: Event) -> bool:
+        """Whether `event` is sound of an item, or of a response, that an interruption has ended."""
+        match event:
+            case AudioOut():
+                names = {name for name in (event.item_id, event.response_id) if name}
+                self._seen |= names
+                return not self._cut.isdisjoint(names)
+            case Interrupted():
+                self._cut |= self._seen
+                self._seen.clear()
+            case TurnStarted():
+                # Everything late has come; an endpoint with one name for all of its sound begins anew.
+                self._cut.clear()
+            case _:
+                pass
+        return False
+
+
 class Playout(Protocol):
     """Owns what is heard. Called on the engine thread only."""
 
-    def play(self, audio: AudioOut, item_id: str) -> None:
-        """Queue `audio` behind whatever is still playing."""
+    def play(self, audio: AudioOut, item_id: str, *, more: bool = False) -> None:
+        """Queue `audio` behind whatever is still to be played; `more` of the item may follow."""
         ...
 
-    def flush(self, t_ns: int) -> None:
-        """Throw away everything not heard by `t_ns`."""
+    def finish(self, item_id: str | None) -> None:
+        """Nothing more comes of the item; None: of any."""
+        ...
+
+    def flush(self, t_ns: int) -> tuple[str, ...]:
+        """Throw away everything not heard by `t_ns`; the items that this cuts off, in the order of their sound."""
         ...
 
     def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:
         """What was heard up to `to_ns` since the last call; a `Heard` for each item that ended, and notices."""
+        ...
+
+    @property
+    def playing(self) -> Position | None:
+        """The item that is being heard, or was the last to be and has not ended."""
         ...
 
     @property
@@ -46,74 +106,206 @@ class Playout(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Item:
+    """An item from its first sound to its `Heard`. `waiting` pieces are still to be played."""
+
     item_id: str
     text: str
+    t_rx_ns: int
+    t_media_ns: int | None
+    more: bool
+    start_ns: int | None = None
+    audible_ns: int | None = None
+    played_ns: int = 0
+    end_ns: int = 0
+    waiting: int = 0
+    interrupted: bool = False
+
+    @classmethod
+    def of(cls, audio: AudioOut, item_id: str) -> _Item:
+        return cls(item_id, audio.text, audio.t_rx_ns, audio.t_media_ns, more=False)
+
+    def hear(self, t_ns: int, pcm: Pcm, rate_hz: int) -> None:
+        if self.start_ns is None:
+            self.start_ns = t_ns
+        if self.audible_ns is None and (at := first_audible(pcm)) is not None:
+            self.audible_ns = t_ns + samples_to_ns(at, rate_hz)
+        dur_ns = samples_to_ns(len(pcm), rate_hz)
+        self.played_ns += dur_ns
+        self.end_ns = t_ns + dur_ns
+
+    def over(self, now_ns: int) -> bool:
+        return not self.waiting and (not self.more or now_ns - self.end_ns >= DRY_NS)
+
+    def heard(self) -> Heard:
+        return Heard(
+            t_ns=self.end_ns if self.start_ns is None else self.start_ns,
+            item_id=self.item_id,
+            text=self.text,
+            dur_ns=self.played_ns,
+            interrupted=self.interrupted,
+            t_rx_ns=self.t_rx_ns,
+            t_media_ns=self.t_media_ns,
+            audible_ns=self.audible_ns,
+        )
+
+
+class _Items:
+    """The items that have not ended, in the order of their first sound."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, _Item] = {}
+        self._newest: _Item | None = None
+        self._latest: _Item | None = None
+
+    def take(self, audio: AudioOut, item_id: str, more: bool) -> _Item:
+        item = self._items.get(item_id)
+        if item is None:
+            if self._newest is not None:
+                # The next item ends the one before.
+                self._newest.more = False
+            item = self._newest = self._items[item_id] = _Item.of(audio, item_id)
+        elif audio.text.strip() and audio.text != item.text:
+            # A long text may be repeated with every piece of its sound.
+            item.text = f"{item.text} {audio.text}".strip()
+        item.more = more
+        item.waiting += 1
+        return item
+
+    def get(self, item_id: str) -> _Item | None:
+        return self._items.get(item_id)
+
+    def hear(self, item: _Item, t_ns: int, pcm: Pcm, rate_hz: int) -> None:
+        item.hear(t_ns, pcm, rate_hz)
+        self._latest = item
+
+    def finish(self, item_id: str | None) -> None:
+        for item in self._items.values():
+            if item_id in (None, item.item_id):
+                item.more = False
+
+    def cut_off(self) -> tuple[str, ...]:
+        """More was to come of them, or something waits."""
+        cut = [item for item in self._items.values() if item.more or item.waiting]
+        for item in cut:
+            item.interrupted = item.interrupted or item.more
+            item.more = False
+        return tuple(item.item_id for item in cut)
+
+    def pop(self, item: _Item, now_ns: int) -> list[SessionEvent]:
+        """Its `Heard`, if it is over."""
+        if not item.over(now_ns):
+            return []
+        del self._items[item.item_id]
+        return [item.heard()]
+
+    def pop_over(self, now_ns: int) -> list[SessionEvent]:
+        ended = [item for item in self._items.values() if item.over(now_ns)]
+        for item in ended:
+            del self._items[item.item_id]
+        return [item.heard() for item in ended]
+
+    @property
+    def waiting(self) -> bool:
+        return any(item.waiting for item in self._items.values())
+
+    @property
+    def playing(self) -> Position | None:
+        item = self._latest
+        if item is None or self._items.get(item.item_id) is not item:
+            return None
+        return Position(item.item_id, item.played_ns)
+
+    def clear(self) -> None:
+        self._items.clear()
+
+
+@dataclass(slots=True, eq=False)
+class _Piece:
+    item: _Item
     pcm: Pcm
     rate_hz: int
     start_ns: int
     played: int = 0
-    interrupted: bool = False
 
     @property
     def end_ns(self) -> int:
         return self.start_ns + samples_to_ns(len(self.pcm), self.rate_hz)
 
-    def heard(self) -> Heard:
-        return Heard(
-            t_ns=self.start_ns,
-            item_id=self.item_id,
-            text=self.text,
-            dur_ns=samples_to_ns(len(self.pcm), self.rate_hz),
-            interrupted=self.interrupted,
-        )
+    def until(self, t_ns: int) -> int:
+        """Samples that have sounded by `t_ns`."""
+        return max(self.played, min(len(self.pcm), ns_to_samples(max(0, t_ns - self.start_ns), self.rate_hz)))
 
 
 class VirtualPlayout:
     """A loudspeaker without delay, for runs from files and machines without sound.
 
-    Each item begins as soon as it was received and the one before it has ended.
+    Each piece begins as soon as it was received and the one before it has ended.
     """
 
     def __init__(self) -> None:
-        self._items: deque[_Item] = deque()
+        self._items = _Items()
+        self._pieces: deque[_Piece] = deque()
         self._free_ns = 0
 
-    def play(self, audio: AudioOut, item_id: str) -> None:
+    def play(self, audio: AudioOut, item_id: str, *, more: bool = False) -> None:
+        item = self._items.take(audio, item_id, more)
         pcm = np.frombuffer(audio.pcm16, "<i2")
-        item = _Item(item_id, audio.text, pcm, audio.rate, max(audio.t_rx_ns, self._free_ns))
-        self._free_ns = item.end_ns
-        self._items.append(item)
+        piece = _Piece(item, pcm, audio.rate, max(audio.t_rx_ns, self._free_ns))
+        self._free_ns = piece.end_ns
+        self._pieces.append(piece)
 
-    def flush(self, t_ns: int) -> None:
-        for item in self._items:
-            heard = max(item.played, ns_to_samples(max(0, t_ns - item.start_ns), item.rate_hz))
-            if heard < len(item.pcm):
-                item.pcm = item.pcm[:heard]
-                item.interrupted = True
+    def finish(self, item_id: str | None) -> None:
+        self._items.finish(item_id)
+
+    def flush(self, t_ns: int) -> tuple[str, ...]:
+        over = [piece for piece in self._pieces if piece.end_ns <= t_ns]
+        # What sounded by then was heard, though nobody has asked for it yet.
+        for piece in over:
+            piece.item.waiting -= 1
+        cut = self._items.cut_off()
+        for piece in over:
+            piece.item.waiting += 1
+        for piece in self._pieces:
+            heard = piece.until(t_ns)
+            if heard < len(piece.pcm):
+                piece.pcm = piece.pcm[:heard]
+                piece.item.interrupted = True
         self._free_ns = min(self._free_ns, t_ns)
+        return cut
 
     def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:
         pieces: list[HeardPiece] = []
         ended: list[SessionEvent] = []
-        while self._items:
-            item = self._items[0]
-            until = min(len(item.pcm), ns_to_samples(max(0, to_ns - item.start_ns), item.rate_hz))
-            if until > item.played:
-                at_ns = item.start_ns + samples_to_ns(item.played, item.rate_hz)
-                pieces.append(HeardPiece(at_ns, item.pcm[item.played : until], item.rate_hz))
-                item.played = until
-            if item.played < len(item.pcm):
+        while self._pieces:
+            piece = self._pieces[0]
+            until = piece.until(to_ns)
+            if until > piece.played:
+                at_ns = piece.start_ns + samples_to_ns(piece.played, piece.rate_hz)
+                new = piece.pcm[piece.played : until]
+                self._items.hear(piece.item, at_ns, new, piece.rate_hz)
+                pieces.append(HeardPiece(at_ns, new, piece.rate_hz))
+                piece.played = until
+            if piece.played < len(piece.pcm):
                 break
-            ended.append(self._items.popleft().heard())
-        return pieces, ended
+            if piece.item.start_ns is None:
+                piece.item.end_ns = piece.start_ns
+            piece.item.waiting -= 1
+            self._pieces.popleft()
+            ended += self._items.pop(piece.item, piece.end_ns)
+        return pieces, [*ended, *self._items.pop_over(to_ns)]
+
+    @property
+    def playing(self) -> Position | None:
+        return self._items.playing
 
     @property
     def busy(self) -> bool:
-        return bool(self._items)
+        return bool(self._pieces)
 
     def close(self) -> None:
+        self._pieces.clear()
         self._items.clear()
 
 
@@ -145,57 +337,49 @@ class Loudspeaker(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True)
-class _Pending:
-    text: str
-    start_ns: int | None = None
-    dur_ns: int = 0
-
-
 class SpeakerPlayout:
     """A real loudspeaker; times are those of its converter, mapped to the session by `to_session_ns`."""
 
     def __init__(self, speaker: Loudspeaker, to_session_ns: Callable[[int], int]) -> None:
         self._speaker = speaker
         self._to_session_ns = to_session_ns
-        self._pending: dict[str, _Pending] = {}
+        self._items = _Items()
 
-    def play(self, audio: AudioOut, item_id: str) -> None:
-        self._pending[item_id] = _Pending(audio.text)
+    def play(self, audio: AudioOut, item_id: str, *, more: bool = False) -> None:
+        # For the device an item waits or does not, in however many pieces it came.
+        self._items.take(audio, item_id, more).waiting = 1
         self._speaker.play(item_id, np.frombuffer(audio.pcm16, "<i2"), audio.rate)
 
-    def flush(self, t_ns: int) -> None:  # noqa: ARG002 - the device knows best what it has sent
-        self._speaker.flush()
+    def finish(self, item_id: str | None) -> None:
+        self._items.finish(item_id)
 
-    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:  # noqa: ARG002
+    def flush(self, t_ns: int) -> tuple[str, ...]:  # noqa: ARG002 - the device knows best what it has sent
+        self._speaker.flush()
+        return self._items.cut_off()
+
+    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:
         pieces: list[HeardPiece] = []
-        ended = list(self._speaker.pop_events(self._to_session_ns))
+        notices = list(self._speaker.pop_events(self._to_session_ns))
         for part in self._speaker.poll():
             t_ns = max(0, self._to_session_ns(part.start_mono_ns))
             if len(part.pcm):
                 pieces.append(HeardPiece(t_ns, part.pcm, part.rate_hz))
-            pending = self._pending.get(part.item_id)
-            if pending is None:
+            item = self._items.get(part.item_id)
+            if item is None:
                 continue
-            if pending.start_ns is None:
-                pending.start_ns = t_ns
-            pending.dur_ns += samples_to_ns(len(part.pcm), part.rate_hz)
-            if part.done:
-                del self._pending[part.item_id]
-                ended.append(
-                    Heard(
-                        t_ns=pending.start_ns,
-                        item_id=part.item_id,
-                        text=pending.text,
-                        dur_ns=pending.dur_ns,
-                        interrupted=part.interrupted,
-                    )
-                )
-        return pieces, ended
+            if len(part.pcm) or item.start_ns is None:
+                self._items.hear(item, t_ns, part.pcm, part.rate_hz)
+            item.interrupted = item.interrupted or part.interrupted
+            item.waiting = 0 if part.done else 1
+        return pieces, [*notices, *self._items.pop_over(to_ns)]
+
+    @property
+    def playing(self) -> Position | None:
+        return self._items.playing
 
     @property
     def busy(self) -> bool:
-        return bool(self._pending)
+        return self._items.waiting
 
     def close(self) -> None:
         self._speaker.close()

@@ -6,12 +6,10 @@ event, and never waits for the model, the disk or the window. Endpoints and the 
 
 from __future__ import annotations
 
-import queue
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +19,11 @@ from tmlapp.core.cue import action_of
 from tmlapp.core.endpoint import Duplex, Endpoint, EndpointSetup, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
-    AudioOut,
     Closed,
     EndpointError,
     EndpointEvent,
-    Gap,
     Granted,
-    Interrupted,
+    InputLost,
     Marker,
     SessionOpened,
     SessionUpdated,
@@ -39,13 +35,17 @@ from tmlapp.core.media import Picture
 from tmlapp.core.session import SessionInfo, SessionState
 from tmlapp.core.tool import HistoryTurn, Toolbox
 from tmlapp.core.turn import MicroTurn, TextInput
-from tmlapp.core.units import TURN_NS, TURN_SAMPLES, s_to_ns
+from tmlapp.core.units import TURN_NS, TURN_SAMPLES
 from tmlapp.live.conversation import Conversation
-from tmlapp.live.failures import endpoint_failed, endpoint_silent, fault
+from tmlapp.live.draining import drained, heard_out
+from tmlapp.live.failures import endpoint_failed, endpoint_silent, fault, no_virtual_time, not_wanted
+from tmlapp.live.inbox import Inbox
 from tmlapp.live.journal import Journal
+from tmlapp.live.notices import Notices
 from tmlapp.live.observer import Observer
-from tmlapp.live.playout import Playout, VirtualPlayout
+from tmlapp.live.playout import Playout
 from tmlapp.live.requests import Requests
+from tmlapp.live.speaking import Speaking
 from tmlapp.live.state import LogFactory, SessionOptions, Snapshot
 from tmlapp.live.timeline import Timeline
 from tmlapp.live.tools import Tools
@@ -53,7 +53,6 @@ from tmlapp.live.tools import Tools
 ANSWER_TIMEOUT_S = 60
 """In virtual time: how long one micro-turn may stay unanswered before the session gives up."""
 
-DRAIN_S = 10.0
 SWITCH_INTERVAL_S = 0.0001
 """A busy Python thread hands the interpreter over after this long (5 ms by default), see docs/decisions."""
 
@@ -96,16 +95,17 @@ class LiveSession:
         self._closed = threading.Event()
         self._stop_reason: str | None = None
         # Events of the endpoint and requests of the window meet here; the engine thread alone takes them out.
-        self._inbox: queue.SimpleQueue[EndpointEvent] = queue.SimpleQueue()
+        self._inbox = Inbox(self._wake.set)
         self._requests = Requests()
         self._duplex: Duplex | None = None
-        self._playout: Playout = VirtualPlayout()
+        self._speaking = Speaking()
+        self._barge_in = threading.Event()
         self._time = Timeline(clock, virtual=options.virtual_time)
         self._paused = self._muted = False
         self._answered = -1
-        self._items = 0
         self._endpoint_closed = False
         self.granted: Granted | None = None
+        self._notices = Notices(self.now_ns)
         self._journal = Journal(options.folder, action_of(instruction))
         self._tools = Tools(toolbox, Conversation(instruction, history), clock, self.now_ns, self._wake.set)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -117,7 +117,7 @@ class LiveSession:
         self._journal.add_observer(observer)
 
     def start(self) -> None:
-        """Open endpoint, feed and log, then run.
+        """Open endpoint, feed and log, then run. A `stop` while it waits for the endpoint makes it give up.
 
         Raises:
             AppError: one of them cannot be opened; everything opened so far is closed again.
@@ -125,9 +125,14 @@ class LiveSession:
         self._set_state("preflight")
         try:
             self._endpoint.check(self._instruction)
-            self._duplex = self._endpoint.open(self._endpoint_setup(), self._sink)
+            self._duplex = self._endpoint.open(self._endpoint_setup(), self._inbox)
+            self.granted = self._duplex.granted
+            if self._stopping():
+                raise not_wanted(self._endpoint.address)
+            if self._options.virtual_time and not (self._endpoint.local or self.granted.acknowledges_units):
+                raise no_virtual_time(self._endpoint.address)
             if self._make_playout is not None:
-                self._playout = self._make_playout(self._time.at)
+                self._speaking = Speaking(self._make_playout(self._time.at))
             self._feed.open(self._wake.set)
             log = self._make_log(self._make_info(self._feed), self._fail)
             log.start()
@@ -164,6 +169,11 @@ class LiveSession:
     def send_text(self, text: str) -> None:
         """Type `text` to the model; the micro-turn being captured carries it."""
         self._requests.put(TextInput(self.now_ns(), text))
+
+    def interrupt(self) -> None:
+        """The person cuts the model off: it falls silent at once, and learns how far it was heard."""
+        self._barge_in.set()
+        self._wake.set()
 
     def marker(self, label: str, note: str = "", *, t_ns: int | None = None) -> int:
         """Set a marker (`marker`, `note`, a verdict tag `1` … `9`) at `t_ns`, or now; its session time."""
@@ -203,7 +213,6 @@ class LiveSession:
 
     def snapshot(self) -> Snapshot:
         """How the session looks right now."""
-        running = self.state in ("armed", "running", "draining")
         return Snapshot(
             state=self.state,
             t_ns=self.now_ns(),
@@ -215,10 +224,11 @@ class LiveSession:
             health=self._journal.health,
             muted=self._muted,
             paused=self._paused,
-            level_dbfs=self._feed.level_dbfs() if running else -120.0,
+            level_dbfs=self._feed.level_dbfs() if self.state in ("armed", "running", "draining") else -120.0,
             recording_path=self.recording_path,
             recording_bytes=self._journal.log.bytes_written if self._journal.log else 0,
             error=self.error,
+            connection=self._inbox.connection,
         )
 
     # ------------------------------------------------------------------ engine thread
@@ -252,26 +262,30 @@ class LiveSession:
     def _micro_turn(self, captured: Captured) -> None:
         texts, muted = (*captured.texts, *self._requests.take(self._journal.publish)), self._muted
         pcm = np.zeros(TURN_SAMPLES, np.int16) if muted else captured.pcm
-        results = self._tools.take(self._journal.publish)
-        self._tools.typed(texts)
-        turn = MicroTurn(captured.index, pcm, captured.frames, texts, results, captured.mono_ns)
+        self._take_barge_in()
+        if self._speaking.wants_position:
+            self._advance_playout((captured.index + 1) * TURN_NS)
+        controls = (*self._speaking.controls(), *self._tools.take(self._journal.publish))
+        turn = MicroTurn(captured.index, pcm, captured.frames, texts, controls, captured.mono_ns)
+        self._tools.turn(turn)
         # First the time, then the turn: an endpoint may answer before `push` has returned.
         self._time.micro_turn(turn.t_ns, captured.mono_ns)
         self._opened().push(turn)
         pushed_ns = self._clock.now_ns()
         if muted:
-            gap = Gap(t_ns=turn.t_ns, track="mic", dur_ns=TURN_NS, reason="Muted by the operator.", kind="muted")
-            self._journal.publish(gap)
+            self._journal.muted(turn.t_ns)
         self._journal.turn(turn, captured, pushed_ns)
         self._take_inbox()
         self._advance_playout(turn.end_ns)
 
+    def _take_barge_in(self) -> None:
+        if self._barge_in.is_set():
+            self._barge_in.clear()
+            self._journal.publish(self._speaking.interrupt(self.now_ns()))
+
     def _take_inbox(self) -> None:
-        while True:
-            try:
-                event = self._inbox.get_nowait()
-            except queue.Empty:
-                return
+        self._take_barge_in()
+        for event in self._inbox.take():
             self._endpoint_event(event)
 
     def _await_answer(self, index: int) -> None:
@@ -279,24 +293,17 @@ class LiveSession:
         if not (self.granted and self.granted.acknowledges_units):
             return
         while self._answered < index and not self._endpoint_closed and not self._stopping():
-            try:
-                event = self._inbox.get(timeout=ANSWER_TIMEOUT_S)
-            except queue.Empty:
-                raise endpoint_silent(self._endpoint.address, index, ANSWER_TIMEOUT_S) from None
+            event = self._inbox.wait(ANSWER_TIMEOUT_S)
+            if event is None:
+                raise endpoint_silent(self._endpoint.address, index, ANSWER_TIMEOUT_S)
             self._endpoint_event(event)
 
     def _endpoint_event(self, event: EndpointEvent) -> None:
         match event:
             case SessionOpened() | SessionUpdated():
                 self.granted = event.granted
-            case UnitDone():
+            case UnitDone() | InputLost(what="turn"):
                 self._answered = max(self._answered, event.micro_turn)
-            case AudioOut():
-                self._items += 1
-                event = event if event.item_id else replace(event, item_id=f"say-{self._items}")
-                self._playout.play(event, event.item_id or "")
-            case Interrupted():
-                self._playout.flush(event.t_rx_ns)
             case EndpointError(fatal=True):
                 self._fail(endpoint_failed(self._endpoint.address, event))
             case Closed():
@@ -305,31 +312,26 @@ class LiveSession:
                     self.stop(f"the endpoint closed the session: {event.reason or event.code}")
             case _:
                 pass
-        self._journal.publish(event)
+        self._journal.publish(self._speaking.take(event))
+        for notice in self._notices.of(event):
+            self._journal.publish(notice)
         self._tools.note(event, self._journal.publish)
 
     def _advance_playout(self, to_ns: int) -> None:
-        pieces, ended = self._playout.advance(to_ns)
-        for piece in pieces:
-            self._journal.heard(piece)
-        for event in ended:
-            self._journal.publish(event)
+        self._journal.heard(*self._speaking.advance(to_ns))
 
     def _drain(self) -> None:
-        self._opened().drain(DRAIN_S)
+        pace = None if self._options.virtual_time else self._clock
+        drained(self._opened(), pace, self._wake, self._while_draining)
         self._requests.put_back(self._requests.take(self._journal.publish))
         self._take_inbox()
         if self._options.virtual_time:
             self._tools.await_results(self._wake, self._stopping)
-        end_ns = self._journal.end_ns
-        waiting = threading.Event()
-        for _ in range(s_to_ns(DRAIN_S) // TURN_NS):
-            if not self._playout.busy:
-                return
-            if not self._options.virtual_time:
-                self._clock.wait(waiting, self._clock.now_ns() + TURN_NS)
-            end_ns += TURN_NS
-            self._advance_playout(end_ns)
+        heard_out(self._speaking, self._advance_playout, self._journal.end_ns, pace)
+
+    def _while_draining(self) -> None:
+        self._take_inbox()
+        self._advance_playout(max(self._journal.end_ns, self.now_ns()))
 
     def _finish(self) -> None:
         """Close endpoint, feed and log, each whatever happened before; the recording is finalized here."""
@@ -355,7 +357,7 @@ class LiveSession:
     def _release(self) -> None:
         # The last one entered is closed first, and each is closed even if another one cannot be.
         with ExitStack() as parts:
-            parts.callback(self._playout.close)
+            parts.callback(self._speaking.close)
             if self._duplex is not None:
                 parts.callback(self._duplex.close)
             parts.callback(self._feed.close)
@@ -378,11 +380,8 @@ class LiveSession:
             options=dict(self._options.endpoint_options),
             tools=self._tools.specs,
             history=self._history,
+            abandoned=self._stopping,
         )
-
-    def _sink(self, event: EndpointEvent) -> None:
-        self._inbox.put(event)
-        self._wake.set()
 
     def _fail(self, error: AppError) -> None:
         """End the session because of `error`; also called by the log's own thread, when the disk gave up."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from tmlapp.core.cue import Cue, Overlay
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import Event, Granted, Health
+from tmlapp.core.event import ConnectionChanged, Event, Granted, Health
 from tmlapp.core.session import SessionInfo, SessionState
 from tmlapp.core.turn import MicroTurn
 
@@ -54,7 +54,12 @@ class SessionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """How the session looks right now; made for the window, cheap to take."""
+    """How the session looks right now; made for the window, cheap to take.
+
+    Attributes:
+        granted: what the endpoint agreed to; None before it has.
+        connection: to a remote endpoint, already while `start` still waits for it; None for a local one.
+    """
 
     state: SessionState
     t_ns: int
@@ -70,3 +75,4 @@ class Snapshot:
     recording_path: Path | None
     recording_bytes: int
     error: AppError | None
+    connection: ConnectionChanged | None = None

@@ -1,4 +1,8 @@
-"""Tools in a session: every call of the model runs on a thread of its own, its results go with the next micro-turn."""
+"""Tools in a session: every call of the model runs on a thread of its own, its results go with the next micro-turn.
+
+A model that hands work over in its own way (`Delegation`) is answered by the tool `delegate` of the session: it gets
+the instruction, what both sides have said, and the newest picture.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from tmlapp.core.clock import Clock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     BackgroundCalled,
+    Delegation,
     DelegationReturned,
     EndpointEvent,
     Event,
@@ -23,7 +28,7 @@ from tmlapp.core.event import (
     ToolReturned,
 )
 from tmlapp.core.tool import BackgroundUse, CallCancelledError, Reply, Said, Toolbox, ToolSpec
-from tmlapp.core.turn import DelegationResult, TextInput, ToolResult
+from tmlapp.core.turn import DelegationResult, MicroTurn, ToolResult
 from tmlapp.core.units import s_to_ns
 from tmlapp.endpoints.asked import TOOLS
 from tmlapp.live.conversation import Conversation
@@ -31,9 +36,17 @@ from tmlapp.live.conversation import Conversation
 TOOL_LIMIT_S = 600
 """A call that has not ended after this long (of the machine's time, also on virtual time) has failed."""
 
+DELEGATE = "delegate"
+"""The tool that works in the background: what an interaction model hands over goes to it."""
+
+OURS = ("", "client")
+"""Targets of a delegation that the session is to do; others name a backend of the service itself."""
+
+_UNTOLD = "The voice assistant hands over without a word. Do what the user wants now, going by the conversation."
 _USE = ("name", "arguments", "output", "is_error")
+_NO_WORKER = "This session has no background model."
 _NOT_ANNOUNCED = "The model cannot use the tools of this session."
-TOOL_EVENTS = (ToolCall, ToolReturned, DelegationReturned, BackgroundCalled)
+TOOL_EVENTS = (ToolCall, ToolReturned, Delegation, DelegationReturned, BackgroundCalled)
 """Everything that tools leave in a recording."""
 
 _log = logging.getLogger(__name__)
@@ -44,8 +57,17 @@ Given = Result | BackgroundUse
 class RunningCall:
     """One call. It takes results as its `Reply`, from any thread."""
 
-    def __init__(self, call: ToolCall, now_ns: Callable[[], int], wake: Callable[[], None], deadline_ns: int) -> None:
+    def __init__(
+        self,
+        call: ToolCall,
+        now_ns: Callable[[], int],
+        wake: Callable[[], None],
+        deadline_ns: int,
+        *,
+        delegated: bool = False,
+    ) -> None:
         self.call = call
+        self.delegated = delegated
         self.deadline_ns = deadline_ns
         self._now_ns = now_ns
         self._wake = wake
@@ -129,15 +151,17 @@ class Tools:
             case ToolCall():
                 self._begin(event)
             case ToolCancelled():
-                for call in self._calls:
-                    if call.call.call_id == event.call_id:
-                        call.cancel()
+                self._cancel(event.call_id)
+            case Delegation(state="created") if event.target in OURS:
+                self._delegate(event, publish)
+            case Delegation(state="failed"):
+                self._cancel(event.id)
             case _:
                 pass
 
-    def typed(self, texts: Iterable[TextInput]) -> None:
-        """A micro-turn carried `texts`."""
-        self._conversation.typed(texts)
+    def turn(self, turn: MicroTurn) -> None:
+        """The endpoint is about to get `turn`."""
+        self._conversation.turn(turn)
 
     def take(self, publish: Callable[[Event], None]) -> tuple[Result, ...]:
         """Results for the next micro-turn, call by call in the order of the calls; each is published first."""
@@ -148,7 +172,9 @@ class Tools:
             came, over = call.take()
             for t_ns, result in came:
                 publish(_returned(t_ns, call.call, result))
-                if not isinstance(result, BackgroundUse):
+                if isinstance(result, ToolResult) and call.delegated:
+                    results.append(DelegationResult(result.call_id, result.output, final=True))
+                elif not isinstance(result, BackgroundUse):
                     results.append(result)
             if not over:
                 going_on.append(call)
@@ -178,16 +204,33 @@ class Tools:
             if now_ns >= call.deadline_ns:
                 call.fail(f"The tool {call.call.name} gave no result within {TOOL_LIMIT_S} s.")
 
-    def _begin(self, call: ToolCall) -> None:
-        running = RunningCall(call, self._now_ns, self._wake, self._clock.now_ns() + s_to_ns(TOOL_LIMIT_S))
+    def _cancel(self, call_id: str) -> None:
+        for call in self._calls:
+            if call.call.call_id == call_id:
+                call.cancel()
+
+    def _delegate(self, event: Delegation, publish: Callable[[Event], None]) -> None:
+        if DELEGATE not in {spec.name for spec in self.specs}:
+            what = "The model hands work over, and nobody is there to do it."
+            fix = "Choose a background model (--agent), or an endpoint without delegation."
+            publish(Notice(t_ns=self._now_ns(), level="warning", what=what, why=_NO_WORKER, fix=fix))
+        task = event.text.strip() or _UNTOLD
+        self._begin(ToolCall(call_id=event.id, name=DELEGATE, arguments={"task": task}), delegated=True)
+
+    def _begin(self, call: ToolCall, *, delegated: bool = False) -> None:
+        limit_ns = self._clock.now_ns() + s_to_ns(TOOL_LIMIT_S)
+        running = RunningCall(call, self._now_ns, self._wake, limit_ns, delegated=delegated)
         self._calls.append(running)
         if self._closed:
             running.fail("The session is over.")
+        elif delegated and DELEGATE not in {spec.name for spec in self.specs}:
+            running.fail(_NO_WORKER)
         elif self._toolbox is None or call.name not in {spec.name for spec in self.specs}:
             names = ", ".join(spec.name for spec in self.specs) or "none"
             running.fail(f"There is no tool {call.name!r}. Tools: {names}.")
         else:
-            work = (self._toolbox, running, self._conversation.so_far())
+            told = self._conversation.package() if delegated else self._conversation.so_far()
+            work = (self._toolbox, running, told)
             # A daemon: a tool that never returns must not keep the program from ending.
             threading.Thread(target=_work, args=work, name=f"tool {call.name}", daemon=True).start()
 
@@ -231,6 +274,8 @@ class RecordedToolbox:
             match event:
                 case ToolCall():
                     names[event.name] = None
+                case Delegation(state="created") if event.target in OURS:
+                    names[DELEGATE] = None
                 case ToolReturned():
                     self._keep(event.call_id, ToolResult(event.call_id, event.output, event.is_error))
                 case DelegationReturned():

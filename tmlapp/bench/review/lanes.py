@@ -139,7 +139,10 @@ class Replies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """A gap: media that are not there, or stand in for something else."""
+    """A gap: media that are not there, or stand in for something else.
+
+    Of the kind `not sent` it is there, and a remote endpoint did not get it.
+    """
 
     t0_ns: int
     t1_ns: int
@@ -153,7 +156,8 @@ class Flag:
     """A moment that somebody or something has marked.
 
     Attributes:
-        kind: `marker`, `note`, a QA tag `1` … `9`, `tag`, `verdict`, `qa`, `notice`, `error`, `interrupted`, `typed`.
+        kind: `marker`, `note`, a QA tag `1` … `9`, `tag`, `verdict`, `qa`, `notice`, `error`, `interrupted`, `typed`,
+            `connection` (of a remote endpoint: it was made, lost, made again).
         end_ns: where it concerns a stretch.
         id: of the annotation, which can be taken back; empty for what stands in the recording itself.
         who: empty for what stands in the recording.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,28 +33,32 @@ from tmlapp.bench.review.said import ModelSaid, UserSaid, outputs_of, timed_word
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     AudioOut,
+    ConnectionChanged,
     EndpointError,
     Event,
     Gap,
     Granted,
     Health,
     Heard,
+    InputLost,
     Interrupted,
     Marker,
     Notice,
     TaskSet,
     TextOut,
     TextOutDone,
+    TurnStarted,
     UnitDone,
     UserSpeech,
     UserTranscript,
 )
 from tmlapp.core.units import TURN_NS
+from tmlapp.live.history import not_sent
 from tmlapp.recording.reader import Recording
 
 _READ = (
     UnitDone, Health, Gap, TaskSet, Marker, Notice, EndpointError, Interrupted, TextOut, TextOutDone, AudioOut, Heard,
-    UserSpeech, UserTranscript,
+    UserSpeech, UserTranscript, TurnStarted, ConnectionChanged, InputLost,
 )  # fmt: skip
 
 
@@ -190,6 +194,18 @@ def _user_words(
     return words, "item" if words else ""
 
 
+def _matters(event: ConnectionChanged) -> bool:
+    """The first connection and its end are as they should be."""
+    return event.state in ("reconnecting", "waiting") or (event.state == "open" and event.epoch > 0)
+
+
+def _connection(event: ConnectionChanged) -> Flag:
+    words = f"connection: {event.state}" + (f", attempt {event.attempt}" if event.attempt else "")
+    text = f"{words}: {event.reason}" if event.reason else words
+    data = {"state": event.state, "epoch": event.epoch}
+    return Flag(t_ns=max(0, event.t_rx_ns), kind="connection", text=text, data=data)
+
+
 class _Gathered:
     """One pass over the events."""
 
@@ -209,9 +225,11 @@ class _Gathered:
             case Health():
                 self._health.append(event)
             case Gap():
-                end_ns = event.t_ns + max(0, event.dur_ns)
-                gap = Missing(t0_ns=event.t_ns, t1_ns=end_ns, track=event.track, kind=event.kind, reason=event.reason)
-                self.gaps.append(gap)
+                self._gap(event)
+            case InputLost():
+                self._gap(not_sent(event))
+            case ConnectionChanged() if _matters(event):
+                self.flags.append(_connection(event))
             case TaskSet():
                 self.tasks.append(
                     Task(
@@ -235,6 +253,18 @@ class _Gathered:
                     self.flags.append(Flag(t_ns=event.t_rx_ns, kind="interrupted"))
                 self.model.add(event)
                 self.user.add(event)
+
+    def _gap(self, event: Gap) -> None:
+        end_ns = event.t_ns + max(0, event.dur_ns)
+        last = self.gaps[-1] if self.gaps else None
+        alike = last is not None and (last.track, last.kind, last.reason) == (event.track, event.kind, event.reason)
+        if event.kind == "not sent" and last is not None and alike and last.t1_ns == event.t_ns:
+            # Lost micro-turn by micro-turn: one hole, as long as the connection was away.
+            self.gaps[-1] = replace(last, t1_ns=end_ns)
+            return
+        self.gaps.append(
+            Missing(t0_ns=event.t_ns, t1_ns=end_ns, track=event.track, kind=event.kind, reason=event.reason)
+        )
 
     def replies(self) -> Replies:
         units = sorted(self.units, key=lambda u: u.micro_turn)

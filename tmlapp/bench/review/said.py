@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from tmlapp.bench.answer import Word
 from tmlapp.bench.review.lanes import Output, Span, SpokenWord, Utterance
-from tmlapp.bench.transcripts.placement import ModelSound, Piece
+from tmlapp.bench.transcripts.placement import ModelSound, Piece, received_piece
 from tmlapp.bench.transcripts.stream import Spoken, Stream, stream_of, words_sent
 from tmlapp.core.cue import Cue, classify
 from tmlapp.core.event import AudioOut, Event, Heard, Interrupted, TextOut, TextOutDone, UserSpeech, UserTranscript
 from tmlapp.core.units import NS_PER_S, TURN_NS
-from tmlapp.live.playout import VirtualPlayout
+from tmlapp.live.playout import LateSound, VirtualPlayout
 
 _FOR_EVER_NS = 1 << 62
 
@@ -25,24 +25,29 @@ class ModelSaid:
     def __init__(self) -> None:
         self._texts: list[Event] = []
         self._playout = VirtualPlayout()
+        self._late = LateSound()
         self._sent: list[AudioOut] = []
         self._heard: list[Piece] = []
         self._received: list[Heard] = []
 
     def add(self, event: Event) -> None:
         """Take notice of an event; those that are not about speech are passed over."""
+        late = self._late.late(event)
         match event:
             case TextOut() | TextOutDone():
                 self._texts.append(event)
-            case AudioOut():
+            case AudioOut(item_id=None, text=""):
+                # Silence between utterances: the session names everything else.
+                return
+            case AudioOut() if not late:
                 # What ended before cannot be interrupted any more, and need not be kept.
                 self._advance(event.t_rx_ns - TURN_NS)
-                self._playout.play(event, event.item_id or "")
+                self._playout.play(event, str(len(self._sent)))
                 self._sent.append(event)
             case Interrupted():
                 self._playout.flush(event.t_rx_ns)
             case Heard():
-                self._heard.append(_piece(event, ""))
+                self._heard.append(_piece(event))
             case _:
                 pass
 
@@ -53,7 +58,7 @@ class ModelSaid:
     def received(self) -> Stream:
         """Everything said, where its sound came in."""
         self._advance(_FOR_EVER_NS)
-        pieces = tuple(_piece(h, e.response_id or "") for h, e in zip(self._received, self._sent, strict=True))
+        pieces = tuple(received_piece(h, self._sent[int(h.item_id)]) for h in self._received)
         return stream_of(self._texts, ModelSound((), pieces, "received"))
 
     def heard(self) -> Stream:
@@ -65,10 +70,10 @@ class ModelSaid:
         return [e for e in self._texts if isinstance(e, TextOutDone) and e.channel != "thought"]
 
 
-def _piece(heard: Heard, response_id: str) -> Piece:
+def _piece(heard: Heard) -> Piece:
     return Piece(
         t0_ns=heard.t_ns, t1_ns=heard.t_ns + heard.dur_ns, text=heard.text, item_id=heard.item_id,
-        response_id=response_id, interrupted=heard.interrupted,
+        interrupted=heard.interrupted,
     )  # fmt: skip
 
 

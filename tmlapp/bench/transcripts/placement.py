@@ -13,11 +13,11 @@ import numpy as np
 
 from tmlapp.capture.sound_file import SndfileBlocks, SoundTrack
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import AudioOut, Event, Gap, Heard, Interrupted
+from tmlapp.core.event import AudioOut, Event, Gap, Heard, Interrupted, TurnStarted
 from tmlapp.core.media import Pcm
 from tmlapp.core.resample import resample
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, SAMPLE_RATE_HZ, samples_to_ns
-from tmlapp.live.playout import HeardPiece, VirtualPlayout
+from tmlapp.live.playout import HeardPiece, LateSound, VirtualPlayout, first_audible
 from tmlapp.recording.reader import Recording
 
 Placing = Literal["received", "heard"]
@@ -79,7 +79,11 @@ class ModelSound:
 
 def placed_sound(recording: Recording, placing: Placing = "received") -> ModelSound:
     """The model's sound of `recording`."""
-    return _received(recording.events((AudioOut, Interrupted))) if placing == "received" else _heard(recording)
+    return (
+        _received(recording.events((AudioOut, Interrupted, TurnStarted)))
+        if placing == "received"
+        else _heard(recording)
+    )
 
 
 def model_sound(
@@ -108,35 +112,51 @@ def cut(sound: ModelSound, media_t0_ns: int, samples: int) -> tuple[Pcm, Pcm]:
 
 
 def _received(events: Iterable[Event]) -> ModelSound:
-    playout = VirtualPlayout()
+    playout, late = VirtualPlayout(), LateSound()
     sent: list[AudioOut] = []
     for event in events:
+        if late.late(event):
+            continue
         if isinstance(event, AudioOut):
+            if not event.item_id and not event.text and first_audible(np.frombuffer(event.pcm16, "<i2")) is None:
+                # Silence between utterances, from an endpoint that sends sound all the time.
+                continue
+            # Each piece by itself: where it lies is asked, not how long its item is.
+            playout.play(event, str(len(sent)))
             sent.append(event)
-            playout.play(event, event.item_id or "")
         elif isinstance(event, Interrupted):
             playout.flush(event.t_rx_ns)
     pieces, ended = playout.advance(_FOR_EVER_NS)
     heard = [e for e in ended if isinstance(e, Heard)]
-    # First in, first out: the n-th that ended is the n-th that was sent.
-    placed = tuple(_piece(h, e.response_id or "") for h, e in zip(heard, sent, strict=True))
+    placed = tuple(received_piece(h, sent[int(h.item_id)]) for h in heard)
     return ModelSound(_runs(pieces, None), placed, "received")
+
+
+def received_piece(heard: Heard, event: AudioOut) -> Piece:
+    """The piece of `event`, which was played by itself, as `heard` tells."""
+    return Piece(
+        t0_ns=heard.t_ns,
+        t1_ns=heard.t_ns + heard.dur_ns,
+        text=event.text,
+        item_id=event.item_id or "",
+        response_id=event.response_id or "",
+        interrupted=heard.interrupted,
+    )
 
 
 def _heard(recording: Recording) -> ModelSound:
     pieces = [HeardPiece(t_ns, pcm, rate_hz) for t_ns, pcm, rate_hz in recording.heard_pieces()]
     ended = [e for e in recording.events((Heard,)) if isinstance(e, Heard)]
-    placed = tuple(_piece(h, "") for h in ended)
+    placed = tuple(_piece(h) for h in ended)
     return ModelSound(_runs(pieces, _DEVICE_JITTER_NS), placed, "heard")
 
 
-def _piece(heard: Heard, response_id: str) -> Piece:
+def _piece(heard: Heard) -> Piece:
     return Piece(
         t0_ns=heard.t_ns,
         t1_ns=heard.t_ns + heard.dur_ns,
         text=heard.text,
         item_id=heard.item_id,
-        response_id=response_id,
         interrupted=heard.interrupted,
     )
 

@@ -10,7 +10,17 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from tmlapp.core.endpoint import EndpointSetup, EventSink
-from tmlapp.core.event import Closed, ConnectionChanged, ConnectionState, EndpointEvent, ResumeHandle, WireFrame
+from tmlapp.core.event import (
+    Closed,
+    ConnectionChanged,
+    ConnectionState,
+    EndpointEvent,
+    ResumeHandle,
+    RoundTrip,
+    UnitDone,
+    WireFrame,
+)
+from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.remote.wirelog import Folder, Redactor
 
 _log = logging.getLogger(__name__)
@@ -50,7 +60,9 @@ class Outlet:
         return self._last_ns
 
     def emit(self, event: EndpointEvent, *, t_rx_ns: int | None = None, wire_ref: int | None = None) -> None:
-        """Hand `event` to the session."""
+        """Hand `event` to the session; round trips only in real time: on virtual time every run is the same."""
+        if isinstance(event, RoundTrip) and self._setup.virtual_time:
+            return
         if isinstance(event, ResumeHandle):
             # Who has the handle has the conversation: the codec keeps it, the recording sees that there is a new one.
             event = replace(event, handle=f"sha256:{hashlib.sha256(event.handle.encode()).hexdigest()[:12]}")
@@ -91,6 +103,8 @@ class Outlet:
                 return
             if t_rx_ns is None:
                 t_rx_ns = self.now_ns()
+            if isinstance(event, UnitDone):
+                event = replace(event, latency_ns=t_rx_ns - (event.micro_turn + 1) * TURN_NS)
             numbered = replace(event, seq=self._seq, t_rx_ns=t_rx_ns, epoch=self.epoch, wire_ref=wire_ref)
             self._seq += 1
             self._sink(numbered)

@@ -130,7 +130,7 @@ class ModelServer:
         self._options = options
         self._pool = ModelPool(make_endpoint, address, synthesize)
         self._offer = Offer(model=options.name or address)
-        self._sessions: set[Session] = set()
+        self._sessions: dict[int, Session] = {}
         self._stopping = False
         self.url = ""
 
@@ -156,7 +156,7 @@ class ModelServer:
             await stop.wait()
         finally:
             self._stopping = True
-            await asyncio.gather(*(session.close("server_shutdown") for session in self._sessions))
+            await asyncio.gather(*(session.close("server_shutdown") for session in self._sessions.values()))
             server.close()
             await server.wait_closed()
 
@@ -234,12 +234,13 @@ class ModelServer:
         if self._stopping or len(self._sessions) >= self._options.sessions:
             await connection.close(1013, "connection capacity exhausted")
             return
-        session = Session(self._offer, self._pool)
-        self._sessions.add(session)
+        # The lowest free number, so that the same clip shown again is the same session to the byte.
+        number = next(n for n in range(1, self._options.sessions + 1) if n not in self._sessions)
+        session = self._sessions[number] = Session(self._offer, self._pool, number)
         try:
             await self._converse(connection, session)
         finally:
-            self._sessions.discard(session)
+            del self._sessions[number]
 
     async def _converse(self, connection: ServerConnection, session: Session) -> None:
         _log.info("session %s begins", session.id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -68,10 +67,10 @@ class Outbox:
 class Session:
     """Takes a client's frames one after the other (`receive`) and fills `outbox`."""
 
-    def __init__(self, offer: Offer, pool: ModelPool) -> None:
+    def __init__(self, offer: Offer, pool: ModelPool, number: int = 1) -> None:
         self._offer = offer
         self._pool = pool
-        self.id = f"sess_{uuid.uuid4().hex}"
+        self.id = f"sess_{number}"
         self.state: State = "CREATED"
         self.outbox = Outbox(offer.limits.max_output_bytes)
         self._intake = Intake(offer)

@@ -1,0 +1,1 @@
+"""The `sglang_omni` dialect as a client speaks it (docs/endpoints/sglang-omni.md)."""

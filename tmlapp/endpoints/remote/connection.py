@@ -154,14 +154,16 @@ class Connection:
         await self.shut()
 
     async def shut(self) -> None:
-        """Close the socket and stop the tasks; the micro-turn in work is lost unless it is out."""
-        await self._link.close()
+        """Stop the tasks and close the socket; a micro-turn that is not out yet is lost."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._in_flight is not None:
+            # What the system has not taken yet must not go out after it was called lost.
+            self._link.abort()
             self._lose(self._in_flight, "The connection ended while it was being sent.")
             self._in_flight = None
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._link.close()
 
     # ------------------------------------------------------------------ tasks
 
@@ -210,6 +212,8 @@ class Connection:
             except TimeoutError:
                 what = f"The service has not answered a ping for {self._patience.pong_s:g} s."
                 self._finish(End("1006", what, "network", endpoint_error("timeout", "pong_timeout", what)))
+                # Nobody would answer a close either.
+                self._link.abort()
                 return
             self._outlet.emit(RoundTrip(rtt_ns=round(rtt_s * 1e9)))
 

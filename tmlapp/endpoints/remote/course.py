@@ -133,9 +133,8 @@ class Course:
 
     async def _ended(self, end: End) -> None:
         self._serving = False
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.shut()
+        if self._connection is not None:
+            await self._connection.shut()
         self._lose_waiting("The session was closed before it was sent.")
         if end.error is not None:
             self._outlet.emit(replace(end.error, fatal=True), wire_ref=end.wire_ref)
@@ -337,22 +336,20 @@ class Course:
     def _watch(self, unsent: int) -> None:
         """The outbox has grown: say so, drop pictures, or give up."""
         patience = self._patience
-        if unsent >= patience.give_up_turns:
-            if not self._overflow.done():
-                what = f"{unsent} micro-turns wait to be sent: the network is too slow for this endpoint."
-                error = endpoint_error("backpressure", "outbox_full", what)
-                self._overflow.set_result(End("backpressure", what, "us", error))
-            return
-        if unsent >= patience.drop_video_turns:
-            for index in self._outbox.drop_older_pictures():
-                why = "The network is too slow for all pictures; the newest one is sent."
-                self._outlet.emit(InputLost(micro_turn=index, what="video", reason=why))
         if unsent < patience.warn_turns:
             self._warned = self._warned and unsent > 1
         elif not self._warned:
             self._warned = True
             what = f"{unsent} micro-turns wait to be sent: the network is slow."
             self._outlet.emit(Limit(kind="rate", ratio=unsent / patience.give_up_turns, message=what))
+        if unsent >= patience.drop_video_turns:
+            for index in self._outbox.drop_older_pictures():
+                why = "The network is too slow for all pictures; the newest one is sent."
+                self._outlet.emit(InputLost(micro_turn=index, what="video", reason=why))
+        if unsent >= patience.give_up_turns and not self._overflow.done():
+            what = f"{unsent} micro-turns wait to be sent: the network is too slow for this endpoint."
+            error = endpoint_error("backpressure", "outbox_full", what)
+            self._overflow.set_result(End("backpressure", what, "us", error))
 
     def _announce(self, remaining_ms: float) -> None:
         minutes = round(remaining_ms / 60_000)
@@ -360,5 +357,5 @@ class Course:
         self._outlet.emit(Limit(kind="expires", remaining_ms=remaining_ms, message=what))
 
     def _lose_waiting(self, reason: str) -> None:
-        for turn in self._outbox.take_all():
-            self._outlet.emit(InputLost(micro_turn=turn.index, what="turn", reason=reason))
+        for index in self._outbox.clear():
+            self._outlet.emit(InputLost(micro_turn=index, what="turn", reason=reason))

@@ -19,6 +19,7 @@ class Outbox:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._turns: deque[MicroTurn] = deque()
+        self._refused: deque[int] = deque(maxlen=10_000)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -28,6 +29,7 @@ class Outbox:
         """Append `turn`; False where there is no room."""
         with self._lock:
             if len(self._turns) >= self._capacity:
+                self._refused.append(turn.index)
                 return False
             self._turns.append(turn)
             return True
@@ -37,12 +39,13 @@ class Outbox:
         with self._lock:
             return self._turns.popleft() if self._turns else None
 
-    def take_all(self) -> list[MicroTurn]:
-        """Everything that waits, oldest first."""
+    def clear(self) -> list[int]:
+        """Throw away everything that waits; indices of what was and of what found no room."""
         with self._lock:
-            turns = list(self._turns)
+            lost = [*(turn.index for turn in self._turns), *self._refused]
             self._turns.clear()
-            return turns
+            self._refused.clear()
+            return lost
 
     def drop_older_pictures(self) -> list[int]:
         """Take out every picture but the newest one; indices of the micro-turns that lost some."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tmlapp.core.media import Pcm
-from tmlapp.core.turn import Interrupt, MicroTurn, PlaybackReport, TextInput
+from tmlapp.core.turn import Interrupt, MicroTurn, PlaybackReport, TextInput, ToolResult
 from tmlapp.core.units import NS_PER_MS, SAMPLE_RATE_HZ, samples_to_ns
 from tmlapp.endpoints.openai_family.codec import FamilyCodec
 from tmlapp.endpoints.remote.contract import Action, Dialect, Send, Start
@@ -102,6 +102,11 @@ class Sending(FamilyCodec):
 
     def seed(self) -> Iterable[Action]:
         return ()
+
+    def tool_result(self, result: ToolResult) -> Iterable[Action]:
+        """As an item; the model goes on by itself."""
+        output = {"type": "function_call_output", "call_id": result.call_id, "output": result.output}
+        yield self.message("conversation.item.create", item=output)
 
     def interrupt(self, control: Interrupt) -> Iterable[Action]:
         """A person cuts in: `barge_in` where the model knows it, and either way how much of the item was heard."""

@@ -1,0 +1,1 @@
+"""Recorded sessions of real services, replayed to our adapters: `python -m tests.traces FILE…`."""

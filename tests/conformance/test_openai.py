@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,10 @@ def _blunt(start: Start) -> Codec:
 
 def count(events: list[Any], kind: type[Any]) -> int:
     return sum(isinstance(e, kind) for e in events)
+
+
+def _more(kind: type[Any], than: int, events: list[Any]) -> bool:
+    return count(events, kind) > than
 
 
 def test_a_spoken_turn_an_error_and_a_cancelled_turn_with_the_speech_to_speech_server(validate: Validator) -> None:
@@ -118,7 +123,7 @@ def _play(duplex: RemoteDuplex, log: Log, scenario: dict[str, Any], peer: Peer) 
     for k in range(index):
         duplex.push(micro_turn(k, texts=scenario["texts"] if k == 0 else ()))
     for n, output in enumerate(scenario["results"]):
-        log.wait_for(lambda events, n=n: count(events, ToolCall) > n)
+        log.wait_for(partial(_more, ToolCall, n))
         duplex.push(micro_turn(index + n, controls=[ToolResult(log.of(ToolCall)[n].call_id, output)]))
     peer.wait_for(lambda line: '"mismatches"' in line)
 
@@ -235,7 +240,7 @@ def test_frames_of_other_turn_policies_are_the_vendors(validate: Validator, dete
 def test_the_official_client_converses_with_our_own_fake() -> None:
     fake = FakeRealtime(speech=(3, 12), hold="again")
     with fake.running(), running("openai_realtime_client.py", fake.url) as client:
-        seen = dict(reversed(line.split(" ", 1)) for line in client.finish().splitlines())
+        seen = {event: count for count, event in (line.split(" ", 1) for line in client.finish().splitlines())}
     assert seen["session.created"] == seen["session.updated"] == "1"
     assert seen["response.done:completed"] == seen["response.done:cancelled"] == "1"
     assert seen["error"] == "1"

@@ -15,9 +15,10 @@ from tmlapp.core.clock import ManualClock
 from tmlapp.core.endpoint import EndpointSetup
 from tmlapp.core.event import EndpointEvent, WireFrame
 from tmlapp.core.media import Frame, Pcm
+from tmlapp.core.secret import Secret
 from tmlapp.core.turn import Control, MicroTurn, TextInput
 from tmlapp.core.units import TURN_NS, TURN_SAMPLES
-from tmlapp.endpoints.remote.contract import Action, Codec, Dialect, Opened, Resumption, Send, Start, Target
+from tmlapp.endpoints.remote.contract import Action, Codec, Dialect, Opened, Patience, Resumption, Send, Start, Target
 from tmlapp.endpoints.remote.duplex import RemoteDuplex
 from tmlapp.endpoints.remote.endpoint import RemoteEndpoint
 
@@ -150,11 +151,27 @@ class Log:
             return [e for e in self.events if isinstance(e, kind)]
 
 
+QUICK = Patience(connect_s=5, configure_s=5, backoff_s=(0.01, 0.02, 0.05), settled_s=60)
+
+
 def connect(
-    dialect: Dialect, url: str, log: Log, *, options: Mapping[str, str] | None = None, voice: str = "", **members: Any
+    dialect: Dialect,
+    url: str,
+    log: Log,
+    *,
+    options: Mapping[str, str] | None = None,
+    voice: str = "",
+    key: str = "",
+    **members: Any,
 ) -> RemoteDuplex:
     """An open conversation with a server on loopback."""
     target = Target(
-        kind=dialect.kind, address=f"{dialect.kind}:{url}", name="test", url=url, voice=voice, options=options or {}
+        kind=dialect.kind,
+        address=f"{dialect.kind}:{url}",
+        name="test",
+        url=url,
+        voice=voice,
+        options=options or {},
+        secret=Secret(key) if key else None,
     )
-    return RemoteEndpoint(dialect, target).open(setup(**members), log)
+    return RemoteEndpoint(dialect, target, patience=QUICK).open(setup(**members), log)

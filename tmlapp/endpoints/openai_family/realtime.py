@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tmlapp.core.event import Granted, Rejection
@@ -207,7 +207,7 @@ class RealtimeCodec(FamilyCodec):
             can_truncate=self.can_truncate,
             expires_at_ms=self.expires_at_ms(session),
             provider=host_of(self.target.url or self.dialect.default_url),
-            rejections=rejections,
+            rejections=(*rejections, *self.untold()),
             details={
                 "model": fields.text_or(session, "model") or self.target.model or self.dialect.default_model,
                 "session": fields.text_or(session, "id"),
@@ -216,6 +216,12 @@ class RealtimeCodec(FamilyCodec):
                 **details,
             },
         )
+
+    def untold(self) -> Iterator[Rejection]:
+        """Turns before the session that cannot be told."""
+        if any(turn.role == "assistant" and not turn.text for turn in self.before):
+            asked = "history: what the model said, as sound"
+            yield Rejection(asked=asked, granted="", reason="Only its words can be told.")
 
     def expires_at_ms(self, session: Message) -> int | None:
         """Session time at which the service ends it; None where it does not say, or says a time that is over."""

@@ -205,16 +205,17 @@ class _Talk:
         self.send("conversation.item.added", item=item, previous_item_id=None)
         self.send("conversation.item.done", item=item, previous_item_id=None)
         self.text = next((c["text"] for c in item.get("content", ()) if "text" in c), "")
-        command, _, rest = self.text.partition(" ")
-        if command == "close":
-            code, _, reason = rest.partition(" ")
-            self.socket.close(int(code), reason)
-        elif command == "noise":
+        if self.text == "noise":
             for frame in ("{", b"\xff\xfe", "[]", '{"type": "brand.new"}', '{"type": "response.output_audio.delta"}'):
                 self.socket.send(frame)
 
     def respond(self) -> None:
         text, self.text = self.text, ""
+        command, _, rest = text.partition(" ")
+        if command == "close":
+            code, _, reason = rest.partition(" ")
+            self.socket.close(int(code), reason)
+            return
         self.active = self.name("resp")
         self.send("response.created", response={"id": self.active, "object": "realtime.response", **_progress()})
         self.item = self.name("item")

@@ -186,6 +186,7 @@ def test_options_of_a_command_line_become_what_the_suite_takes() -> None:
 def test_a_remote_model_knows_no_virtual_time(request_: RunRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     class Far:
         local = False
+        address = "far:away"
 
         def check(self, instruction: str) -> None:
             """Nothing to check."""

@@ -129,7 +129,8 @@ class BackgroundAgent:
 
     def _messages(self, task: str, conversation: Sequence[Said]) -> list[dict[str, Any]]:
         # One message: templates of many open models refuse two turns of the same speaker in a row.
-        lines = [f"{_NAMES[said.role]}: {said.text}" for said in conversation]
+        # Nor do many of them see: a picture that goes with a delegation is left out.
+        lines = [f"{_NAMES[said.role]}: {said.text}" for said in conversation if said.frame is None]
         told = "\n".join(lines) or "(nothing was written down yet)"
         user = f"The conversation so far:\n{told}\n\nThe task:\n{task}"
         return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]

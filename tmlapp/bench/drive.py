@@ -64,10 +64,14 @@ class DriveSettings:
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """A part that was driven to its end, and what the endpoint agreed to."""
+    """A part that was driven to its end, and what the endpoint agreed to.
+
+    `interruption` says why the run is no whole one: input did not reach the endpoint, or it was connected anew.
+    """
 
     part: PartResult
     granted: Granted | None
+    interruption: str = ""
 
 
 def instruct_mode(asked: Instruct, address: str) -> Literal["spoken", "typed"]:
@@ -140,7 +144,7 @@ def drive_part(
     session.add_observer(listener)
     on_session(session)
     path = _run(session, feed, listener, item)
-    return Driven(_result(part, path, feed, told, program), session.granted)
+    return Driven(_result(part, path, feed, told, program), session.granted, listener.interruption)
 
 
 def _program(item: str, part: Part, instruct: str, speech: Speech | None) -> tuple[Program, dict[str, Any]]:
@@ -186,10 +190,6 @@ def _run(session: LiveSession, feed: ProgramFeed, listener: Listener, item: str)
     if session.recording_path is None:
         raise RuntimeError("a session that did not fail has a recording")
     return session.recording_path
-
-
-def _why_closed(session: LiveSession) -> str:
-    return session._stop_reason or "no reason was given"
 
 
 def _result(part: Part, path: Path, feed: ProgramFeed, told: dict[str, Any], program: Program) -> PartResult:

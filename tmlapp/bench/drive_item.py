@@ -119,12 +119,21 @@ class ItemDriver:
         parts: dict[str, PartResult] = {}
         answers: dict[str, Answer] = {}
         granted: dict[str, Any] | None = None
+        interrupted: list[str] = []
         for part in task.item.parts:
             driven = self._part(task, part)
             granted = granted or _granted(driven)
             parts[part.name] = with_sounds(task.folder, driven.part)
+            if driven.interruption:
+                told = f"{part.name}: {driven.interruption}"
+                parts[part.name] = replace(parts[part.name], notes=(*parts[part.name].notes, told))
+                interrupted.append(told)
             answers[part.name] = self.answer(task, parts[part.name])
         result = ItemResult(id=task.item.id, state="done", tries=tries, parts=parts, granted=granted)
+        if interrupted and not suite_named(task.suite).allows_interruptions:
+            # Times of a run with a hole in it mean nothing: it is kept, and not graded.
+            result = replace(result, state="interrupted", reason=f"interrupted: {'; '.join(interrupted)}")
+            answers = {}
         write_result(task.folder, result)
         return Outcome(result=result, answers=answers)
 

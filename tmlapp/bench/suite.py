@@ -108,6 +108,9 @@ class Suite(ABC):
     listen: ClassVar[Literal["all", "input"]] = "all"
     """What a transcriber hears: all of the model's sound, or as much as the input is long (as official scripts do)."""
 
+    allows_interruptions: ClassVar[bool] = False
+    """Whether an item is graded although input did not reach the model, or the connection was made again meanwhile."""
+
     @abstractmethod
     def grade(self, entries: Sequence[Entry], *, profile: str, params: Mapping[str, Any], sources: Sources) -> Grade:
         """Grade every entry.

@@ -72,8 +72,11 @@ class RecordedEndpoint:
             )
 
     def open(self, setup: EndpointSetup, sink: EventSink) -> RecordedDuplex:
-        granted = replace(self._granted, endpoint=self._address, local=True, provider="recording")
-        return RecordedDuplex(self._events, granted, setup, sink)
+        return RecordedDuplex(self._events, _here(self._granted, self._address), setup, sink)
+
+
+def _here(granted: Granted, address: str) -> Granted:
+    return replace(granted, endpoint=address, local=True, provider="recording")
 
 
 def home_turns(events: Sequence[EndpointEvent]) -> list[int]:
@@ -141,8 +144,7 @@ class RecordedDuplex:
     def _send(self, event: EndpointEvent) -> None:
         now_ns = self._now_ns(event.t_rx_ns)
         if isinstance(event, SessionUpdated):
-            here = {"endpoint": self._granted.endpoint, "local": True, "provider": self._granted.provider}
-            event = replace(event, granted=replace(event.granted, **here))
+            event = replace(event, granted=_here(event.granted, self._granted.endpoint))
         if isinstance(event, UnitDone):
             self._answered = max(self._answered, event.micro_turn)
             event = replace(event, latency_ns=now_ns - (event.micro_turn + 1) * TURN_NS)

@@ -29,6 +29,7 @@ from tmlapp.core.session import SessionInfo
 from tmlapp.core.tool import HistoryTurn, Toolbox
 from tmlapp.endpoints.recorded import RecordedEndpoint
 from tmlapp.endpoints.registry import endpoint_from_address
+from tmlapp.live.elsewhere import check_clock, target_of
 from tmlapp.live.playout import Playout, SpeakerPlayout, VirtualPlayout
 from tmlapp.live.session import LiveSession
 from tmlapp.live.state import SessionLog, SessionOptions
@@ -121,9 +122,10 @@ def build_session(
         )
     voice = EspeakVoice()
     endpoint = make_endpoint(plan.endpoint, settings)
+    check_clock(endpoint, plan.clock)
     if toolbox is None and plan.endpoint.startswith("recorded:"):
         toolbox = recorded_toolbox(_recorded(plan.endpoint).events(TOOL_EVENTS))
-    asked = _asked(toolbox, history)
+    asked = _asked(endpoint, toolbox, history)
     return LiveSession(
         feed=make_feed(plan, settings, clock, audio),
         endpoint=endpoint,
@@ -145,9 +147,10 @@ def build_session(
     )
 
 
-def _asked(toolbox: Toolbox | None, history: Sequence[HistoryTurn]) -> dict[str, Any]:
+def _asked(endpoint: Endpoint, toolbox: Toolbox | None, history: Sequence[HistoryTurn]) -> dict[str, Any]:
     """What the session asks of its endpoint besides the plan, for the recording; nothing where there is nothing."""
-    found: dict[str, Any] = {}
+    target = target_of(endpoint)
+    found: dict[str, Any] = {"target": target} if target else {}
     if toolbox is not None:
         found["tools"] = [asdict(spec) for spec in toolbox.specs]
         stated = getattr(toolbox, "provenance", None)

@@ -11,6 +11,7 @@ from tmlapp.capture.devices import list_devices, resolve
 from tmlapp.config.settings import Settings
 from tmlapp.core.clock import MonotonicClock
 from tmlapp.core.errors import AppError
+from tmlapp.live.elsewhere import check_clock, where_it_goes
 from tmlapp.live.plan import SessionPlan, make_endpoint, make_feed
 from tmlapp.recording.recover import find_parts
 
@@ -44,7 +45,7 @@ class Check:
 def run_preflight(plan: SessionPlan, settings: Settings) -> list[Check]:
     """All checks for `plan`, in the order in which they are shown. Opens and closes the camera: may take a while."""
     checks = [_source(plan, settings)] if plan.source else [_microphone(plan), _camera(plan, settings)]
-    return [*checks, _loudspeaker(plan), _endpoint(plan, settings), check_disk(plan), *_leftovers(plan)]
+    return [*checks, _loudspeaker(plan), check_endpoint(plan, settings), check_disk(plan), *_leftovers(plan)]
 
 
 def ready(checks: list[Check]) -> bool:
@@ -110,14 +111,15 @@ def _loudspeaker(plan: SessionPlan) -> Check:
     return Check(key="loudspeaker", title="Loudspeaker", ok=True, detail=device.name)
 
 
-def _endpoint(plan: SessionPlan, settings: Settings) -> Check:
+def check_endpoint(plan: SessionPlan, settings: Settings) -> Check:
+    """Whether the model of `plan` can be used, as far as that is known without a network, and where data would go."""
     try:
         endpoint = make_endpoint(plan.endpoint, settings)
         endpoint.check(plan.instruction)
+        check_clock(endpoint, plan.clock)
     except AppError as error:
         return _red("endpoint", "Model", error, "choose_endpoint")
-    where = "on this machine" if endpoint.local else f"sends sound and picture to {endpoint.host}"
-    return Check(key="endpoint", title="Model", ok=True, detail=f"{endpoint.address}, {where}")
+    return Check(key="endpoint", title="Model", ok=True, detail=f"{endpoint.address}, {where_it_goes(endpoint)}")
 
 
 def check_disk(plan: SessionPlan) -> Check:

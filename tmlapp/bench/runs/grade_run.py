@@ -231,6 +231,8 @@ def _together(values: Sequence[Any]) -> Any:
 def _protocol(run: Run) -> dict[str, Any]:
     info = run.info
     found: dict[str, Any] = {"endpoint": info.endpoint, "instruct": info.instruct, "clock": info.clock}
+    if info.target:
+        found["target"] = dict(info.target)
     if info.voice:
         found["voice"] = dict(info.voice)
     if info.options:
@@ -251,6 +253,9 @@ def _notes(run: Run, answers: Mapping[str, Mapping[str, Answer]]) -> tuple[str, 
     lost = [item.id for item in run.items if not run.failure(item.id) and item.id not in answers]
     if lost:
         notes.append(f"{len(lost)} items were run and have no answer: go on with tmlapp bench run --resume")
+    holes = [i for i, result in run.results.items() if result.state == "interrupted"]
+    if holes:
+        notes.append(f"{len(holes)} items were interrupted and are not graded: go on with tmlapp bench run --resume")
     mute = [a for parts in answers.values() for a in parts.values() if a.silent and a.speech_s]
     if mute:
         notes.append(f"{len(mute)} answers have voice and no text: name a transcriber with --transcripts")

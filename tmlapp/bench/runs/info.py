@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 SCHEMA = 1
 _TEXTS = ("suite", "data", "endpoint", "instruct", "clock", "items_sha256", "created", "finished")
-_MAPPINGS = ("options", "files", "voice", "seeds", "settings", "versions")
+_MAPPINGS = ("options", "files", "target", "voice", "seeds", "settings", "versions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class RunInfo:
         data: folder of the user's data; `files` are sha256 of its annotations by role.
         version, notes, expected: as the suite found the data; `expected` is the published number of items.
         endpoint: its address; `granted` is what it agreed to when the first item opened, None before.
+        target: of a remote one: kind, URL, model, voice and options as they were then; never a key.
         instruct: `spoken` or `typed`; `voice` says who speaks (id, version, sha256), empty where nobody does.
         clock: `real`, or `fast` for virtual time.
         limit: of how many items there are; None for all.
@@ -41,6 +42,7 @@ class RunInfo:
     version: str = ""
     notes: tuple[str, ...] = ()
     expected: int | None = None
+    target: Mapping[str, Any] = field(default_factory=dict)
     granted: Mapping[str, Any] | None = None
     instruct: Literal["spoken", "typed"] = "spoken"
     voice: Mapping[str, Any] = field(default_factory=dict)
@@ -84,7 +86,8 @@ class RunInfo:
 
 
 SAME = (
-    "suite", "options", "files", "endpoint", "instruct", "voice", "clock", "limit", "seeds", "settings", "items_sha256",
+    "suite", "options", "files", "endpoint", "target", "instruct", "voice", "clock", "limit", "seeds", "settings",
+    "items_sha256",
 )  # fmt: skip
 """Members that must be the same for two pieces of work to belong to one run."""
 
@@ -164,14 +167,16 @@ class ItemResult:
     """What became of one item.
 
     Attributes:
-        state: `done` only when every part was driven to its end.
+        state: `done` only when every part was driven to its end; `interrupted` where it was, and a remote endpoint did
+            not get all of it, or was connected anew: its recordings are kept, it is not graded, and a resumed run
+            begins it again.
         reason: why it failed; empty where it did not.
         tries: how often it was begun, this time included.
         parts: those that were driven, by name.
     """
 
     id: str
-    state: Literal["done", "failed"]
+    state: Literal["done", "failed", "interrupted"]
     reason: str = ""
     tries: int = 1
     parts: Mapping[str, PartResult] = field(default_factory=dict)

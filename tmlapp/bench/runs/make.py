@@ -26,6 +26,7 @@ from tmlapp.core.clock import Clock, MonotonicClock
 from tmlapp.core.endpoint import Endpoint
 from tmlapp.core.errors import AppError
 from tmlapp.core.units import NS_PER_S
+from tmlapp.live.elsewhere import check_clock, target_of
 from tmlapp.live.plan import make_endpoint, versions
 
 _GIT_S = 10
@@ -38,7 +39,8 @@ class RunRequest:
     Attributes:
         limit, seed: so many items; the first ones, or with a seed a random sample, in the order of the suite.
         instruct: `auto` types where a local model takes its task as text, and speaks otherwise.
-        clock: `auto` is virtual time for local endpoints, and real time for all others.
+        clock: `auto` is virtual time for local endpoints, and real time for all others; `fast` takes an endpoint that
+            acknowledges every micro-turn.
         instructions: folder of recorded instructions; None for the app's voice.
         address: of the cluster, for engines beyond this machine.
     """
@@ -309,15 +311,13 @@ def _info(request: RunRequest, suite: Suite, loaded: Loaded, items: Sequence[Sui
     clock: Literal["real", "fast"] = "fast" if endpoint.local else "real"
     if request.clock != "auto":
         clock = request.clock
-    if clock == "fast" and not endpoint.local:
-        raise AppError(
-            f"{request.endpoint} cannot run on virtual time.", "It is not on this machine.", "Use the real clock."
-        )
+    check_clock(endpoint, clock)
     sampled = request.limit is not None and request.seed is not None
     return RunInfo(
         suite=suite.suite_name,
         data=str(request.data.resolve()),
         endpoint=request.endpoint,
+        target=target_of(endpoint),
         options=loader_options(suite, request.options),
         files=dict(loaded.files),
         version=loaded.version,

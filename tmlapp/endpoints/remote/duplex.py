@@ -171,8 +171,9 @@ class RemoteDuplex:
         )
 
     def _redacted_app(self, app: AppError) -> AppError:
+        """`app` without the key, and without the traceback that may lead to headers."""
         hide = self._outlet.redactor.text
-        what, why, fix = hide(app.what), hide(app.why), hide(app.fix)
-        if (what, why, fix) == (app.what, app.why, app.fix):
-            return app
-        return AppError(what, why, fix)
+        shown = (hide(app.what), hide(app.why), hide(app.fix))
+        if shown == (app.what, app.why, app.fix) and type(app) is not AppError:
+            return app.with_traceback(None)
+        return AppError(*shown)

@@ -185,6 +185,7 @@ class _Gathered:
         return AudioClip(whole, OUTPUT_RATE_HZ) if len(whole) else None
 
 
+_TOLD = ("connecting", "waiting", "configuring", "reconnecting")
 _AUDIBLE = round(32768 * 10 ** (-54 / 20))
 
 
@@ -345,7 +346,7 @@ class _Conversation:
 
     def _sink(self, event: EndpointEvent) -> None:
         # While `open` waits nobody empties the inbox: what a person should see meanwhile is told from here.
-        if isinstance(event, ConnectionChanged) and event.reason:
+        if isinstance(event, ConnectionChanged) and event.state in _TOLD and event.reason:
             self._progress(event.reason)
         self._inbox.put(event)
 

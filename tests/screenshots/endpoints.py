@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ async def _draw(loop: asyncio.AbstractEventLoop, out: Path, folder: Path, scheme
     from tests.ui.remote_fake import HOST, FakeRemote
     from tests.ui.sessions import Desk, counting, plan_for
     from tmlapp.config.settings import Settings
-    from tmlapp.core.event import ConnectionChanged, EndpointError, InputLost, Limit
+    from tmlapp.core.event import ConnectionChanged, EndpointError, EndpointEvent, InputLost, Limit
     from tmlapp.live.preflight import Check
     from tmlapp.ui.services import EndpointFacts, Services
     from tmlapp.ui.window import MainWindow
@@ -82,7 +82,7 @@ async def _draw(loop: asyncio.AbstractEventLoop, out: Path, folder: Path, scheme
     clip = ROOT / "assets" / "demo"
     trouble = EndpointError(kind="invalid_input", code="image_too_big", message="The picture is too big.", fatal=False)
     lost = [InputLost(micro_turn=k, what="turn", reason="not connected") for k in range(3)]
-    extra = {
+    extra: dict[int, Sequence[EndpointEvent]] = {
         33: [ConnectionChanged(state="reconnecting", reason="The network went away (1006).", attempt=1)],
         34: lost,
         36: [ConnectionChanged(state="open")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -152,6 +152,3 @@ class FakeDuplex:
     def _emit(self, event: EndpointEvent) -> None:
         self._seq += 1
         self._sink(replace(event, seq=self._seq, t_rx_ns=self._now_ns))
-
-
-Wait = Callable[[Callable[[], bool]], None]

@@ -86,7 +86,7 @@ class LiveView(QWidget):
         self.side.setFixedWidth(min(beside, round(width * _EVENTS_MOST)))
         around = self.header.height() + self.status.height() + 2 * _MARGIN_PX + _SPACING_PX
         most = height - around - height // 2
-        self.frame.setFixedHeight(max(px(170), min(px(420), round((height - around) * _DOCK_SHARE))))
+        self.frame.setFixedHeight(max(150, min(px(420), round((height - around) * _DOCK_SHARE))))
         self.lanes.setFixedHeight(
             max(_LANES_LEAST_PX, min(px(HEIGHT_PX), round(height * _LANES_SHARE * self._theme.scale), most))
         )

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from tmlapp.config.settings import Settings
 from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.endpoints.recent import known_addresses
 from tmlapp.ui.services import DeviceNames
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
@@ -75,7 +76,8 @@ class SettingsDialog(QDialog):
         self.microphone = self._choice(form, tr("&Microphone"), settings.microphone, ("default", "none"))
         self.loudspeaker = self._choice(form, tr("&Loudspeaker"), settings.loudspeaker, ("default", "none"))
         self.camera = self._choice(form, tr("&Camera"), settings.camera, ("camera:0", "none"))
-        self.endpoint = self._choice(form, tr("&Endpoint"), settings.endpoint, ("onnx:tiny",))
+        self.endpoint = self._choice(form, tr("&Endpoint"), settings.endpoint, ("onnx:tiny", *known_addresses()))
+        self.endpoint.setToolTip(tr("Ctrl+E adds and changes ways to reach a remote model"))
         self.folder = QLineEdit(str(settings.recordings_dir))
         self.folder.setAccessibleName(tr("Folder of the recordings"))
         browse = KeyButton(theme, tr("Choose…"))

@@ -300,14 +300,13 @@ class MainWindow(QMainWindow):
         self.update_actions()
 
     def _help(self, action: str) -> None:
-        if action == "use_clip":
-            self.use_clip()
-        elif action == "recover":
-            self.controller.recover()
-        elif action == "write_instruction":
-            self.write_instruction()
-        else:
-            self.open_settings(action.removeprefix("choose_"))
+        ways = {
+            "use_clip": self.use_clip,
+            "recover": self.controller.recover,
+            "write_instruction": self.write_instruction,
+            "choose_endpoint": self.endpoints.help,
+        }
+        ways.get(action, lambda: self.open_settings(action.removeprefix("choose_")))()
 
     def _mark(self, label: str, note: str) -> None:
         session = self.controller.session

@@ -113,6 +113,13 @@ class EndpointDesk(QObject):
         self.dialog = dialog
         dialog.open()
 
+    def help(self) -> None:
+        """The endpoint cannot be used as it stands: to its profile, or to where another is chosen."""
+        if self._window.controller.endpoint.startswith("profile:"):
+            self.manage()
+        else:
+            self._window.open_settings("endpoint")
+
     def interrupt(self) -> None:
         """B: cut the model off."""
         session = self._window.controller.session
@@ -199,6 +206,8 @@ class EndpointDesk(QObject):
         self.link = fold_link(self.link, what)
 
     def _tell(self, notice: Notice, cause: EndpointEvent) -> None:
+        if self._window.actions_["view.presenter"].isChecked():
+            return  # There is nothing but picture, count and caption.
         if isinstance(cause, SessionOpened | SessionUpdated):
             count = len(cause.granted.rejections)
             self.toasts.say(tr("{n} of what was asked for was not granted: A shows it.").format(n=count), "warning")
@@ -217,6 +226,7 @@ class EndpointDesk(QObject):
         provider = snapshot.granted.provider if snapshot.granted is not None else ""
         window.header.set_endpoint(snapshot.endpoint, window.controller.facts, provider=provider, link=self.link)
         window.status.show_link(self.link)
+        self.toasts.keep_clear(window.stage.placed.banner, window.stage.placed.badge)
         if self.dock.isVisible() and self.dock.page == "granted":
             self._show_granted(snapshot.t_ns)
 
@@ -298,11 +308,8 @@ class EndpointDesk(QObject):
         except AppError as error:
             return Choices(recent=recent_addresses(), trouble=error.what)
         known = dialects()
-        entries = []
-        for profile in profiles:
-            dialect = known.get(profile.kind)
-            title = dialect.title if dialect is not None else profile.kind
-            entries.append(Entry(profile.address, f"{profile.name}   ·   {title}"))
+        titles = {kind: dialect.title for kind, dialect in known.items()}
+        entries = [Entry(p.address, f"{p.name}   ·   {titles.get(p.kind, p.kind)}") for p in profiles]
         return Choices(profiles=entries, recent=recent_addresses())
 
     def _on_managed(self, _code: int) -> None:

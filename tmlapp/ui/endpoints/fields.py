@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -25,7 +25,7 @@ from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
 DOTS = "••••••••••••"
-_TITLE_CHARS = 16
+_TITLE_PX = 104
 PLACES = ("keyring", "env", "none")
 
 
@@ -45,16 +45,22 @@ class Field(QWidget):
         self.setFocusProxy(inner)
         self.say(help_)
         self.say_wrong("")
+        for box in [inner, *inner.findChildren(Choice)]:
+            if isinstance(box, Choice):
+                # A long entry must not widen the form beyond its room.
+                box.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+                box.setMinimumContentsLength(6)
         if not inner.accessibleName():
             inner.setAccessibleName(title.replace("&", ""))
 
-    def put_in(self, form: QFormLayout) -> Field:
-        """Add it to `form` with its title."""
+    def put_in(self, form: QFormLayout, theme: Theme) -> Field:
+        """Add it to `form` with its title, which stands level with the text of the field."""
         label = QLabel(self.title)
         label.setBuddy(self.inner)
         label.setWordWrap(True)
-        label.setFixedWidth(round(label.fontMetrics().averageCharWidth() * _TITLE_CHARS))
-        label.setMinimumHeight(self.inner.sizeHint().height())
+        label.setFixedWidth(theme.px(_TITLE_PX))
+        label.setAlignment(Qt.AlignmentFlag.AlignTop)
+        label.setContentsMargins(0, theme.px(6), 0, 0)
         form.addRow(label, self)
         return self
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from tmlapp.ui.controls import KeyButton
+from tmlapp.ui.endpoints.elided import Elided
 from tmlapp.ui.endpoints.wire_rows import WireRow, is_media, media_text
 from tmlapp.ui.items.parts import words
 from tmlapp.ui.text import bytes_text, stamp_text, tr
@@ -28,7 +29,7 @@ class FrameDetail(QWidget):
         self._theme = theme
         self._row: WireRow | None = None
         self._nodes = 0
-        self.head, self.note = words("muted"), words("bad")
+        self.head, self.kind, self.note = Elided("", "muted"), Elided("", "heading"), words("bad")
         self.copy = KeyButton(theme, tr("Copy"), kind="ghost")
         self.copy.setToolTip(tr("Copy the frame's JSON"))
         self.copy.clicked.connect(self._copy)
@@ -46,7 +47,11 @@ class FrameDetail(QWidget):
         self.empty.setContentsMargins(10, 8, 10, 0)
         top = QHBoxLayout()
         top.setContentsMargins(10, 4, 6, 4)
-        top.addWidget(self.head, 1)
+        said = QVBoxLayout()
+        said.setSpacing(0)
+        said.addWidget(self.kind)
+        said.addWidget(self.head)
+        top.addLayout(said, 1)
         top.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
         self.note.setContentsMargins(10, 0, 10, 4)
         column = QVBoxLayout(self)
@@ -74,7 +79,7 @@ class FrameDetail(QWidget):
         if row is not None and row is self._row:
             return
         self._row = row
-        for part in (self.head, self.copy, self.tree):
+        for part in (self.head, self.kind, self.copy, self.tree):
             part.setVisible(row is not None)
         self.empty.setVisible(row is None)
         self.note.setVisible(row is not None and bool(row.note))
@@ -85,7 +90,8 @@ class FrameDetail(QWidget):
         parts = [f"#{row.index}", way, stamp_text(row.t_ns), bytes_text(row.size)]
         if row.epoch:
             parts.append(tr("connection {n}").format(n=row.epoch + 1))
-        self.head.setText(f"{' · '.join(parts)}\n{row.kind}")
+        self.kind.show_text(row.kind)
+        self.head.show_text(" · ".join(parts))
         self.note.setText(f"▲ {row.note}")
         self._nodes = 0
         self._fill(row)

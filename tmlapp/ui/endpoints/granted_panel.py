@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tmlapp.ui.endpoints.area import TallArea
-from tmlapp.ui.endpoints.granted_rows import Fact, facts_of, limits_of
+from tmlapp.ui.endpoints.granted_rows import Fact, details_of, facts_of, limits_of
 from tmlapp.ui.endpoints.link import Link
 from tmlapp.ui.items.parts import heading, words
 from tmlapp.ui.text import tr
@@ -31,9 +32,15 @@ class GrantedPanel(TallArea):
         for column, stretch in ((self._left, 3), (self._right, 2)):
             column.setSpacing(6)
             row.addLayout(column, stretch)
-        self._inside = inside
+        self._inside, self._row = inside, row
         self.setWidget(inside)
         self.show_link(Link(), 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        narrow = event.size().width() < self._theme.px(560)
+        self._row.setDirection(QHBoxLayout.Direction.TopToBottom if narrow else QHBoxLayout.Direction.LeftToRight)
+        self._row.setSpacing(6 if narrow else 28)
+        super().resizeEvent(event)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -60,6 +67,9 @@ class GrantedPanel(TallArea):
         else:
             self._left.addWidget(heading(tr("Granted")))
             self._left.addLayout(fact_grid(self._theme, facts_of(granted)))
+            if more := details_of(granted):
+                self._left.addWidget(heading(tr("In its own words")))
+                self._left.addLayout(fact_grid(self._theme, more))
         if limits:
             self._right.addWidget(heading(tr("Connection and limits")))
             self._right.addLayout(fact_grid(self._theme, limits))

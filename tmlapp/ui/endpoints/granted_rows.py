@@ -42,8 +42,13 @@ def facts_of(granted: Granted) -> list[Fact]:
         found.append(Fact(tr("Its clock"), clock))
     if granted.input_delay_ms:
         found.append(Fact(tr("Our conversion"), tr("adds {ms} ms").format(ms=ms_text(granted.input_delay_ms))))
-    found += [Fact(key.replace("_", " "), _plain(value)) for key, value in granted.details.items()]
     return found
+
+
+def details_of(granted: Granted) -> list[Fact]:
+    """What else it said about itself, in its own words; what is empty says nothing."""
+    known = ((key.replace("_", " "), _plain(value)) for key, value in granted.details.items())
+    return [Fact(key, text) for key, text in known if text]
 
 
 def limits_of(link: Link, t_ns: int) -> list[Fact]:
@@ -126,8 +131,12 @@ def _pictures(granted: Granted) -> str:
 
 
 def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return tr("yes") if value else tr("no")
     if isinstance(value, dict):
-        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
+        return ", ".join(f"{str(k).replace('_', ' ')} {_plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_plain(v) for v in value)
     return str(value)

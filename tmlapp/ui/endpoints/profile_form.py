@@ -62,12 +62,12 @@ class ProfileForm(TallArea):
         self.voice.setInsertPolicy(Choice.InsertPolicy.NoInsert)
         self.key = KeyField(self._theme)
         self.fields = {
-            "name": Field(tr("&Name"), self.name, tr("Sessions use it as profile:NAME.")).put_in(form),
-            "kind": Field(tr("&Kind"), self.kind).put_in(form),
-            "url": Field(tr("&URL"), self.url).put_in(form),
-            "model": Field(tr("&Model"), self.model).put_in(form),
-            "voice": Field(tr("&Voice"), self.voice).put_in(form),
-            "key": Field(tr("Ke&y"), self.key).put_in(form),
+            "name": Field(tr("&Name"), self.name, tr("Sessions use it as profile:NAME.")).put_in(form, self._theme),
+            "kind": Field(tr("&Kind"), self.kind).put_in(form, self._theme),
+            "url": Field(tr("&URL"), self.url).put_in(form, self._theme),
+            "model": Field(tr("&Model"), self.model).put_in(form, self._theme),
+            "voice": Field(tr("&Voice"), self.voice).put_in(form, self._theme),
+            "key": Field(tr("Ke&y"), self.key).put_in(form, self._theme),
         }
         self._column.addLayout(form)
         self.options_head = heading(tr("Options"))
@@ -224,7 +224,7 @@ class ProfileForm(TallArea):
         options = dialect.options if dialect is not None else ()
         self._options = [OptionField(o, self._theme, values.get(o.name, ""), self._on_edited) for o in options]
         for field in self._options:
-            field.put_in(self._option_form)
+            field.put_in(self._option_form, self._theme)
         self.options_head.setVisible(bool(self._options))
 
     def _variable(self) -> str:

@@ -102,9 +102,10 @@ class ProfilesDialog(QDialog):
         left = QVBoxLayout()
         left.setSpacing(8)
         left.addWidget(self.list, 1)
+        left.addWidget(self.add)
         tools = QHBoxLayout()
         tools.setSpacing(6)
-        for button in (self.add, self.copy, self.remove_):
+        for button in (self.copy, self.remove_):
             button.setStyleSheet("padding: 0 6px; min-width: 0;")
             tools.addWidget(button, 1)
         left.addLayout(tools)
@@ -133,7 +134,7 @@ class ProfilesDialog(QDialog):
         side = QWidget()
         side.setLayout(left)
         left.setContentsMargins(0, 0, 0, 0)
-        side.setFixedWidth(min(self.theme.px(290), 420))
+        side.setFixedWidth(min(self.theme.px(290), 360))
         row.addWidget(side)
         row.addLayout(right, 1)
 

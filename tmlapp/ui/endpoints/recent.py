@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tmlapp.config.profiles import load_profiles
+from tmlapp.core.errors import AppError
 from tmlapp.ui.memory import remember, remembered
 
 _PAGE = "endpoints-recent"
@@ -24,6 +26,18 @@ def use_address(address: str) -> None:
     before = recent_addresses()
     if before[:1] != [address]:
         remember(_PAGE, {"addresses": [address, *(a for a in before if a != address)][:MOST]})
+
+
+def known_addresses() -> list[str]:
+    """Every profile, then what was used lately; where the profiles cannot be read, none of them.
+
+    The dialog of profiles says what is wrong with them.
+    """
+    try:
+        stored = [profile.address for profile in load_profiles()]
+    except AppError:
+        stored = []
+    return list(dict.fromkeys([*stored, *recent_addresses()]))
 
 
 def address_text(address: str) -> str:

@@ -29,6 +29,7 @@ QPlainTextEdit {{ background: {raised}; border: 1px solid {line}; border-radius:
   color: {text}; selection-background-color: {accent}; selection-color: {on_accent}; }}
 QPlainTextEdit:focus {{ border-color: {accent}; }}
 QCheckBox#option {{ font-weight: 400; }}
+QPushButton:disabled {{ background: {raised}; border-color: {line}; color: {faint}; font-weight: 400; }}
 #trial {{ background: {page}; border: 1px solid {line}; border-radius: {radius}px; }}
 """
 
@@ -37,6 +38,7 @@ def endpoint_sheet(theme: Theme) -> str:
     """The rules in `theme`."""
     names = (
         "surface", "text", "muted", "line", "accent", "accent_soft", "on_accent", "notice", "good", "raised", "page",
+        "faint",
     )  # fmt: skip
     colors = {name: rgba(getattr(theme, name)) for name in names}
     return _SHEET.format(

@@ -7,11 +7,13 @@ from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontMetricsF
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tmlapp.ui.items.parts import words
+from tmlapp.ui.overlay_layout import Box
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font, rgba
 
 STAY_MS = 8_000
 MOST = 2
+_LEAST_PX = 300
 _ICONS = {"info": "fa6s.circle-info", "warning": "fa6s.triangle-exclamation", "good": "fa6s.circle-check"}
 
 
@@ -23,6 +25,7 @@ class Toasts(QWidget):
         self._theme = theme
         self._over = over
         self._lines: list[tuple[str, str]] = []
+        self._signs: tuple[Box, ...] = ()
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAccessibleName(tr("Notices"))
         self._column = QVBoxLayout(self)
@@ -46,6 +49,13 @@ class Toasts(QWidget):
         self._fill()
         QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
 
+    def keep_clear(self, *signs: Box | None) -> None:
+        """Stay beside the `signs` in the upper corners, or below them where the gap is narrow."""
+        now = tuple(sign for sign in signs if sign is not None)
+        if now != self._signs:
+            self._signs = now
+            self._fill()
+
     def texts(self) -> list[str]:
         """What is shown now."""
         return [text for text, _level in self._lines]
@@ -57,7 +67,7 @@ class Toasts(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         if watched is self._over and event.type() == QEvent.Type.Resize:
-            self._place()
+            self._fill()
         return super().eventFilter(watched, event)
 
     def _drop(self) -> None:
@@ -105,15 +115,27 @@ class Toasts(QWidget):
         row.addWidget(label, 1)
         return frame
 
+    def _gap(self) -> tuple[int, int, int]:
+        """Where there is room: left and right edge, and top."""
+        width, margin = self._over.width(), self._theme.px(20)
+        middle = width / 2
+        left = max([margin, *(s.right + 12 for s in self._signs if s.x + s.w / 2 < middle)])
+        right = min([width - margin, *(s.x - 12 for s in self._signs if s.x + s.w / 2 >= middle)])
+        half = min(middle - left, right - middle)
+        if 2 * half >= self._theme.px(_LEAST_PX):
+            return round(middle - half), round(middle + half), margin
+        below = max(s.bottom for s in self._signs) + 8 if self._signs else margin
+        return margin, width - margin, round(below)
+
     def _room(self) -> int:
-        # Count and banner stand in the upper corners.
-        return max(200, self._over.width() - 2 * self._theme.px(232))
+        left, right, _top = self._gap()
+        return max(160, right - left)
 
     def _place(self) -> None:
         if not self._lines:
             return
-        width = self._room()
-        self.setFixedWidth(width)
+        left, _right, top = self._gap()
+        self.setFixedWidth(self._room())
         self.adjustSize()
-        self.move((self._over.width() - width) // 2, self._theme.px(20))
+        self.move(left, top)
         self.raise_()

@@ -211,16 +211,13 @@ class TrialPanel(QFrame):
 
 def trial_facts(trial: Trial) -> list[Fact]:
     """What a trial showed, most wanted first."""
-    found = [
-        Fact(what, tr("{ms} ms").format(ms=ms_text(value)) + after)
-        for what, value, after in (
-            (tr("Connected in"), trial.connect_ms, ""),
-            (tr("Round trip"), trial.rtt_ms, ""),
-            (tr("First sound"), trial.first_sound_ms, tr(" after the sentence")),
-            (tr("First text"), trial.first_text_ms, tr(" after the sentence")),
-        )
-        if value is not None
-    ]
+    times = (
+        (tr("Connected in"), trial.connect_ms, ""),
+        (tr("Round trip"), trial.rtt_ms, ""),
+        (tr("First sound"), trial.first_sound_ms, tr("the sentence")),
+        (tr("First text"), trial.first_text_ms, tr("the sentence")),
+    )
+    found = [Fact(what, _time(value, of)) for what, value, of in times if value is not None]
     if trial.granted is not None:
         found.append(Fact(tr("Said to it"), f"“{trial.sent}”"))
         found.append(Fact(tr("It said"), f"“{trial.said}”" if trial.said else tr("nothing in writing")))
@@ -232,3 +229,10 @@ def trial_facts(trial: Trial) -> list[Fact]:
     if trial.granted is not None:
         found += [f for f in facts_of(trial.granted) if f.what != tr("Model")]
     return found
+
+
+def _time(ms: float, of: str) -> str:
+    if not of:
+        return tr("{ms} ms").format(ms=ms_text(ms))
+    words_ = tr("{ms} ms after the end of {what}") if ms >= 0 else tr("{ms} ms before the end of {what}, unasked")
+    return words_.format(ms=ms_text(abs(ms)), what=of)

@@ -140,7 +140,7 @@ class SocketRun:
             if self._own[move.kind]:
                 self._own[move.kind] -= 1
             else:
-                self._expect(socket, move, OWN_S)
+                self._expect(socket, move)
         elif move.role in ("text", "result", "stream"):
             with self._changed:
                 # What a person or a tool does answers what was received before.
@@ -152,11 +152,11 @@ class SocketRun:
                 self._index += 1
                 self._expect(socket, move)
 
-    def _expect(self, socket: ServerConnection, move: Move, wait_s: float = WAIT_S) -> None:
+    def _expect(self, socket: ServerConnection, move: Move) -> None:
         """Read until a frame of this kind is there."""
         while True:
             try:
-                message = _parsed(socket.recv(timeout=wait_s))
+                message = _parsed(socket.recv(timeout=OWN_S if move.role == "own" else WAIT_S))
             except TimeoutError:
                 if move.role != "own":
                     self.faults.append(Fault(move.step.line, f"sends {move.kind}, the adapter does not (socket)"))

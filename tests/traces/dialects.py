@@ -140,9 +140,11 @@ def _openai(trace: Trace, dialect: Dialect, grammar: str) -> Spoken:
     types = {str(step.message.get("type")) for step in trace.received}
     if types & _BETA and "service" in names:
         options["service"] = "azure-voice-live"
-    delegation = _mapping(asked.get("delegation")).get("type")
-    if "delegation" in names and delegation in names["delegation"].choices:
-        options["delegation"] = str(delegation)
+    delegation = _mapping(asked.get("delegation"))
+    if "delegation" in names and delegation.get("type") in names["delegation"].choices:
+        options["delegation"] = str(delegation["type"])
+    if options.get("delegation") == "responses" and "backend_model" in names:
+        options["backend_model"] = str(_mapping(delegation.get("responses")).get("model") or "unknown")
     return Spoken(
         dialect=dialect, grammar=grammar, options=options, model=model,
         instruction=str(asked.get("instructions") or ""), tools=_tools(_list(asked.get("tools"))),

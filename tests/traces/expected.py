@@ -23,14 +23,18 @@ class Said:
         sound: per line, PCM16 as it came.
         done: line at which it was over; None where the recording ends before.
         status: as the service says; empty where it does not.
-        cut: it was interrupted or cancelled: how much of it comes out is not the recording's word.
+        cut: line at which it was interrupted or cancelled: what comes out of what follows is not the recording's word.
     """
 
     words: dict[int, str] = field(default_factory=dict)
     sound: dict[int, bytes] = field(default_factory=dict)
     done: int | None = None
     status: str = ""
-    cut: bool = False
+    cut: int | None = None
+
+    def open_to_doubt(self, line: int) -> bool:
+        """Whether what stands at `line` came when nobody wanted to hear it any more."""
+        return self.cut is not None and line > self.cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,15 @@ class _Family:
         self._parts: dict[tuple[str, Any, Any], list[int]] = {}
         self._called: set[str] = set()
         self._names: dict[str, str] = {}
+        self._stopped = 0
 
     def step(self, step: Step) -> None:
         message, kind = step.message, str(step.message.get("type"))
-        if kind == "session.updated" and self.found.opens is None:
+        if kind in ("input_audio_buffer.speech_started", "response.cancel"):
+            self._stopped = step.line
+        elif step.direction == "sent":
+            return
+        elif kind == "session.updated" and self.found.opens is None:
             self.found.opens = step.line
         elif kind == "response.created":
             self._said(_object(message.get("response")).get("id"))
@@ -175,7 +184,8 @@ class _Family:
         if said.done is not None:
             return
         said.done, said.status = step.line, str(response.get("status", ""))
-        said.cut = said.status == "cancelled"
+        if said.status == "cancelled":
+            said.cut = self._stopped
         contents = [c for item in _objects(response.get("output")) for c in _objects(item.get("content"))]
         texts = [c.get("transcript") or c.get("text") for c in contents if c.get("transcript") or c.get("text")]
         if texts:
@@ -197,6 +207,8 @@ class _Live:
 
     def step(self, step: Step) -> None:
         message, kind = step.message, step.message.get("type")
+        if step.direction == "sent":
+            return
         if kind == "session.started" and self.found.opens is None:
             self.found.opens = step.line
         elif kind == "session.output_transcript.delta":
@@ -242,6 +254,8 @@ class _Gemini:
 
     def step(self, step: Step) -> None:
         message = step.message
+        if step.direction == "sent":
+            return
         if gemini_member(message, "setupComplete") is not None and self.found.opens is None:
             self.found.opens = step.line
         content = _object(gemini_member(message, "serverContent"))
@@ -289,7 +303,7 @@ class _Gemini:
 
     def _interrupted(self, line: int) -> None:
         if self._open is not None:
-            self._open.done, self._open.status, self._open.cut = line, "cancelled", True
+            self._open.done, self._open.status, self._open.cut = line, "cancelled", line
             self._open, self._cut = None, True
 
     def _complete(self, line: int, reason: Any) -> None:
@@ -319,6 +333,5 @@ def expected_of(steps: Sequence[Step], grammar: str) -> Expected:
     """What `steps` say in the grammar `family`, `live` or `gemini`."""
     reader = _Gemini() if grammar == "gemini" else _Live() if grammar == "live" else _Family()
     for step in steps:
-        if step.direction == "received":
-            reader.step(step)
+        reader.step(step)
     return reader.found

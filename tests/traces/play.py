@@ -19,7 +19,10 @@ Role = Literal["setup", "history", "text", "result", "stream", "own", "other"]
 
 STREAM = frozenset(("input_audio_buffer.append", "session.input_audio.append", "realtimeInput"))
 """How many of these are sent is the client's business."""
-OWN = frozenset(("response.create", "session.close", "input_audio_buffer.commit"))
+OWN = frozenset(
+    ("response.create", "input_audio_buffer.commit", "session.close", "session.thinking.append",
+     "session.commentary.append", "session.instructions.append")
+)  # fmt: skip
 """What an adapter sends by itself where its own state asks for it."""
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 

@@ -23,7 +23,7 @@ from tmlapp.core.endpoint import Endpoint, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.secret import Secret
 from tmlapp.endpoints.serve.conversation import ModelPool
-from tmlapp.endpoints.serve.offer import Limits, Offer
+from tmlapp.endpoints.serve.offer import FRAMES_PER_UNIT, Limits, Offer
 from tmlapp.endpoints.serve.session import Session
 
 _log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class ServeOptions:
         token: what clients must show; needed where `host` is not this machine alone.
         certificate, private_key: PEM files; needed where `host` is not this machine alone.
         name: of the model; empty for its own.
+        frames_per_unit: pictures that a client may send with a unit.
     """
 
     host: str = "127.0.0.1"
@@ -52,6 +53,7 @@ class ServeOptions:
     certificate: Path | None = None
     private_key: Path | None = None
     name: str = ""
+    frames_per_unit: int = FRAMES_PER_UNIT
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -170,6 +172,7 @@ class ModelServer:
             output_rate=granted.output_rate,
             instructable="text" in granted.modalities_in,
             interrupts=bool(granted.details.get("interrupts", False)),
+            frames_per_unit=self._options.frames_per_unit,
             limits=self._options.limits,
         )
 

@@ -136,8 +136,7 @@ class Session:
                 self._end(event_id)
             case "response.cancel":
                 self._require_open()
-                self._controls.append(Interrupt(played_ns=0))
-                self._tell_all(self._replies.finish("cancelled", "client_cancelled"))
+                self._cancel()
             case "session.close":
                 await self.close("client_closed", event_id)
             case "conversation.item.truncate":
@@ -205,6 +204,12 @@ class Session:
         accepted = {"seq": place_in["seq"], "accepted_end_ms": ms_of(self._intake.accepted)}
         self._tell({"type": "sglang.input_audio.accepted", **accepted, "client_event_id": event["event_id"]})
         self._input.set()
+
+    def _cancel(self) -> None:
+        if not self._replies.busy:
+            raise RefusedError("not_supported", "this session does not cancel responses")
+        self._controls.append(Interrupt(played_ns=0))
+        self._tell_all(self._replies.finish("cancelled", "client_cancelled"))
 
     def _end(self, event_id: str) -> None:
         self._require_open()

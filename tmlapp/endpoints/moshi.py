@@ -46,7 +46,7 @@ from tmlapp.endpoints.remote.contract import (
 from tmlapp.endpoints.remote.endpoint import remote_endpoint
 from tmlapp.endpoints.remote.errors import close_error, service_error
 from tmlapp.endpoints.remote.loudness import Loudness
-from tmlapp.endpoints.remote.opus import FRAME_MS, OpusDecoder, OpusEncoder, require_opus
+from tmlapp.endpoints.remote.opus import DELAY_MS, FRAME_MS, OpusDecoder, OpusEncoder, require_opus
 from tmlapp.endpoints.remote.refusals import Refusals, rejected
 from tmlapp.endpoints.remote.sound import SoundOut
 from tmlapp.endpoints.remote.target import host_of
@@ -232,7 +232,7 @@ class MoshiCodec:
             modalities_out=("audio", "text"),
             turn_owner="model",
             clock_kind="output",
-            input_delay_ms=self._sound.delay_ms,
+            input_delay_ms=self._sound.delay_ms + DELAY_MS,
             provider=host_of(target.url or MOSHI.default_url),
             rejections=rejections,
             details=details,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
 from tmlapp.endpoints.remote.contract import MessageError
-from tmlapp.endpoints.remote.opus import OpusDecoder, OpusEncoder
+from tmlapp.endpoints.remote.opus import DELAY_MS, OpusDecoder, OpusEncoder
 
 pytestmark = pytest.mark.unit
 
@@ -36,6 +36,15 @@ def test_a_tone_comes_back_within_one_frame_of_its_length_and_sounds_the_same() 
     delays = range(400)
     best = max(np.corrcoef(sound[2_400:60_000], heard[2_400 + d : 60_000 + d])[0, 1] for d in delays)
     assert best > 0.9
+
+
+def test_noise_comes_back_later_by_the_stated_delay() -> None:
+    noise = np.convolve(np.random.default_rng(0).normal(0, 4000, 24_000), np.hanning(9) / 4, "same").astype(np.int16)
+    heard = OpusDecoder().push(OpusEncoder().push(noise))
+
+    likeness = [np.corrcoef(noise[4_000:16_000], heard[4_000 + d : 16_000 + d])[0, 1] for d in range(300)]
+
+    assert abs(int(np.argmax(likeness)) - DELAY_MS * 24) <= 2
 
 
 def test_how_the_sound_is_cut_changes_no_byte() -> None:

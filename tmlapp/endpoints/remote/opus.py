@@ -16,6 +16,9 @@ from tmlapp.endpoints.remote.contract import MessageError
 FRAME_MS = 80
 """Length of the Opus frames that are sent: one step of the models behind these protocols."""
 
+DELAY_MS = 6.5
+"""By how much sound comes out later than it went in: the look-ahead of the encoder (measured with noise)."""
+
 _MARK = b"OggS"
 _HEADER = 27
 _MOST_SECONDS = 30

@@ -1,0 +1,126 @@
+"""A server of our own in the protocol of Moshi and PersonaPlex, on loopback; it thinks nothing.
+
+It answers every frame of 80 ms but the first with one: quiet until `begins`, then a tone until `ends`, then quiet. One
+session at a time: who comes second gets no handshake until the first has left.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
+
+from tmlapp.core.media import Pcm
+from tmlapp.endpoints.remote.opus import OpusDecoder, OpusEncoder
+
+FRAME = 1_920
+PYTHON_HANDSHAKE = b"\x00"
+RUST_HANDSHAKE = b"\x00" + (0).to_bytes(4, "little") + (3).to_bytes(4, "little")
+
+
+@dataclass
+class Seen:
+    """What a connection was like, and what was heard on it."""
+
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    kinds: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    heard: list[Pcm] = field(default_factory=list)
+    before_handshake: int = 0
+    close_code: int | None = None
+
+    @property
+    def sound(self) -> Pcm:
+        return np.concatenate(self.heard) if self.heard else np.zeros(0, np.int16)
+
+
+class FakeMoshi:
+    """`extra` maps numbers of output frames to binary messages that go out before them."""
+
+    def __init__(
+        self,
+        handshake: bytes = PYTHON_HANDSHAKE,
+        *,
+        begins: int = 5,
+        ends: int = 15,
+        pieces: Sequence[str] = (" Hello", " there"),
+        extra: Mapping[int, Sequence[bytes | str]] | None = None,
+        hangs_up_after: int = 0,
+    ) -> None:
+        self.handshake = handshake
+        self.begins, self.ends = begins, ends
+        self.pieces = pieces
+        self.extra = extra or {}
+        self.hangs_up_after = hangs_up_after
+        self.connections: list[Seen] = []
+        self.served = threading.Semaphore(0)
+        self._one = threading.Lock()
+        self._server: Server | None = None
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
+
+    @contextmanager
+    def running(self) -> Iterator[FakeMoshi]:
+        self._server = serve(self._serve, "127.0.0.1", 0)
+        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join(5)
+
+    def _serve(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        parts = urlsplit(socket.request.path)
+        headers = {name.lower(): value for name, value in socket.request.headers.raw_items()}
+        seen = Seen(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers)
+        self.connections.append(seen)
+        with self._one:
+            with suppress(ConnectionClosed):
+                self._talk(socket, seen)
+            seen.close_code = socket.close_code
+        self.served.release()
+
+    def _talk(self, socket: ServerConnection, seen: Seen) -> None:
+        encoder, decoder = OpusEncoder(), OpusDecoder()
+        waiting = np.zeros(0, np.int16)
+        frames = 0
+        socket.send(self.handshake)
+        for message in socket:
+            assert isinstance(message, bytes)
+            seen.kinds.append(message[0])
+            seen.sizes.append(len(message))
+            pcm = decoder.push(message[1:])
+            seen.heard.append(pcm)
+            waiting = np.concatenate((waiting, pcm))
+            while len(waiting) >= FRAME:
+                waiting = waiting[FRAME:]
+                frames += 1
+                if frames == self.hangs_up_after:
+                    socket.close()
+                    return
+                if frames > 1:
+                    self._answer(socket, encoder, frames - 2)
+
+    def _answer(self, socket: ServerConnection, encoder: OpusEncoder, number: int) -> None:
+        for message in self.extra.get(number, ()):
+            socket.send(message)
+        speaks = self.begins <= number < self.ends
+        if self.begins <= number < self.begins + len(self.pieces):
+            socket.send(b"\x02" + self.pieces[number - self.begins].encode())
+        at = np.arange(number * FRAME, (number + 1) * FRAME)
+        tone = np.sin(2 * np.pi * 440 * at / 24_000) * (9000 if speaks else 0)
+        if pages := encoder.push(tone.astype(np.int16)):
+            socket.send(b"\x01" + pages)

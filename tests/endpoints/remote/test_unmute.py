@@ -150,12 +150,15 @@ def test_a_person_who_interrupts_hears_no_more_of_it() -> None:
     assert told(model.end_of_input(), Drained) == [Drained()]
 
 
-@pytest.mark.parametrize("delta", ["AAAA", "T2dnUw", "!"])
+@pytest.mark.parametrize("delta", ["AAAA", "AAAAAAAA", "!"])
 def test_sound_that_is_no_opus_costs_its_frame(delta: str) -> None:
     model = talking()
     with contextlib.suppress(MessageError):
         assert told(say(model, type="response.audio.delta", delta=delta), AudioOut) == []
-    sounds = [a for p in pages() for a in say(model, type="response.audio.delta", delta=p)]
+    sounds: list[Any] = []
+    for page in pages():
+        with contextlib.suppress(MessageError):
+            sounds += say(model, type="response.audio.delta", delta=page)
     assert told(sounds, AudioOut)
 
 

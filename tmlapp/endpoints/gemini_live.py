@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tmlapp.core.endpoint import Endpoint
+from tmlapp.core.errors import AppError
 from tmlapp.endpoints.gemini.codec import GeminiCodec
 from tmlapp.endpoints.gemini.options import DEFAULT_MODEL, KIND, OPTIONS, settings_of
-from tmlapp.endpoints.gemini.setup import default_host, default_path
+from tmlapp.endpoints.gemini.setup import default_path, vertex_host
 from tmlapp.endpoints.registry import EndpointOptions, endpoint
 from tmlapp.endpoints.remote.contract import Dialect, Request, Resumption, Target
 from tmlapp.endpoints.remote.endpoint import remote_endpoint
@@ -21,11 +22,18 @@ def request(target: Target, resumption: Resumption | None) -> Request:  # noqa: 
         AppError: an option has no value that can be used.
     """
     settings = settings_of(target)
+    if settings.vertex and not target.url:
+        # Where sound and pictures will go is shown beforehand, from the URL: none is made up here.
+        raise AppError(
+            "Vertex AI needs its address.",
+            "It differs from region to region.",
+            f"Set the URL https://{vertex_host(settings)} in the profile.",
+        )
     headers: dict[str, str] = {}
     if target.secret:
         key = target.secret.reveal()
         headers = {"Authorization": f"Bearer {key}"} if settings.bearer else {"x-goog-api-key": key}
-    return Request(url=placed(target.url or f"wss://{default_host(settings)}", default_path(settings)), headers=headers)
+    return Request(url=placed(target.url or DIALECT.default_url, default_path(settings)), headers=headers)
 
 
 DIALECT = Dialect(

@@ -34,6 +34,11 @@ class Replies:
         self.id = ""
         self.last = ""
 
+    @property
+    def cut(self) -> bool:
+        """A turn was interrupted, and its end is not told yet."""
+        return self._cut_at is not None
+
     def begin(self) -> Iterator[EndpointEvent]:
         """Something of a turn is here: open one, if none is."""
         if self.id:

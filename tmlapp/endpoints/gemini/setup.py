@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from tmlapp.core.endpoint import EndpointSetup
 from tmlapp.core.errors import AppError
@@ -122,10 +121,9 @@ class SetUp:
             found.append(declaration)
         return found
 
-    def granted(self, target: Target, tools: Sequence[ToolSpec], session_id: str) -> Granted:
+    def granted(self, target: Target, session_id: str) -> Granted:
         """What `setupComplete` means: all of the message, for the service says nothing else."""
         settings = self._settings
-        host = urlsplit(target.url).hostname or default_host(settings)
         owner = "model" if settings.proactive_audio else "client" if settings.whole_input else "server_vad"
         asked = {
             k: v
@@ -133,10 +131,8 @@ class SetUp:
             if k not in ("systemInstruction", "tools", "sessionResumption")
         }
         details: dict[str, Any] = {"api_version": settings.version, "setup": asked}
-        details |= {
-            "service": "Vertex AI" if settings.vertex else "Gemini Developer API",
-            "tools": [t.name for t in tools],
-        }
+        declared = [f for tool in self.message["setup"].get("tools", ()) for f in tool["functionDeclarations"]]
+        details["tools"] = [f["name"] for f in declared]
         if session_id:
             details["session_id"] = session_id
         return Granted(
@@ -146,19 +142,15 @@ class SetUp:
             else ("audio",),
             turn_owner=owner, proactive=settings.proactive_audio, clock_kind="input", frames_per_unit=1,
             can_interrupt=False, can_truncate=False, can_resume=settings.session_resumption, can_ack_playback=False,
-            provider=host, rejections=self.rejections, details=details,
+            provider="Vertex AI" if settings.vertex else "Gemini Developer API", rejections=self.rejections,
+            details=details,
         )  # fmt: skip
 
 
-def default_host(settings: Settings) -> str:
-    """Where the service lives."""
-    if not settings.vertex:
-        return "generativelanguage.googleapis.com"
-    return (
-        "aiplatform.googleapis.com"
-        if settings.location == "global"
-        else f"{settings.location}-aiplatform.googleapis.com"
-    )
+def vertex_host(settings: Settings) -> str:
+    """Where Vertex AI lives in the region that is set."""
+    region = settings.location
+    return "aiplatform.googleapis.com" if region == "global" else f"{region}-aiplatform.googleapis.com"
 
 
 def default_path(settings: Settings) -> str:

@@ -510,7 +510,7 @@ def fed(model: RealtimeCodec, frame: str | bytes) -> None:
         model.receive(model.parse(frame))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), BODIES), max_size=8), st.binary(max_size=40))
 def test_no_message_does_any_harm(messages: list[tuple[str, dict[str, Any]]], noise: bytes) -> None:
     model = codec()

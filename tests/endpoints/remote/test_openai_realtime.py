@@ -225,6 +225,31 @@ def test_a_plain_grant() -> None:
     assert (agreed.expires_at_ms, agreed.details["proactivity"]) == (None, "off")
 
 
+def test_whether_speech_interrupts_is_the_services_word() -> None:
+    for answered, owner, interrupted in (
+        ({"type": "semantic_vad", "interrupt_response": False}, "semantic_vad", False),
+        ({"type": "server_vad"}, "server_vad", True),
+        (None, "client", False),
+    ):
+        model = codec()
+        (first,) = sent(model.hello())
+        first["session"]["audio"]["input"]["turn_detection"] = answered
+        (found,) = told(say(model, type="session.updated", session=first["session"]), Opened)
+        assert found.granted.turn_owner == owner
+        say(model, type="response.output_audio.delta", delta="AAAA", response_id="r", item_id="i")
+        cut = told(say(model, type="input_audio_buffer.speech_started", audio_start_ms=1), Interrupted)
+        assert bool(cut) == interrupted
+
+
+def test_a_turn_that_we_ended_stands_before_its_answer_although_its_words_come_late() -> None:
+    model = talking(options={"turn_detection": "none"})
+    say(model, type="input_audio_buffer.committed", item_id="u")
+    say(model, type="response.output_text.done", text="Three.", response_id="r", item_id="i")
+    say(model, type="response.done", response={"id": "r", "status": "completed"})
+    say(model, type="conversation.item.input_audio_transcription.completed", item_id="u", transcript="How many?")
+    assert [(turn.role, turn.text) for turn in model.history.turns] == [("user", "How many?"), ("assistant", "Three.")]
+
+
 def test_a_recorded_end_that_is_over_is_none(shared_data: Any) -> None:
     path = shared_data / "traces" / "openai__text_in_audio_out_turn.jsonl"
     session = next(s["json"]["session"] for s in steps(path) if s["json"]["type"] == "session.updated")

@@ -153,7 +153,9 @@ class FamilyCodec(Outward):
     def on_speech_stopped(self, message: Message) -> Iterable[Action]:
         return self.hearing.stopped(message)
 
-    def on_committed(self, message: Message) -> Iterable[Action]:  # noqa: ARG002 - a handler's form
+    def on_committed(self, message: Message) -> Iterable[Action]:
+        """What the person said is an item now; its words come later, if at all."""
+        self.history.finished_speaking(fields.name_or(message, "item_id"))
         return ()
 
     def on_timeout_triggered(self, message: Message) -> Iterable[Action]:  # noqa: ARG002 - a handler's form

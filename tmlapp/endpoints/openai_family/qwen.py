@@ -137,10 +137,9 @@ class QwenCodec(RealtimeCodec):
         modalities = fields.texts(session, "modalities") or self.modalities
         details = {
             "voice": session.get("voice"),
-            "turn_detection": session.get("turn_detection"),
             "assumed": "fields of the answers and limits on pictures were not checked against the service",
         }
-        return self.granted_by(session, modalities, differences(self.asked, session), details)
+        return self.granted_by(session, modalities, differences(self.asked, session), details, session)
 
     def expires_at_ms(self, session: Message) -> int | None:
         said = super().expires_at_ms(session)

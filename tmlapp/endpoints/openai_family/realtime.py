@@ -175,13 +175,20 @@ class RealtimeCodec(FamilyCodec):
             session,
             modalities or [self.option("modalities")],
             differences(self.asked, session),
-            {"voice": spoken.get("voice"), "turn_detection": _inner(session, "audio", "input").get("turn_detection")},
+            {"voice": spoken.get("voice")},
+            _inner(session, "audio", "input"),
         )
 
     def granted_by(
-        self, session: Message, modalities: list[str], rejections: tuple[Rejection, ...], details: dict[str, Any]
+        self,
+        session: Message,
+        modalities: list[str],
+        rejections: tuple[Rejection, ...],
+        details: dict[str, Any],
+        heard: Message,
     ) -> Granted:
-        """What is granted, in the words of both spellings."""
+        """What is granted, in the words of both spellings; `heard` holds `turn_detection` as it was answered."""
+        owner = self._owner(heard)
         detection = self.detection() or {}
         idle = detection.get("idle_timeout_ms")
         proactive = f"emulated: idle_timeout_ms {idle}" if idle else "off"
@@ -197,9 +204,9 @@ class RealtimeCodec(FamilyCodec):
             output_rate=self.output_rate,
             modalities_in=("audio", "text", *can_see),
             modalities_out=out,
-            turn_owner="client" if self.turn_detection == "none" else self.turn_detection,
+            turn_owner=owner,
             proactive=proactive != "off",
-            clock_kind="input" if self.has_clock and self.turn_detection != "none" else None,
+            clock_kind="input" if self.has_clock and owner != "client" else None,
             input_delay_ms=self.sound_out.delay_ms,
             frames_per_unit=1 if can_see else 0,
             max_image_bytes=self.max_image_bytes,
@@ -213,9 +220,23 @@ class RealtimeCodec(FamilyCodec):
                 "session": fields.text_or(session, "id"),
                 "proactivity": proactive,
                 "pictures_per_s": self._pace.per_s,
+                "turn_detection": heard.get("turn_detection"),
                 **details,
             },
         )
+
+    def _owner(self, heard: Message) -> str:
+        """Who decides on turns, and whether speech interrupts: the service's word, where it answers one."""
+        asked = "client" if self.turn_detection == "none" else self.turn_detection
+        if "turn_detection" not in heard:
+            return asked
+        detection = fields.mapping_or_empty(heard, "turn_detection")
+        if not detection:
+            self.interrupts_by_speech = False
+            return "client"
+        if isinstance(answered := detection.get("interrupt_response"), bool):
+            self.interrupts_by_speech = answered
+        return fields.text_or(detection, "type", asked)
 
     def untold(self) -> Iterator[Rejection]:
         """Turns before the session that cannot be told."""
@@ -269,7 +290,8 @@ class VoiceLiveCodec(RealtimeCodec):
             session,
             modalities,
             (*differences(asked, session), *unsaid),
-            {"voice": session.get("voice"), "turn_detection": session.get("turn_detection")},
+            {"voice": session.get("voice")},
+            session,
         )
 
 

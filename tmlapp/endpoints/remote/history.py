@@ -40,10 +40,15 @@ class FinishedTurns:
         """The person has written `text`."""
         self._add(_Entry(HistoryTurn(role="user", text=text), ""))
 
+    def finished_speaking(self, item_id: str) -> None:
+        """The person's turn `item_id` is over: its words, which may come later, stand here."""
+        if not item_id or all(entry.item_id != item_id for entry in self._entries):
+            self._add(_Entry(None, item_id))
+
     def note(self, event: EndpointEvent) -> None:
         match event:
             case UserSpeech(state="stopped"):
-                self._add(_Entry(None, event.item_id or ""))
+                self.finished_speaking(event.item_id or "")
             case UserTranscript(final=True):
                 self._heard(event)
             case TextOutDone() if event.channel != "thought":

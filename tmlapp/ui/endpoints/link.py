@@ -132,7 +132,7 @@ def state_level(link: Link) -> str:
 def link_text(link: Link) -> str:
     """The whole of it in one line: state, reason, round trip, what was lost."""
     parts = [state_word(link)]
-    if link.reason and link.state != "open":
+    if link.reason and link.state != "open" and link.reason.rstrip(".") != parts[0]:
         parts.append(link.reason.rstrip("."))
     if link.rtt_ns is not None and link.state == "open":
         parts.append(tr("round trip {ms} ms").format(ms=ms_text(link.rtt_ns / NS_PER_MS)))

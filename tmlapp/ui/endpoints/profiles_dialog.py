@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -34,6 +34,7 @@ from tmlapp.ui.prompts import ask
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
+_TRIAL_SHARE = 0.44
 _NAME = Qt.ItemDataRole.UserRole
 
 
@@ -236,6 +237,10 @@ class ProfilesDialog(QDialog):
         """The window closes: nothing comes back any more."""
         self.trial.cancel()
         self.aside.shut()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self.trial.setFixedHeight(round(event.size().height() * _TRIAL_SHARE))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() == Qt.Key.Key_Delete and self.list.hasFocus():

@@ -15,7 +15,7 @@ from tmlapp.ui.text import bytes_text, stamp_text, tr
 
 MOST_FRAMES = 40_000
 MOST_CHARS = 48_000_000
-"""Together these hold a quarter of an hour at 40 frames a second; older ones stay in the recording alone."""
+"""Together these hold ten minutes with every picture of a camera; older ones stay in the recording alone."""
 
 ROW = Qt.ItemDataRole.UserRole
 TIME, DIRECTION, KIND, SIZE, SUMMARY = range(5)

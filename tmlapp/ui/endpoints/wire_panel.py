@@ -44,6 +44,9 @@ class _Cells(QStyledItemDelegate):
     def initStyleOption(self, option: QStyleOptionViewItem, index: _Index) -> None:  # noqa: N802 - Qt's name
         super().initStyleOption(option, index)
         theme, row = self.theme, index.data(ROW)
+        if index.column() == KIND:
+            # The beginning is the protocol's, the end tells what happened.
+            option.textElideMode = Qt.TextElideMode.ElideMiddle
         color = {TIME: theme.faint, SIZE: theme.muted, SUMMARY: theme.muted}.get(index.column(), theme.text)
         if index.column() == DIRECTION:
             color = theme.you if row.sent else theme.model

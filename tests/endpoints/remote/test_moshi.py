@@ -42,6 +42,9 @@ pytestmark = pytest.mark.unit
 
 pytest.importorskip("sphn")
 
+PATIENT = Patience(warn_turns=500, drop_video_turns=500, give_up_turns=500)
+"""Turns are pushed as fast as they can be."""
+
 
 def codec_of(**members: Any) -> MoshiCodec:
     return MoshiCodec(start(MOSHI, **members))
@@ -344,7 +347,7 @@ def test_it_is_drained_once_the_answers_have_caught_up() -> None:
 
 def talk(server: FakeMoshi, log: Log, patience: Patience | None = None, **options: str) -> RemoteDuplex:
     target = target_of(server.url, **options)
-    return RemoteEndpoint(MOSHI, target, patience=patience).open(setup(), log)
+    return RemoteEndpoint(MOSHI, target, patience=patience or PATIENT).open(setup(), log)
 
 
 def test_a_conversation_from_the_handshake_to_the_close_that_frees_the_server() -> None:
@@ -362,7 +365,7 @@ def test_a_conversation_from_the_handshake_to_the_close_that_frees_the_server() 
 
     assert (seen.path, seen.query, seen.close_code) == ("/api/chat", {"text_seed": "7"}, 1000)
     assert set(seen.kinds) == {1}
-    assert abs(len(seen.sound) - 15 * 4_800) <= 1_920
+    assert abs(len(seen.sound) - 15 * 4_800) <= 5 * 1_920
     expected = np.sin(2 * np.pi * 440 * np.arange(40_000) / 24_000)
     assert max(np.corrcoef(expected, seen.sound[d : d + 40_000])[0, 1] for d in range(400)) > 0.9
     assert "".join(e.delta for e in log.of(TextOut)) == " Hello there"

@@ -52,7 +52,8 @@ from tmlapp.endpoints.vllm_omni import VLLM_OMNI, vllm_omni
 pytestmark = pytest.mark.unit
 
 SOUND = base64.b64encode(TONE[:9600]).decode()
-QUICK = Patience(backoff_s=(0.01, 0.01, 0.01), jitter=0.0)
+QUICK = Patience(backoff_s=(0.01, 0.01, 0.01), jitter=0.0, warn_turns=500, drop_video_turns=500, give_up_turns=500)
+"""Turns are pushed as fast as they can be."""
 
 
 def _fetch(url: str, headers: Mapping[str, str]) -> Answer:
@@ -639,7 +640,7 @@ def test_a_conversation_from_the_first_unit_to_the_last() -> None:
     assert not log.of(Unrecognized)
     assert [e.initiated_by for e in log.of(Closed)] == ["us"]
     assert sum("video_frames" in f for f in seen.of("input_audio_buffer.append")) == 5
-    assert seen.kinds[-1] == "session.close"
+    assert "session.close" in seen.kinds[-2:]
     assert len({f["event_id"] for f in seen.frames if "event_id" in f}) == len(seen.frames) - len(
         seen.of("session.event_ack")
     )
@@ -671,7 +672,8 @@ def test_a_cut_connection_is_taken_up_again_without_a_word_lost_or_said_twice() 
     assert second.kinds[0] == "session.resume"
     assert second.query["autostart"] == "0"
     assert len(log.of(SessionOpened)) == 1
-    assert {e.epoch for e in log.of(AudioOut)} == {0, 1}
+    # What was said before the cut may have been on its way: then the replay brings it.
+    assert {e.epoch for e in log.of(AudioOut)} in ({0, 1}, {1})
     assert not [e for e in log.of(EndpointError) if e.fatal]
     resumed = second.of("input_audio_buffer.append")[0]["audio_end_ms"]
     assert resumed == first.of("input_audio_buffer.append")[-1]["audio_end_ms"] + 200

@@ -17,11 +17,9 @@ from tmlapp.core.event import (
     EndpointEvent,
     ResumeHandle,
     RoundTrip,
-    UnitDone,
     WireFrame,
 )
-from tmlapp.core.units import TURN_NS
-from tmlapp.endpoints.remote.wirelog import Folder, Redactor
+from tmlapp.endpoints.remote.wirelog import Folder, Redactor, member_names
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +64,7 @@ class Outlet:
         if isinstance(event, ResumeHandle):
             # Who has the handle has the conversation: the codec keeps it, the recording sees that there is a new one.
             event = replace(event, handle=f"sha256:{hashlib.sha256(event.handle.encode()).hexdigest()[:12]}")
-        self._send(self._redactor.value(event), t_rx_ns, wire_ref)
+        self._send(event, t_rx_ns, wire_ref)
 
     def wire(
         self, direction: Literal["sent", "received"], size: int, message: Any, t_rx_ns: int, note: str = ""
@@ -98,13 +96,24 @@ class Outlet:
         _log.critical("%s failed\n%s", doing, self._redactor.text(lines))
 
     def _send(self, event: EndpointEvent, t_rx_ns: int | None, wire_ref: int | None) -> None:
+        members = self._redactor.changes(event) if not isinstance(event, WireFrame) else {}
         with self._lock:
             if self._closed:
                 return
-            if t_rx_ns is None:
-                t_rx_ns = self.now_ns()
-            if isinstance(event, UnitDone):
-                event = replace(event, latency_ns=t_rx_ns - (event.micro_turn + 1) * TURN_NS)
-            numbered = replace(event, seq=self._seq, t_rx_ns=t_rx_ns, epoch=self.epoch, wire_ref=wire_ref)
+            members |= {
+                "seq": self._seq,
+                "t_rx_ns": self.now_ns() if t_rx_ns is None else t_rx_ns,
+                "epoch": self.epoch,
+                "wire_ref": wire_ref,
+            }
             self._seq += 1
-            self._sink(numbered)
+            self._sink(_with(event, members))
+
+
+def _with(event: EndpointEvent, members: dict[str, Any]) -> EndpointEvent:
+    """`replace` for an event, at a third of its cost: there are a hundred in a second."""
+    cls = type(event)
+    made = object.__new__(cls)
+    for name in member_names(cls):
+        object.__setattr__(made, name, members[name] if name in members else getattr(event, name))
+    return made

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections import OrderedDict
 
 from tmlapp.core.media import AudioClip, Pcm
 from tmlapp.core.resample import Resampler, resample
 from tmlapp.core.units import NS_PER_MS, SAMPLE_RATE_HZ
 from tmlapp.endpoints.remote.contract import MessageError
-
-_URL_SAFE = str.maketrans("-_", "+/")
+from tmlapp.endpoints.remote.media import base64_of, bytes_of
 
 
 class SoundOut:
@@ -39,7 +36,7 @@ class SoundOut:
         return self.pcm(pcm).astype("<i2", copy=False).tobytes()
 
     def base64(self, pcm: Pcm) -> str:
-        return base64.b64encode(self.pcm16(pcm)).decode("ascii")
+        return base64_of(self.pcm16(pcm))
 
 
 def clip_pcm16(clip: AudioClip, rate_hz: int) -> bytes:
@@ -54,9 +51,7 @@ def decode_base64(text: str) -> bytes:
         MessageError: it is not base64.
     """
     try:
-        plain = text.translate(_URL_SAFE) if "-" in text or "_" in text else text
-        plain = plain.rstrip("=")
-        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
+        return bytes_of(text)
     except ValueError as error:
         raise MessageError(f"sound that is not base64: {error}") from error
 

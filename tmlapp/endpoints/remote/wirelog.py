@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import re
 from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from tmlapp.core.secret import MASK, Secret
+from tmlapp.endpoints.remote.media import Base64, bytes_of
 
 LONG_CHARS: Final = 256
 """A string of base64 from this length on is sound, a picture or a token: its bytes are not written down."""
@@ -27,7 +28,6 @@ _SECRET_NAMES: Final = frozenset(
     )
 )  # fmt: skip
 _HEAD: Final = re.compile(r"[A-Za-z0-9+/_-]{64}")
-_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _T = TypeVar("_T")
 
 
@@ -54,10 +54,24 @@ class Redactor:
         """
         return self._hidden(value, 0) if self._forms else value
 
+    def changes(self, holder: Any) -> dict[str, Any]:
+        """The members of the dataclass `holder` in which the key is masked; empty where there is none."""
+        if not self._forms:
+            return {}
+        changed = {}
+        for name in member_names(type(holder)):
+            old = getattr(holder, name)
+            if type(old) in _PLAIN:
+                continue
+            new = self._hidden(old, 1)
+            if new is not old:
+                changed[name] = new
+        return changed
+
     def _hidden(self, value: Any, depth: int) -> Any:
         if isinstance(value, str):
             return self.text(value)
-        if value is None or isinstance(value, int | float | bytes) or depth > MAX_DEPTH:
+        if type(value) in _PLAIN or depth > MAX_DEPTH:
             return value
         if isinstance(value, dict):
             shown = {self._hidden(k, depth + 1): self._hidden(v, depth + 1) for k, v in value.items()}
@@ -67,23 +81,22 @@ class Redactor:
             same = all(a is b for a, b in zip(items, value, strict=True))
             return value if same else type(value)(items)
         if is_dataclass(value) and not isinstance(value, type):
-            changed = {}
-            for name in _names(type(value)):
-                old = getattr(value, name)
-                new = self._hidden(old, depth + 1)
-                if new is not old:
-                    changed[name] = new
+            changed = self.changes(value)
             return replace(value, **changed) if changed else value
         return value
 
 
-_NAMES: dict[type[Any], tuple[str, ...]] = {}
+_PLAIN: Final = frozenset((type(None), bool, int, float, bytes))
 
 
-def _names(cls: type[Any]) -> tuple[str, ...]:
-    if cls not in _NAMES:
-        _NAMES[cls] = tuple(f.name for f in fields(cls))
-    return _NAMES[cls]
+def member_names(cls: Any) -> tuple[str, ...]:
+    """Names of the members of the dataclass `cls`."""
+    return _names_of(cls)
+
+
+@lru_cache(maxsize=256)
+def _names_of(cls: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls))
 
 
 class Folder:
@@ -129,8 +142,13 @@ class Folder:
                 shown["…"] = f"{len(value) - len(shown)} more"
                 break
             self._nodes += 1
-            name = self._text(str(key)) if len(str(key)) < LONG_CHARS else "…"
-            shown[name] = MASK if member and _is_secret(key) else self._fold(member, depth + 1)
+            name = str(key)
+            name = self._redactor.text(name) if len(name) < LONG_CHARS else "…"
+            if isinstance(member, str) and len(member) < LONG_CHARS:
+                self._chars += len(member)
+                shown[name] = MASK if member and _is_secret(name) else self._redactor.text(member)
+            else:
+                shown[name] = MASK if member and _is_secret(name) else self._fold(member, depth + 1)
         return shown
 
     def _text(self, text: str) -> Any:
@@ -145,9 +163,9 @@ class Folder:
         return self._redactor.text(text)
 
 
-def _is_secret(key: Any) -> bool:
-    plain = str(key).lower().replace("_", "").replace("-", "")
-    return plain in _SECRET_NAMES
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return name.lower().replace("_", "").replace("-", "") in _SECRET_NAMES
 
 
 def folded_bytes(data: bytes | bytearray | memoryview) -> dict[str, Any]:
@@ -160,6 +178,8 @@ def folded_base64(text: str) -> dict[str, Any] | None:
 
     None where `text` is no base64.
     """
+    if isinstance(text, Base64):
+        return folded_bytes(text.data)
     kind = ""
     if text.startswith("data:"):
         head, comma, text = text.partition(",")
@@ -169,13 +189,8 @@ def folded_base64(text: str) -> dict[str, Any] | None:
     if not _HEAD.match(text):
         return None
     try:
-        raw = text.encode("ascii")
-        if b"-" in raw or b"_" in raw:
-            raw = raw.translate(_URL_SAFE)
-        if missing := -len(raw) % 4:
-            raw += b"=" * missing
-        folded = folded_bytes(binascii.a2b_base64(raw, strict_mode=True))
-    except (binascii.Error, UnicodeEncodeError):
+        folded = folded_bytes(bytes_of(text))
+    except ValueError:
         return None
     return folded | {"type": kind[:80]} if kind else folded
 

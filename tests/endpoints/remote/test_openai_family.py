@@ -329,6 +329,28 @@ def test_a_response_that_the_service_cut_off_unannounced_is_interrupted() -> Non
     assert names(done) == ["Interrupted", "TurnDone"]
 
 
+def test_what_was_heard_long_ago_is_not_interrupted() -> None:
+    model = talking()
+    model.turn(micro_turn(0))
+    say(model, type="response.output_audio.delta", delta=b64(bytes(48_000)), response_id="r", item_id="i")
+    say(model, type="response.done", response={"id": "r", "status": "completed"})
+    model.turn(micro_turn(9))
+    playing = say(model, type="input_audio_buffer.speech_started", audio_start_ms=1, item_id="u")
+    assert names(playing) == ["UserSpeech", "Interrupted"]
+    say(model, type="response.output_audio.delta", delta=b64(bytes(48_000)), response_id="s", item_id="j")
+    say(model, type="response.done", response={"id": "s", "status": "completed"})
+    model.turn(micro_turn(30))
+    over = say(model, type="input_audio_buffer.speech_started", audio_start_ms=1, item_id="v")
+    assert names(over) == ["UserSpeech"]
+
+
+def test_a_content_filter_is_told() -> None:
+    details = {"type": "incomplete", "reason": "content_filter"}
+    response = {"id": "r", "status": "incomplete", "status_details": details}
+    (error,) = told(say(talking(), type="response.done", response=response), EndpointError)
+    assert (error.kind, error.fatal, error.response_id) == ("content_filter", False, "r")
+
+
 def test_words_of_the_person_add_up() -> None:
     model = talking()
     delta = "conversation.item.input_audio_transcription.delta"

@@ -274,6 +274,21 @@ def test_the_maximum_duration_is_a_session_that_may_be_taken_up_again() -> None:
     assert codec().closed(1000, "") is None
 
 
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("invalid_request_error.invalid_api_key", "auth"),
+        ("invalid_request_error", "config"),
+        ("insufficient_quota: no credit", "quota"),
+        ("whatever", "server"),
+    ],
+)
+def test_a_close_code_of_its_own_means_what_its_reason_says(reason: str, kind: str) -> None:
+    error = codec().closed(3000, reason)
+    assert error is not None
+    assert (error.kind, error.code, error.fatal) == (kind, "3000", True)
+
+
 # ---------------------------------------------------------------------- pictures, texts, history
 
 
@@ -316,6 +331,14 @@ def test_turns_before_the_session_are_told_before_it_opens() -> None:
     assert told(actions, Opened)[0].granted.rejections == (
         Rejection(asked="history: what the model said, as sound", granted="", reason="Only its words can be told."),
     )
+
+
+def test_the_result_of_a_call_of_a_lost_connection_is_told_in_words() -> None:
+    model = talking(epoch=1)
+    first, second, *_ = sent(model.turn(micro_turn(0, controls=[ToolResult("old", "30")])))
+    assert first["item"]["role"] == "system"
+    assert "30" in first["item"]["content"][0]["text"]
+    assert second["type"] == "response.create"
 
 
 # ---------------------------------------------------------------------- whose turn it is

@@ -53,6 +53,10 @@ class Asking:
         if len(self._calls) > _CALLS:
             self._calls.popitem(last=False)
 
+    def knows(self, call_id: str) -> bool:
+        """Whether this call was made on this connection and waits for its result."""
+        return call_id in self._calls
+
     def answered(self, call_id: str) -> bool:
         """This call has its result; True if no other call of the same response waits for one."""
         response_id = self._calls.pop(call_id, None)

@@ -17,6 +17,7 @@ from tmlapp.core.event import (
     Limit,
     SessionUpdated,
     ToolCall,
+    TurnDone,
     Unrecognized,
     Usage,
 )
@@ -249,6 +250,11 @@ class FamilyCodec(Outward):
         error = fields.mapping_or_empty(fields.mapping_or_empty(response, "status_details"), "error")
         if error:
             yield replace(_failure(error), response_id=response_id)
+        elif isinstance(last := events[-1], TurnDone) and last.reason == "content_filter":
+            said = "The service kept back what the model was about to say."
+            yield replace(
+                endpoint_error("content_filter", "content_filter", said, fatal=False), response_id=response_id
+            )
         usage = fields.mapping_or_empty(response, "usage")
         if usage:
             yield Usage(counters=dict(usage), response_id=response_id)

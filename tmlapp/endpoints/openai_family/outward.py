@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,9 +14,12 @@ from tmlapp.endpoints.openai_family.asking import Asking
 from tmlapp.endpoints.openai_family.hearing import Hearing
 from tmlapp.endpoints.openai_family.replies import Replies
 from tmlapp.endpoints.remote.contract import Action, Dialect, Drained, Resumption, Send, Start
-from tmlapp.endpoints.remote.errors import close_error
+from tmlapp.endpoints.remote.errors import close_error, endpoint_error, kind_of
 from tmlapp.endpoints.remote.history import FinishedTurns, turns_of
 from tmlapp.endpoints.remote.sound import SoundOut, clip_pcm16
+
+_OWN_CODES = 3000
+_SEPARATORS = re.compile(r"[.:, ]+")
 
 
 class Outward:
@@ -81,6 +85,7 @@ class Outward:
         if self.hearing.offset_ns is None:
             self.hearing.offset_ns = turn.t_ns
         self.index = turn.index
+        self.replies.now_ns = turn.end_ns
         actions: list[Action] = []
         for control in turn.controls:
             match control:
@@ -104,6 +109,12 @@ class Outward:
         return self.history.resumption() if self.granted is not None else self.start.resumption
 
     def closed(self, code: int, reason: str) -> EndpointError | None:
+        """Codes of its own come with a reason such as `invalid_request_error.invalid_api_key`."""
+        if code >= _OWN_CODES:
+            known = (kind_of(part.strip()) for part in reversed(_SEPARATORS.split(reason)))
+            if kind := next((k for k in known if k), None):
+                said = f"The service closed the connection (close code {code}): {reason[:300]}"
+                return endpoint_error("config" if kind == "invalid_input" else kind, str(code), said, fatal=True)
         return close_error(code, reason)
 
     # ------------------------------------------------------------------ hooks: what is sent

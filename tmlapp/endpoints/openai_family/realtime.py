@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tmlapp.core.event import Granted, Rejection
-from tmlapp.core.turn import MicroTurn
+from tmlapp.core.turn import MicroTurn, ToolResult
 from tmlapp.endpoints.openai_family import fields
 from tmlapp.endpoints.openai_family.codec import FamilyCodec
 from tmlapp.endpoints.openai_family.fields import Message
@@ -132,6 +132,15 @@ class RealtimeCodec(FamilyCodec):
             url = f"data:image/jpeg;base64,{base64.b64encode(frame.jpeg).decode('ascii')}"
             picture = {"type": "input_image", "image_url": url, "detail": self.option("image_detail")}
             yield self.item(role="user", content=[picture])
+
+    def tool_result(self, result: ToolResult) -> Iterable[Action]:
+        """The result of a call that a lost connection has made is told in words: this one knows nothing of it."""
+        if self.start.epoch and not self.asking.knows(result.call_id):
+            said = f"The result of the tool call {result.call_id}, made before the connection was lost: {result.output}"
+            yield self.item(role="system", content=[{"type": "input_text", "text": said}])
+            yield from self.ask()
+        else:
+            yield from super().tool_result(result)
 
     def sound(self, turn: MicroTurn) -> Iterable[Action]:
         yield from super().sound(turn)

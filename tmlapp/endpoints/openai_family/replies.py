@@ -18,6 +18,7 @@ from tmlapp.core.event import (
     TurnDone,
     TurnStarted,
 )
+from tmlapp.core.units import NS_PER_S, samples_to_ns
 from tmlapp.endpoints.openai_family.fields import (
     Message,
     index_or_zero,
@@ -39,6 +40,8 @@ _REMEMBERED = 4096
 _ITEMS = 512
 _PARTS = 64
 _CHARACTERS = 1 << 20
+_LATE_NS = NS_PER_S
+"""How much later than it could be a loudspeaker may have played what came."""
 
 _Part = tuple[str, int, Channel]
 
@@ -97,6 +100,10 @@ class Replies:
     """Keeps the books of responses and makes their events; ids that are missing are those of what is being said now.
 
     Bounded: what is older than the last few thousand responses is forgotten.
+
+    Attributes:
+        now_ns: session time up to which input was given.
+        unheard: sound has come since the last interruption.
     """
 
     def __init__(self, epoch: int) -> None:
@@ -107,7 +114,9 @@ class Replies:
         self._items: OrderedDict[str, Item] = OrderedDict()
         self._samples = Samples()
         self._unnamed = 0
+        self.now_ns = 0
         self.unheard = False
+        self._playing_until_ns = 0
 
     @property
     def active(self) -> Reply | None:
@@ -172,6 +181,7 @@ class Replies:
         item.content_index = index_or_zero(message, "content_index")
         reply.sounded = item_id
         self.unheard = True
+        self._playing_until_ns = max(self._playing_until_ns, self.now_ns) + samples_to_ns(len(whole) // 2, rate)
         yield AudioOut(pcm16=whole, rate=rate, text=say, item_id=item_id, response_id=reply.id)
 
     def audio_done(self, message: Message) -> None:
@@ -220,12 +230,15 @@ class Replies:
     def cut(self) -> Iterator[EndpointEvent]:
         """What is said now is cut off by the service: nothing of it may come out any more."""
         active = self.active
-        if active is not None and not active.muted:
+        if active is not None:
             active.muted = True
-        if self.unheard:
-            self.unheard = False
+        # Sound comes faster than it is played: what was over long ago cannot be interrupted.
+        speaks = active is not None and bool(active.sounded)
+        unheard, self.unheard = self.unheard, False
+        if unheard and (speaks or self.now_ns <= self._playing_until_ns + _LATE_NS):
             last = next((i for i in reversed(self._items.values()) if i.samples), None)
             yield Interrupted(response_id=active.id if active else None, item_id=last.id if last else None)
+        self._playing_until_ns = self.now_ns
 
     def done(self, response: Message) -> Iterator[EndpointEvent]:
         """`response.done`: what it says that was not said piece by piece, then its `TurnDone`, once."""

@@ -64,6 +64,7 @@ MINICPM_O = Dialect(
     codec=_codec,
     prepare=_prepare,
     sends="sound and one picture per second",
+    experimental="No server was available, and its document and its source name things differently (option wire).",
     options=(
         Option(
             name="mode",

@@ -323,6 +323,7 @@ MOSHI = Dialect(
     sends="sound",
     default_url="ws://127.0.0.1:8998/api/chat",
     voices=_VOICES,
+    experimental="No server of theirs was available: checked against the published sources and Opus alone.",
     options=(
         Option(
             name="variant",

@@ -136,13 +136,12 @@ class Speaking:
             return event
         event = event if event.item_id else replace(event, item_id=name)
         self._names[name] = event.response_id or ""
-        if late or (self._deaf and not event.response_id):
-            return event
-        if self._is_item(event, name, loud, in_turn):
+        wanted = not late and not (self._deaf and not event.response_id)
+        if self._is_item(event, name, loud, in_turn) and wanted:
             self.playout.play(event, name, more=in_turn or not self._local)
-            if self._stream == name and self._incoming[name].quiet_ns >= QUIET_NS:
-                self.playout.finish(name)
-                self._stream = ""
+        if self._stream == name and self._incoming[name].quiet_ns >= QUIET_NS:
+            self.playout.finish(name)
+            self._stream, self._deaf = "", False
         self._forget()
         return event
 

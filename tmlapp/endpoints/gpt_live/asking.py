@@ -113,9 +113,9 @@ def pieces(text: str, most_bytes: int = PIECE_BYTES) -> Iterator[str]:
             return
         head = rest.encode()[:most_bytes].decode(errors="ignore")
         cut = max((head.rfind(end) + len(end) for end in _SENTENCE_ENDS if end in head), default=0)
-        if cut < len(head) // 4:
+        if cut <= len(head) // 4:
             cut = head.rfind(" ") + 1
-        if cut < len(head) // 4:
+        if cut <= len(head) // 4:
             cut = len(head)
         if piece := rest[:cut].rstrip():
             yield piece

@@ -104,17 +104,10 @@ class LiveCodec(Outward):
         handler = self._handlers.get(message["type"])
         if handler is None:
             return (Unrecognized(name=message["type"]),)
-        actions: list[Action] = []
-        try:
-            for action in handler(message):
-                actions.append(action)
-                if isinstance(action, EndpointEvent):
-                    self._history.note(action)
-        except MessageError as error:
-            # What was said before the fault counts already: books have been kept on it.
-            if not actions:
-                raise
-            actions.append(endpoint_error("protocol", "malformed", str(error), fatal=False))
+        actions = list(handler(message))
+        for action in actions:
+            if isinstance(action, EndpointEvent):
+                self._history.note(action)
         return actions
 
     def end_of_input(self) -> Sequence[Action]:

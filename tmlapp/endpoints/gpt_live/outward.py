@@ -161,7 +161,7 @@ class Outward:
         last = result.text if result.text.strip() or work.handed_over else told
         work.handed_over = False
         yield from self._append("commentary", last, self._addressed(work))
-        yield from self._work.done(work.id, told)
+        yield from self._work.done(work.id, last or told)
 
     def _addressed(self, work: Work) -> str | None:
         """With a backend of the service's, appends may name no delegation."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tmlapp.core.event import Limit
-from tmlapp.core.units import NS_PER_MS, s_to_ns
+from tmlapp.core.units import NS_PER_S, s_to_ns
 
 CONNECTION_S = 600
 """A connection lasts about as long; `goAway` comes about a minute before its end, if it comes."""
@@ -18,7 +18,7 @@ CONTEXT_RATIO = 0.8
 
 
 class Limits:
-    """Announces every end five minutes and one minute before, the session's as soon as it is known.
+    """Announces ends: the session's as soon as it is known, five minutes and one minute before, a connection's at last.
 
     Args:
         unlimited: old parts of the conversation are dropped, so that the session has no end.
@@ -33,7 +33,7 @@ class Limits:
         self._unlimited = unlimited
         self._connected_ns: int | None = None
         self._pictures = False
-        self._announced: dict[str, float] = {}
+        self._announced: dict[str, int] = {}
         self._going_away = False
         self._context = False
 
@@ -49,14 +49,15 @@ class Limits:
         if not self._going_away:
             left_s = self._left_s(self._connected_ns, CONNECTION_S, end_ns)
             what = "Gemini Live ends a connection after about 10 minutes."
-            yield from self._announce("connection", left_s, CONNECTION_S - 1, what)
+            yield from self._announce("connection", left_s, WARN_S[-1:], what)
         if self._unlimited or self.began_ns is None:
             return
         self._pictures = self._pictures or pictures
         name, length_s = ("pictures", PICTURES_S) if self._pictures else ("sound", SOUND_S)
         with_what = "pictures" if self._pictures else "sound alone"
         what = f"Without compression a session with {with_what} ends after {length_s // 60} minutes."
-        yield from self._announce(name, self._left_s(self.began_ns, length_s, end_ns), length_s, what)
+        marks = (length_s, *(mark for mark in WARN_S if mark < length_s))
+        yield from self._announce(name, self._left_s(self.began_ns, length_s, end_ns), marks, what)
 
     def context(self, tokens: float | None) -> Iterator[Limit]:
         """So many tokens stand in the model's context."""
@@ -69,14 +70,11 @@ class Limits:
 
     @staticmethod
     def _left_s(from_ns: int, length_s: int, now_ns: int) -> float:
-        return max(0.0, (from_ns + s_to_ns(length_s) - now_ns) * 1e-9)
+        return max(0.0, (from_ns + s_to_ns(length_s) - now_ns) / NS_PER_S)
 
-    def _announce(self, name: str, left_s: float, from_s: float, what: str) -> Iterator[Limit]:
-        """Once for each threshold that `left_s` has fallen below; the highest is `from_s`."""
-        reached = [mark for mark in (from_s, *WARN_S) if mark <= from_s and left_s <= mark]
-        if not reached or self._announced.get(name, float("inf")) <= min(reached):
-            return
-        self._announced[name] = min(reached)
-        if name == "connection" and min(reached) > max(WARN_S):
-            return
-        yield Limit(kind="expires", remaining_ms=left_s * 1e9 / NS_PER_MS, message=what)
+    def _announce(self, name: str, left_s: float, marks: tuple[int, ...], what: str) -> Iterator[Limit]:
+        """Once for each of `marks` (falling) that `left_s` has come down to."""
+        reached = sum(left_s <= mark for mark in marks)
+        if reached > self._announced.get(name, 0):
+            self._announced[name] = reached
+            yield Limit(kind="expires", remaining_ms=left_s * 1000, message=what)

@@ -9,7 +9,7 @@ from typing import Any
 from tmlapp.core.event import EndpointError
 from tmlapp.core.tool import HistoryTurn
 from tmlapp.core.turn import DelegationResult, Interrupt, MicroTurn, TextInput, ToolResult
-from tmlapp.core.units import SAMPLE_RATE_HZ, s_to_ns
+from tmlapp.core.units import SAMPLE_RATE_HZ
 from tmlapp.endpoints.gemini.calls import Calls
 from tmlapp.endpoints.gemini.closing import closing
 from tmlapp.endpoints.gemini.limits import Limits
@@ -17,6 +17,7 @@ from tmlapp.endpoints.gemini.options import settings_of
 from tmlapp.endpoints.gemini.person import Person
 from tmlapp.endpoints.gemini.replies import Replies
 from tmlapp.endpoints.gemini.setup import SetUp, history_message
+from tmlapp.endpoints.openai_family.pace import PicturePace
 from tmlapp.endpoints.remote.contract import Action, Drained, Resumption, Send, Start
 from tmlapp.endpoints.remote.errors import endpoint_error
 from tmlapp.endpoints.remote.history import FinishedTurns, turns_of
@@ -49,7 +50,7 @@ class Outward:
         )
         self._sound = SoundOut(SAMPLE_RATE_HZ)
         self._index = -1
-        self._picture_due_ns: int | None = None
+        self._pace = PicturePace(self._settings.video_fps)
         self._opened = False
         self._owed = False
         self._draining = False
@@ -70,9 +71,9 @@ class Outward:
         actions.append(
             _realtime(audio={"data": self._sound.base64(turn.pcm), "mimeType": f"audio/pcm;rate={SAMPLE_RATE_HZ}"})
         )
-        picture = self._picture(turn)
+        picture = self._pace.take(turn)
         if picture is not None:
-            data = base64.b64encode(picture).decode("ascii")
+            data = base64.b64encode(picture.jpeg).decode("ascii")
             actions.append(_realtime(video={"data": data, "mimeType": "image/jpeg"}))
         for text in turn.texts:
             actions.append(self._text(text))
@@ -95,18 +96,6 @@ class Outward:
         if responses:
             self._owed = self._owed or any(r.get("scheduling") != "SILENT" for r in responses)
             yield Send({"toolResponse": {"functionResponses": responses}})
-
-    def _picture(self, turn: MicroTurn) -> bytes | None:
-        """The newest picture, where the next one is due."""
-        if not turn.frames:
-            return None
-        newest = turn.frames[-1]
-        if self._picture_due_ns is not None and newest.t_ns < self._picture_due_ns:
-            return None
-        period_ns = s_to_ns(1 / self._settings.video_fps)
-        due_ns = newest.t_ns if self._picture_due_ns is None else self._picture_due_ns
-        self._picture_due_ns = max(due_ns + period_ns, newest.t_ns + period_ns // 2)
-        return newest.jpeg
 
     def _text(self, text: TextInput) -> Send:
         if text.role == "user":

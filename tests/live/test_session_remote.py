@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ class Hall:
     def until(self, kind: type) -> None:
         self.watcher.until(lambda: bool(self.of(kind)))
 
-    def of(self, kind: type) -> list:
+    def of(self, kind: type) -> list[Any]:
         return [e for e in self.watcher.events if isinstance(e, kind)]
 
     def end(self) -> Hall:
@@ -193,10 +194,9 @@ def test_a_person_who_cuts_in_is_heard_by_the_model_with_the_samples_that_were_p
 def test_late_sound_of_a_cut_item_is_recorded_and_not_heard() -> None:
     endpoint = FarEndpoint(replace(GRANTED, can_ack_playback=False))
     hall = Hall(endpoint, turns=8)
-    deltas = {"item_id": "i", "response_id": "r"}
     endpoint.script = {
-        0: [TurnStarted(response_id="r"), replace(sound(0, 48_000), **deltas)],
-        2: [Interrupted(t_rx_ns=3 * TURN_NS), replace(sound(2, 4_800), **deltas)],
+        0: [TurnStarted(response_id="r"), replace(sound(0, 48_000), item_id="i", response_id="r")],
+        2: [Interrupted(t_rx_ns=3 * TURN_NS), replace(sound(2, 4_800), item_id="i", response_id="r")],
         3: [TurnDone(status="cancelled", response_id="r")],
         5: [TurnStarted(response_id="s"), replace(sound(5, 4_800), item_id="k", response_id="s")],
     }

@@ -28,6 +28,9 @@ from tmlapp.live.playout import LateSound, first_audible
 from tmlapp.live.tools import OURS
 
 
+_ONCE = "the connection was made again"
+
+
 class Listener(BlankObserver):
     """The director of a programme.
 
@@ -98,7 +101,7 @@ class Listener(BlankObserver):
             first_s, count = self.lost_turns[0] * TURN_NS / NS_PER_S, len(self.lost_turns)
             told.append(f"{count} micro-turns did not reach the model, the first at {first_s:.1f} s")
         if self.epochs:
-            told.append(f"the connection was made again {self.epochs} times")
+            told.append(f"the connection was made again {self.epochs} times" if self.epochs > 1 else _ONCE)
         return "; ".join(told)
 
     def _sound(self, event: AudioOut) -> None:

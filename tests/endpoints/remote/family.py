@@ -85,8 +85,10 @@ def tone(level: float = 0.3) -> Pcm:
 
 
 def sent(actions: Iterable[Action]) -> list[dict[str, Any]]:
-    """The messages among `actions`."""
-    return [dict(a.message) for a in actions if isinstance(a, Send) and isinstance(a.message, Mapping)]
+    """The messages among `actions`, as they arrive at the other end."""
+    return [
+        json.loads(json.dumps(a.message)) for a in actions if isinstance(a, Send) and isinstance(a.message, Mapping)
+    ]
 
 
 def kinds(actions: Iterable[Action]) -> list[str]:
@@ -151,7 +153,11 @@ class Log:
             return [e for e in self.events if isinstance(e, kind)]
 
 
-QUICK = Patience(connect_s=5, configure_s=5, backoff_s=(0.01, 0.02, 0.05), settled_s=60)
+QUICK = Patience(
+    connect_s=5, configure_s=5, backoff_s=(0.01, 0.02, 0.05), settled_s=60,
+    warn_turns=300, drop_video_turns=400, give_up_turns=500,
+)  # fmt: skip
+"""Tests push as fast as they can: nothing of that is a slow network."""
 
 
 def connect(

@@ -215,6 +215,15 @@ def test_nothing_that_is_granted_otherwise_goes_unseen() -> None:
     assert (agreed.can_interrupt, agreed.can_truncate, agreed.can_resume) == (True, True, False)
 
 
+@pytest.mark.parametrize("answered", [10**400, 1e300, True, None, {}, "r"], ids=lambda v: type(v).__name__)
+def test_any_answer_to_a_number_is_compared(answered: Any) -> None:
+    model = codec()
+    (first,) = sent(model.hello())
+    first["session"]["audio"]["input"]["turn_detection"]["threshold"] = answered
+    (found,) = told(say(model, type="session.updated", session=first["session"]), Opened)
+    assert [r.asked for r in found.granted.rejections] == ["audio.input.turn_detection.threshold: 0.5"]
+
+
 def test_a_plain_grant() -> None:
     model = codec(options={"modalities": "text", "video_fps": "0", "turn_detection": "none"})
     agreed = granted(model)

@@ -10,6 +10,7 @@ from tmlapp.core.event import Rejection
 from tmlapp.endpoints.openai_family.fields import Message
 
 _SAME = 1e-6
+_MOST = 1e15
 _UNSAID = "The service's answer does not mention it."
 
 
@@ -37,8 +38,11 @@ def _differences(asked: Message, echoed: Message, path: str) -> Iterator[Rejecti
 
 
 def _same(wanted: Any, got: Any) -> bool:
+    if isinstance(wanted, bool) or isinstance(got, bool):
+        return wanted is got
     if isinstance(wanted, int | float) and isinstance(got, int | float):
-        return abs(wanted - got) <= _SAME * max(1.0, abs(wanted))
+        # A number of a thousand digits cannot be subtracted from a float.
+        return abs(got) < _MOST and abs(wanted - got) <= _SAME * max(1.0, abs(wanted))
     if isinstance(wanted, str) and isinstance(got, Mapping):
         return got.get("name") == wanted
     if isinstance(wanted, list) and isinstance(got, list):

@@ -184,7 +184,7 @@ class RealtimeCodec(FamilyCodec):
             session,
             modalities or [self.option("modalities")],
             differences(self.asked, session),
-            {"voice": spoken.get("voice")},
+            {"service": self.option("service"), "voice": spoken.get("voice")},
             _inner(session, "audio", "input"),
         )
 
@@ -299,7 +299,7 @@ class VoiceLiveCodec(RealtimeCodec):
             session,
             modalities,
             (*differences(asked, session), *unsaid),
-            {"voice": session.get("voice")},
+            {"service": self.option("service"), "voice": session.get("voice")},
             session,
         )
 

@@ -122,7 +122,8 @@ def test_the_agreement_is_said_in_words() -> None:
     assert facts["Takes"] == "audio, image, text at 16 kHz"
     assert facts["Cadence"] == "every 200 ms, the first after 400 ms, each one acknowledged"
     assert facts["Turns"] == "the model decides when it speaks; may speak unasked"
-    assert facts["Can be"].count("✓") == 3 and "✕ resumed" in facts["Can be"]
+    assert facts["Can be"].count("✓") == 3
+    assert "✕ resumed" in facts["Can be"]
     assert facts["Pictures"] == "up to 1 in each unit, 524 kB each at most"
     assert facts["Our conversion"] == "adds 1.2 ms"
 
@@ -134,7 +135,8 @@ def test_what_was_not_granted_is_not_made_up() -> None:
     )  # fmt: skip
     facts = {fact.what: fact.how for fact in facts_of(plain)}
     assert facts["Where"] == "on this machine"
-    assert facts["Takes"] == "not said" and facts["Gives"] == "text"
+    assert facts["Takes"] == "not said"
+    assert facts["Gives"] == "text"
     assert facts["Turns"] == "it speaks when we ask it to; never speaks unasked"
     assert not {"Pictures", "Its clock", "Our conversion"} & set(facts)
 
@@ -193,7 +195,8 @@ def test_what_went_wrong_is_marked(message: Any, note: str, error: bool) -> None
 
 def test_a_giant_frame_is_cut_here_and_stays_a_valid_line() -> None:
     row = row_of_frame(frame(3, {"type": "session.update", "text": "ä" * 200_000}))
-    assert not row.whole and len(row.text) == TEXT_MOST
+    assert not row.whole
+    assert len(row.text) == TEXT_MOST
     assert isinstance(row.value(), str)
     assert json.loads(wire_line(row))["json"] == row.text
 
@@ -203,7 +206,8 @@ def test_search_finds_all_words_anywhere_in_a_frame() -> None:
     assert WireFilter(words="seven RESPONSE").shows(row)
     assert not WireFilter(words="seven eight").shows(row)
     assert not WireFilter(direction="sent").shows(row)
-    assert WireFilter(kind="response.text.delta").shows(row) and not WireFilter(kind="other").shows(row)
+    assert WireFilter(kind="response.text.delta").shows(row)
+    assert not WireFilter(kind="other").shows(row)
     assert not WireFilter(errors=True).shows(row)
 
 
@@ -212,9 +216,12 @@ def test_the_store_is_bounded_and_forgets_the_oldest_first() -> None:
     for start in range(0, 1000, 10):
         model.add([frame(i, {"type": f"k{i % 3}", "i": i}, sent=i % 2 == 0) for i in range(start, start + 10)])
     kept = [row.index for row in model.kept]
-    assert len(kept) <= 100 and kept == list(range(kept[0], 1000))
-    assert model.gone == kept[0] and sum(model.kinds.values()) == len(kept)
-    assert not model.holds(0) and model.holds(999)
+    assert len(kept) <= 100
+    assert kept == list(range(kept[0], 1000))
+    assert model.gone == kept[0]
+    assert sum(model.kinds.values()) == len(kept)
+    assert not model.holds(0)
+    assert model.holds(999)
     assert model.place_of(999) == model.rowCount() - 1
     assert model.place_of(5) is None
     model.clear()
@@ -238,7 +245,8 @@ def test_saved_frames_are_one_a_line_and_read_like_a_trace(tmp_path: Path) -> No
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [line["direction"] for line in lines] == ["sent", "received", "received"]
     assert [line["json"]["n"] for line in lines] == [0, 1, 2]
-    assert lines[2]["note"] == "odd" and lines[1]["at"] == 0.1
+    assert lines[2]["note"] == "odd"
+    assert lines[1]["at"] == 0.1
     assert not list(path.parent.glob("*.tmp"))
 
 
@@ -257,7 +265,8 @@ def test_recorded_sessions_of_real_services_are_listed(shared_data: Path) -> Non
             frame(i, line["json"], sent=line["direction"] == "sent") for i, line in enumerate(lines) if "json" in line
         )
         assert model.rowCount() == len(lines)
-        assert "list" not in model.kinds and "" not in model.kinds
+        assert "list" not in model.kinds
+        assert "" not in model.kinds
 
 
 # ---------------------------------------------------------------------------------------------- events and addresses
@@ -284,7 +293,8 @@ def test_addresses_are_short_and_the_latest_stand_first() -> None:
     assert len(address_text("sglang_omni:wss://a.very.long.host.example.org/v1/realtime")) <= 28
     for address in ("a:1", "b:2", "a:1", *(f"c:{i}" for i in range(9))):
         use_address(address)
-    assert recent_addresses()[0] == "c:8" and len(recent_addresses()) == 6
+    assert recent_addresses()[0] == "c:8"
+    assert len(recent_addresses()) == 6
     assert known_addresses() == recent_addresses()
 
 

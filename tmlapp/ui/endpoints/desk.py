@@ -74,6 +74,12 @@ class EndpointDesk(QObject):
         opening = session is not None and session.state in ("idle", "preflight")
         return opening and self._looking.isActive() and self.link.state is not None
 
+    @property
+    def inside(self) -> bool:
+        """The cursor is in the dock."""
+        focus = QApplication.focusWidget()
+        return self.dock.isVisible() and focus is not None and self.dock.isAncestorOf(focus)
+
     # ------------------------------------------------------------------ what a person asks for
 
     def pick(self) -> None:
@@ -147,8 +153,7 @@ class EndpointDesk(QObject):
 
     def search(self) -> bool:
         """Ctrl+F: in the frames, if the cursor is among them; False if it is elsewhere."""
-        inside = QApplication.focusWidget()
-        if self.dock.isVisible() and inside is not None and self.dock.isAncestorOf(inside):
+        if self.inside:
             self.dock.show_page("wire")
             self.dock.wire.focus_search()
             return True
@@ -208,6 +213,7 @@ class EndpointDesk(QObject):
     def _tell(self, notice: Notice, cause: EndpointEvent) -> None:
         if self._window.actions_["view.presenter"].isChecked():
             return  # There is nothing but picture, count and caption.
+        self._keep_clear()
         if isinstance(cause, SessionOpened | SessionUpdated):
             count = len(cause.granted.rejections)
             self.toasts.say(tr("{n} of what was asked for was not granted: A shows it.").format(n=count), "warning")
@@ -215,6 +221,10 @@ class EndpointDesk(QObject):
         good = isinstance(cause, ConnectionChanged) and cause.state == "open"
         level = "good" if good else "info" if notice.level == "info" else "warning"
         self.toasts.say(notice.what, level)  # The list of events says why.
+
+    def _keep_clear(self) -> None:
+        placed = self._window.stage.placed
+        self.toasts.keep_clear(placed.banner, placed.badge)
 
     def show_frames(self, frames: Sequence[WireFrame]) -> None:
         """Frames that went over the wire since the last call."""
@@ -226,7 +236,7 @@ class EndpointDesk(QObject):
         provider = snapshot.granted.provider if snapshot.granted is not None else ""
         window.header.set_endpoint(snapshot.endpoint, window.controller.facts, provider=provider, link=self.link)
         window.status.show_link(self.link)
-        self.toasts.keep_clear(window.stage.placed.banner, window.stage.placed.badge)
+        self._keep_clear()
         if self.dock.isVisible() and self.dock.page == "granted":
             self._show_granted(snapshot.t_ns)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tmlapp.core.event import (
+    Closed,
     ConnectionChanged,
     ConnectionState,
-    EndpointEvent,
     Event,
     Granted,
     InputLost,
@@ -77,15 +77,10 @@ def fold_link(link: Link, event: Event) -> Link:
             return replace(link, rtt_ns=event.rtt_ns)
         case Limit():
             return replace(link, limits=(*(a for a in link.limits if a.kind != event.kind), _ahead(event)))
+        case Closed() if link.state is not None:
+            return replace(link, state="closed", reason=event.reason, attempt=0)
         case _:
             return link
-
-
-def tells_link(event: Event) -> bool:
-    """True if `event` may change a `Link`."""
-    return isinstance(event, EndpointEvent) and isinstance(
-        event, ConnectionChanged | SessionOpened | SessionUpdated | InputLost | RoundTrip | Limit
-    )
 
 
 def _ahead(event: Limit) -> Ahead:

@@ -83,7 +83,9 @@ class Toasts(QWidget):
                 widget.hide()
                 widget.deleteLater()
         for text, level in self._lines:
-            self._column.addWidget(self._line(text, level), 0, Qt.AlignmentFlag.AlignHCenter)
+            line = self._line(text, level)
+            self._column.addWidget(line, 0, Qt.AlignmentFlag.AlignHCenter)
+            line.show()  # Before the next round of the loop, or it counts for nothing in the size below.
         self.setAccessibleDescription(" ".join(self.texts()))
         self.setVisible(bool(self._lines))
         self._place()

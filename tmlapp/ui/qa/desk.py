@@ -247,8 +247,9 @@ class QaDesk(QObject):
             self.refresh()
 
     def _on_search(self) -> None:
-        self._side.show_page(0)
-        self._window.events.open_search()
+        if not self._window.endpoints.inside:
+            self._side.show_page(0)
+            self._window.events.open_search()
 
     def _on_chosen(self, number: int) -> None:
         self._show_step(number)

@@ -256,6 +256,17 @@ def test_a_request_that_came_too_early_is_repeated() -> None:
     assert kinds(done) == ["response.create"]
 
 
+def test_a_refused_request_is_not_repeated_before_something_has_changed() -> None:
+    model = talking()
+    asked = sent(model.turn(micro_turn(0, texts=["One?"])))[-1]
+    error = {"code": "conversation_already_has_active_response", "message": "busy", "event_id": asked["event_id"]}
+    assert kinds(say(model, type="error", error=error)) == []
+    assert kinds(say(model, type="rate_limits.updated", rate_limits=[])) == []
+    assert "response.create" not in kinds(model.turn(micro_turn(1, texts=["Two?"])))
+    done = say(model, type="response.done", response={"id": "theirs", "status": "completed"})
+    assert kinds(done) == ["response.create"]
+
+
 def test_nothing_of_a_cancelled_response_comes_out_any_more() -> None:
     model = talking()
     ids = {"response_id": "r", "item_id": "i"}

@@ -20,25 +20,27 @@ class Asking:
         self.waiting = False
         self.asked = ""
         self.unwanted = False
+        self._stands_in_the_way = False
         self._calls: OrderedDict[str, str] = OrderedDict()
         self._pieces: OrderedDict[str, list[str]] = OrderedDict()
 
     def may_ask(self, active: bool) -> bool:
         """Whether an answer may be asked for now; if not, it is remembered."""
-        self.waiting = active or bool(self.asked)
+        self.waiting = active or bool(self.asked) or self._stands_in_the_way
         return not self.waiting
 
     def due(self, active: bool) -> bool:
         """Whether what was kept back may go now."""
-        return self.waiting and not active and not self.asked
+        return self.waiting and not active and not self.asked and not self._stands_in_the_way
 
     def sent(self, event_id: str) -> None:
         self.waiting = False
         self.asked = event_id
 
     def began(self) -> bool:
-        """A response began; True if it is one that nobody wants any more."""
+        """A response began or ended; True if it is one that was asked for and that nobody wants any more."""
         unwanted, self.unwanted, self.asked = self.unwanted and bool(self.asked), False, ""
+        self._stands_in_the_way = False
         return unwanted
 
     def refused(self, again: bool) -> None:
@@ -46,6 +48,8 @@ class Asking:
         self.asked = ""
         self.unwanted = False
         self.waiting = self.waiting or again
+        # Asking again at once would be refused again, as fast as the network can.
+        self._stands_in_the_way = again
 
     def called(self, call_id: str, response_id: str) -> None:
         """The model waits for the result of this call."""

@@ -128,7 +128,9 @@ class Conversation:
         self.duplex.push(turn)
         while True:
             try:
-                event = await asyncio.wait_for(self._events.get(), ANSWER_S)
+                # Not `wait_for`: in Python 3.11 it may swallow that its task is cancelled.
+                async with asyncio.timeout(ANSWER_S):
+                    event = await self._events.get()
             except TimeoutError:
                 raise ModelSilentError(f"the model did not answer within {ANSWER_S:g} s") from None
             if isinstance(event, Closed):

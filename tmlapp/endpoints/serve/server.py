@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 from tmlapp.core.endpoint import Endpoint, Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.secret import Secret
+from tmlapp.endpoints.remote.link import silent_logger
 from tmlapp.endpoints.serve.conversation import ModelPool
 from tmlapp.endpoints.serve.offer import FRAMES_PER_UNIT, Limits, Offer
 from tmlapp.endpoints.serve.session import Session
@@ -188,7 +189,9 @@ class ModelServer:
                 max_size=_MAX_FRAME,
                 max_queue=_QUEUE,
                 server_header=None,
-                logger=logging.getLogger(f"{__name__}.socket"),
+                compression=None,
+                # The library's own words would show headers, and so the token.
+                logger=silent_logger(),
             )
         except (OSError, OverflowError) as error:
             raise AppError(
@@ -242,6 +245,9 @@ class ModelServer:
         session = self._sessions[number] = Session(self._offer, self._pool, number)
         try:
             await self._converse(connection, session)
+        except Exception:
+            _log.exception("session %s ends by a fault", session.id)
+            raise
         finally:
             del self._sessions[number]
 

@@ -76,6 +76,14 @@ class SglangCodec(FamilyCodec):
 
     # ------------------------------------------------------------------ set-up
 
+    def hello(self) -> Sequence[Action]:
+        """Nothing: the server speaks first. To wait for it keeps the order of frames the same in every run."""
+        return ()
+
+    def on_session_created(self, message: Message) -> Iterable[Action]:  # noqa: ARG002 - a handler's form
+        if not self.setup_id:
+            yield from super().hello()
+
     def session(self) -> dict[str, Any]:
         output = self.option("output")
         settings: dict[str, Any] = {

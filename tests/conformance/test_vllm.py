@@ -40,7 +40,7 @@ def test_their_client_converses_with_our_server() -> None:
     assert said[1] == f"response speak {''.join(WORDS)}"
     assert seen.query == {"duplex": "1", "model": "m", "autostart": "0"}
     assert seen.kinds[0] == "session.update"
-    assert "session.close" in seen.kinds[-2:]
+    assert "session.close" in seen.kinds
     assert seen.of("playback.ack")
     acknowledged = [frame["server_event_seq"] for frame in seen.of("session.event_ack")]
     assert acknowledged == sorted(acknowledged)
@@ -87,6 +87,7 @@ def test_our_adapter_converses_with_their_wire() -> None:
             duplex.push(micro_turn(i, tone(), jpegs=[JPEG], controls=[report]))
         duplex.drain(10)
         duplex.close()
+        server.wait_for(lambda line: line.startswith("CloseSession"))
         appends, acks = commands(server, "AppendAudio"), commands(server, "AckPlayback")
         lines = list(server.lines)
 
@@ -100,10 +101,12 @@ def test_our_adapter_converses_with_their_wire() -> None:
     assert not log.of(Unrecognized)
     assert [a["end"] for a in appends] == [a["heard"] for a in appends]
     assert [a["end"] for a in appends if a["pictures"]] == [1000, 2000, 3000, 4000, 5000]
-    assert [a["played"] for a in acks] == list(range(200, acks[-1]["played"] + 1, 200))
+    # Never more than what has come: the reports here run ahead of it.
+    played = [a["played"] for a in acks]
+    assert played[:5] == [200, 400, 600, 800, 1000]
+    assert played == sorted(set(played))
     assert {a["item"] for a in acks} == {item}
     assert not any(line.startswith(("REFUSED", "AUTOSTART")) for line in lines)
-    assert any(line.startswith("CloseSession") for line in lines)
 
 
 def test_a_person_cuts_in_on_their_wire() -> None:
@@ -117,6 +120,7 @@ def test_a_person_cuts_in_on_their_wire() -> None:
         duplex.push(micro_turn(10, tone(), controls=[Interrupt(300_000_000, item)]))
         log.wait_for(lambda events: any(isinstance(e, TurnDone) for e in events))
         duplex.close()
+        server.wait_for(lambda line: line.startswith("CloseSession"))
         acks, cuts = commands(server, "AckPlayback"), commands(server, "TruncateItem")
 
     assert [e.status for e in log.of(TurnDone)] == ["cancelled"]
@@ -136,6 +140,7 @@ def test_a_cut_connection_is_taken_up_again_on_their_wire() -> None:
             duplex.push(micro_turn(i, tone()))
         duplex.drain(10)
         duplex.close()
+        server.wait_for(lambda line: line.startswith("CloseSession"))
         lines = list(server.lines)
 
     assert said(log) == "one two three"

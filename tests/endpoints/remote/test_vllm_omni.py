@@ -255,10 +255,10 @@ def test_flags_and_not_names_decide_what_is_granted() -> None:
 def test_what_was_asked_for_and_not_granted_is_listed() -> None:
     codec = codec_of(tools=(ToolSpec(name="f", description=""),), history=(HistoryTurn(role="user", text="hi"),))
 
-    granted = created(codec, overlap_policy="barge_in_on_speech").granted
+    granted = created(codec, overlap_policy="barge_in_on_speech", instructions="No.", voice=None).granted
 
-    asked = [r.asked for r in granted.rejections]
-    assert asked == ["overlap_policy: listen_only", "tools: f", "history of 1 turns"]
+    asked = sorted(r.asked for r in granted.rejections)
+    assert asked == ["history of 1 turns", "instructions: Count the reps.", "overlap_policy: listen_only", "tools: f"]
 
 
 def test_the_second_answer_to_the_set_up_changes_nothing_unless_it_does() -> None:
@@ -375,6 +375,19 @@ def test_speech_and_overlap_as_the_server_sees_them() -> None:
     assert not told(later, AudioOut)
 
 
+def test_sound_that_the_server_clears_is_thrown_away_even_of_a_response_that_is_done() -> None:
+    codec = codec_of()
+    created(codec)
+    speaking(codec)
+    other = say(codec, type="output_audio_buffer.cleared", response_id="r0")
+    say(codec, type="response.done", response_id="r1", response={"id": "r1", "status": "completed"})
+
+    cleared = say(codec, type="output_audio_buffer.cleared", response_id="r1")
+
+    assert not told(other, Interrupted)
+    assert [e.item_id for e in told(cleared, Interrupted)] == ["i-r1"]
+
+
 def test_tools_are_called_by_name_even_if_their_arguments_are_no_json() -> None:
     codec = codec_of()
     created(codec)
@@ -425,7 +438,7 @@ def test_unknown_events_are_told_of_and_known_ones_say_nothing() -> None:
     created(codec)
 
     assert told(say(codec, type="session.brand_new"), Unrecognized)
-    for kind in ("session.heartbeat_ack", "playback.acknowledged", "output_audio_buffer.cleared"):
+    for kind in ("session.heartbeat_ack", "playback.acknowledged"):
         assert say(codec, type=kind) == []
 
 
@@ -640,7 +653,7 @@ def test_a_conversation_from_the_first_unit_to_the_last() -> None:
     assert not log.of(Unrecognized)
     assert [e.initiated_by for e in log.of(Closed)] == ["us"]
     assert sum("video_frames" in f for f in seen.of("input_audio_buffer.append")) == 5
-    assert "session.close" in seen.kinds[-2:]
+    assert "session.close" in seen.kinds
     assert len({f["event_id"] for f in seen.frames if "event_id" in f}) == len(seen.frames) - len(
         seen.of("session.event_ack")
     )

@@ -51,7 +51,7 @@ class VllmCodec(Sending):
         "overlap.decision": "on_overlap_decision",
         "turn.event": "on_turn_event",
         "playback.acknowledged": table.NOTHING,
-        "output_audio_buffer.cleared": table.NOTHING,
+        "output_audio_buffer.cleared": "on_output_cleared",
         "duplex.function_call.done": "on_malformed_call",
     }
 
@@ -197,6 +197,11 @@ class VllmCodec(Sending):
     def on_overlap_decision(self, message: Message) -> Iterable[Action]:
         """What the server makes of speech over the model's own: only barging in throws sound away."""
         return self.replies.cut() if message.get("action") == "barge_in" else ()
+
+    def on_output_cleared(self, message: Message) -> Iterable[Action]:
+        """What was not played yet is not wanted any more, unless something new is said already."""
+        active, response_id = self.replies.active, fields.name_or(message, "response_id")
+        return self.replies.cut() if active is None or active.id == response_id else ()
 
     def on_turn_event(self, message: Message) -> Iterable[Action]:
         event = fields.text_or(message, "event")

@@ -9,6 +9,7 @@ from typing import Any
 from tmlapp.core.endpoint import EndpointSetup
 from tmlapp.core.event import Granted, Rejection
 from tmlapp.endpoints.openai_family.fields import Message, mapping_or_empty, number_or_none, text_or
+from tmlapp.endpoints.openai_family.grant import differences
 from tmlapp.endpoints.remote.contract import Dialect, Target
 from tmlapp.endpoints.remote.refusals import rejected
 from tmlapp.endpoints.remote.target import host_of
@@ -19,6 +20,7 @@ UNIT_MS = 1000
 
 _TEXTS = ("overlap_policy", "playback_commit_policy")
 _NUMBERS = ("temperature", "idle_timeout_s")
+_REPEATED = (*_TEXTS, *_NUMBERS, "model", "instructions", "voice")
 
 
 class Asked:
@@ -115,10 +117,9 @@ class Asked:
         )
 
     def _rejections(self, session: Message, flags: Message, afresh: bool) -> Iterator[Rejection]:
-        for name in _TEXTS:
-            asked, got = self._option(name), session.get(name)
-            if asked and isinstance(got, str) and got != asked:
-                yield Rejection(asked=f"{name}: {asked}", granted=got[:200], reason="The server uses another policy.")
+        # Members of ours that a server repeats; most of the others it keeps to itself.
+        asked = {k: v for k, v in self.session().items() if k in _REPEATED and session.get(k) is not None}
+        yield from differences(asked, session)
         if flags.get("supports_input_append") is False:
             why = "The server says that it does not take sound as it comes."
             yield Rejection(asked="sound as it comes", granted="whole turns", reason=why)

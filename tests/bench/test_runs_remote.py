@@ -17,6 +17,7 @@ from tests.endpoints.remote.serving import Model, served
 from tmlapp.bench import drive_item
 from tmlapp.bench.answer import Answer
 from tmlapp.bench.data import Part, Tail
+from tmlapp.bench.drive import drive_part
 from tmlapp.bench.drive_item import ItemDriver, ItemTask, Outcome
 from tmlapp.bench.drive_listen import Listener
 from tmlapp.bench.engines import OnOutcome
@@ -136,7 +137,7 @@ def test_a_check_of_the_endpoint_never_touches_the_network(tmp_path: Path) -> No
 
 def interrupted_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, why: str) -> ItemTask:
     """A task whose only part is driven on this machine, and said to have been interrupted."""
-    made = drive_item.drive_part
+    made = drive_part
     monkeypatch.setattr(drive_item, "drive_part", lambda *a, **k: replace(made(*a, **k), interruption=why))
     part = Part(sounds=(sound(tmp_path / "a.wav", 0.4),))
     script = tmp_path / "script.json"

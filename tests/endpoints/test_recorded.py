@@ -7,7 +7,22 @@ import pytest
 from tests.endpoints.talk import Heard, converse, finish, setup_for, turn
 from tmlapp.core.clock import ManualClock
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import EndpointEvent, Granted, SessionOpened, TextOutDone, UnitDone
+from tmlapp.core.event import (
+    Closed,
+    ConnectionChanged,
+    EndpointEvent,
+    Granted,
+    InputLost,
+    Limit,
+    ResumeHandle,
+    RoundTrip,
+    SessionOpened,
+    SessionUpdated,
+    TextOutDone,
+    UnitDone,
+    Unrecognized,
+    WireFrame,
+)
 from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.recorded import RecordedEndpoint, home_turns
 from tmlapp.endpoints.scripted import ScriptedEndpoint
@@ -43,6 +58,32 @@ def test_a_late_answer_belongs_to_its_micro_turn() -> None:
 def test_without_acknowledgements_the_time_of_arrival_decides() -> None:
     events: list[EndpointEvent] = [said("a", 0), said("b", TURN_NS), said("c", 2 * TURN_NS - 1), said("d", 5 * TURN_NS)]
     assert home_turns(events) == [0, 0, 0, 4]
+
+
+def test_what_happened_to_a_connection_does_not_happen_again() -> None:
+    far = Granted(endpoint="far:lab", name="lab", local=False, acknowledges_units=True, provider="lab.example")
+    events: list[EndpointEvent] = [
+        ConnectionChanged(state="connecting"),
+        WireFrame(index=0, direction="sent", size=2, message={}),
+        SessionOpened(granted=far),
+        RoundTrip(rtt_ns=5, t_rx_ns=TURN_NS),
+        done(0, TURN_NS),
+        InputLost(micro_turn=1, what="turn", reason="gone", t_rx_ns=2 * TURN_NS),
+        Unrecognized(name="x", t_rx_ns=2 * TURN_NS),
+        ResumeHandle(handle="", valid_from_index=1, t_rx_ns=2 * TURN_NS),
+        Limit(kind="going_away", t_rx_ns=2 * TURN_NS),
+        SessionUpdated(granted=far, t_rx_ns=3 * TURN_NS),
+        said("one", 3 * TURN_NS),
+        done(2, 3 * TURN_NS),
+        Closed(code="1000", reason="", initiated_by="server"),
+    ]
+    again = converse(RecordedEndpoint(events, far, address="recorded:x"), [turn(i) for i in range(3)])
+    assert [type(e).__name__ for e in again.events] == [
+        "SessionOpened", "UnitDone", "UnitDone", "SessionUpdated", "TextOutDone", "UnitDone", "Closed",
+    ]  # fmt: skip
+    here = again.of(SessionUpdated)[0].granted
+    assert (here.endpoint, here.local, here.provider) == ("recorded:x", True, "recording")
+    assert [e.micro_turn for e in again.of(UnitDone)] == [0, 1, 2], "also of the one that was lost then"
 
 
 def test_the_order_of_the_recording_is_kept() -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from tests.recording.parts import make_info, make_turn, record, recorder
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import ConnectionChanged, EndpointEvent, InputLost, RoundTrip, Unrecognized, WireFrame
+from tmlapp.core.event import (
+    ConnectionChanged,
+    EndpointEvent,
+    InputLost,
+    RoundTrip,
+    UnitDone,
+    Unrecognized,
+    WireFrame,
+)
 from tmlapp.core.units import TURN_NS
 from tmlapp.recording import log_writer
 from tmlapp.recording.export.folder import export_folder
@@ -19,6 +27,7 @@ from tmlapp.recording.part import PartFile
 from tmlapp.recording.reader import Recording
 from tmlapp.recording.recover import recover
 from tmlapp.recording.schema import FIRST_TOPICS, TOPICS
+from tmlapp.recording.summary import summarize
 from tmlapp.recording.verify import verify
 
 pytestmark = pytest.mark.unit
@@ -65,6 +74,20 @@ def test_a_recording_with_frames_verifies_and_is_exported(tmp_path: Path) -> Non
     lines = (tmp_path / "out" / "wire.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["index"] for line in lines] == [0, 1, 2]
     assert names.index("wire.jsonl") == names.index("events.jsonl") + 1
+
+
+def test_what_was_not_sent_is_summed_up(tmp_path: Path) -> None:
+    writer = recorder(tmp_path, [])
+    writer.start()
+    for event in (
+        *OTHERS,
+        InputLost(micro_turn=1, what="video", reason="slow"),
+        ConnectionChanged(state="open", epoch=2),
+        UnitDone(micro_turn=0, latency_ns=1),
+    ):
+        writer.event(event)
+    health = summarize(Recording.open(writer.close()))["health"]
+    assert (health["not_sent"], health["reconnects"]) == (1, 2)
 
 
 def test_frames_survive_a_repair_but_for_those_that_are_none(tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ from tmlapp.live.observer import BlankObserver
 from tmlapp.live.playout import LateSound, first_audible
 from tmlapp.live.tools import OURS
 
-
 _ONCE = "the connection was made again"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tmlapp.core.event import EndpointError, Gap, Health, Notice, UnitDone
+from tmlapp.core.event import ConnectionChanged, EndpointError, Gap, Health, InputLost, Notice, UnitDone
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_NS, ns_to_s
 from tmlapp.recording.reader import Recording
 
@@ -17,6 +17,7 @@ def summarize(recording: Recording) -> dict[str, Any]:
     `latency.turn_late_ms` is from the last sample of a micro-turn to its push, `reply_ms` from the end of a
     micro-turn to its answer, `compute_ms` what the model took; each None where nothing was measured.
     `realtime_factor` is session time per wall time, `over_budget_share` the share of steps longer than a micro-turn.
+    `health.not_sent` counts micro-turns that a remote endpoint did not get, `health.reconnects` its later connections.
     """
     return {
         "recording": str(recording.path),
@@ -61,7 +62,8 @@ def _health(recording: Recording) -> dict[str, Any]:
     gaps: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     last: Health | None = None
-    for event in recording.events((Gap, Health, EndpointError, Notice)):
+    not_sent = reconnects = 0
+    for event in recording.events((Gap, Health, EndpointError, Notice, InputLost, ConnectionChanged)):
         if isinstance(event, Gap):
             gaps.append({
                 "t_s": ns_to_s(event.t_ns), "track": event.track, "kind": event.kind,
@@ -69,6 +71,10 @@ def _health(recording: Recording) -> dict[str, Any]:
             })  # fmt: skip
         elif isinstance(event, Health):
             last = event
+        elif isinstance(event, InputLost):
+            not_sent += event.what == "turn"
+        elif isinstance(event, ConnectionChanged):
+            reconnects = max(reconnects, event.epoch)
         elif isinstance(event, EndpointError):
             errors.append({"t_s": ns_to_s(event.t_rx_ns), "what": event.message, "code": event.code})
         elif isinstance(event, Notice) and event.level == "error":
@@ -81,4 +87,6 @@ def _health(recording: Recording) -> dict[str, Any]:
         "xruns": last.xruns if last else 0,
         "drift_ppm": drift[-1] if drift else None,
         "errors": errors,
+        "not_sent": not_sent,
+        "reconnects": reconnects,
     }

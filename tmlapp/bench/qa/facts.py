@@ -15,6 +15,7 @@ from tmlapp.core.event import (
     Event,
     Gap,
     Heard,
+    InputLost,
     Interrupted,
     Marker,
     Notice,
@@ -22,15 +23,17 @@ from tmlapp.core.event import (
     SessionUpdated,
     TaskSet,
     TextOutDone,
+    TurnStarted,
     UnitDone,
 )
 from tmlapp.core.granted import Granted
 from tmlapp.core.media import Pcm
-from tmlapp.core.units import NS_PER_S
+from tmlapp.core.units import NS_PER_S, TURN_NS
+from tmlapp.live.playout import LateSound
 
 WATCHED = (
-    AudioOut, EndpointError, Gap, Heard, Interrupted, Marker, Notice, SessionOpened, SessionUpdated, TaskSet,
-    TextOutDone, UnitDone,
+    AudioOut, EndpointError, Gap, Heard, InputLost, Interrupted, Marker, Notice, SessionOpened, SessionUpdated, TaskSet,
+    TextOutDone, TurnStarted, UnitDone,
 )  # fmt: skip
 """The events that change anything here; others need not be passed on."""
 
@@ -67,6 +70,7 @@ class Facts:
     def __init__(self) -> None:
         self._user = UserSpeech()
         self._model = ModelSpeech()
+        self._late = LateSound()
         self._overlay = Overlay()
         self._texts: list[_Text] = []
         self._said: list[Said] | None = None
@@ -94,6 +98,8 @@ class Facts:
 
     def on_event(self, event: Event) -> None:
         """The next event."""
+        if self._late.late(event):
+            return
         match event:
             case UnitDone():
                 self._answers.append((event.t_rx_ns, event.latency_ns))
@@ -108,6 +114,9 @@ class Facts:
                 self.marks += [found] if found else []
             case Gap() if event.kind in _HOLES:
                 self.holes.append((event.t_ns, event.t_ns + event.dur_ns, f"{event.track}: {event.reason}"))
+            case InputLost(what="turn"):
+                t_ns = event.micro_turn * TURN_NS
+                self.holes.append((t_ns, t_ns + TURN_NS, f"not sent: {event.reason}"))
             case EndpointError():
                 self.errors.append((event.t_rx_ns, f"{event.code}: {event.message}"))
             case Notice(level="error"):

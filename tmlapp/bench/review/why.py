@@ -16,6 +16,7 @@ from tmlapp.bench.transcripts.silero import VoiceActivityDetector
 from tmlapp.core.event import (
     AudioOut,
     EndpointEvent,
+    InputLost,
     Interrupted,
     Listen,
     TextOut,
@@ -49,7 +50,7 @@ class TurnRow:
         index, t_ns: its place in the session.
         words: of the user in it. level_dbfs: peak of the microphone. voice: share of it in which the user speaks, None
             where nobody looked.
-        lost: its sound is missing. typed: texts that went to the model.
+        lost: its sound is missing. not_sent: a remote model did not get it. typed: texts that went to the model.
         answered: the model has answered it. said: what it gave; empty where it kept silent.
         latency_ns, compute_ns, lag_turns: of the answer; None where none came. late: later than a micro-turn.
         diagnostics: the model's own numbers for it.
@@ -61,6 +62,7 @@ class TurnRow:
     level_dbfs: float = _FLOOR_DBFS
     voice: float | None = None
     lost: bool = False
+    not_sent: bool = False
     typed: tuple[str, ...] = ()
     answered: bool = False
     said: str = ""
@@ -138,7 +140,7 @@ def why(recording: Recording, lanes: Lanes, output: Output, *, turns: int = TURN
     events = [
         e
         for e in recording.events(
-            (UnitDone, Listen, TextOut, TextOutDone, AudioOut, ToolCall, Interrupted),
+            (UnitDone, Listen, TextOut, TextOutDone, AudioOut, ToolCall, Interrupted, InputLost),
             start_ns,
             max(end_ns + _ANSWER_NS, output.t_ns + 1),
             sound=False,
@@ -172,6 +174,7 @@ def _rows(
 ) -> tuple[TurnRow, ...]:
     units = {e.micro_turn: e for e in reversed(events) if isinstance(e, UnitDone)}
     answered = sorted((u.t_rx_ns, u.micro_turn) for u in units.values())
+    unsent = {e.micro_turn for e in events if isinstance(e, InputLost) and e.what == "turn"}
     listened = {e.micro_turn for e in events if isinstance(e, Listen)}
     said: dict[int, list[str]] = {}
     for event in events:
@@ -191,6 +194,7 @@ def _rows(
                 level_dbfs=levels[index - first],
                 voice=None if spoken is None else spoken[index - first],
                 lost=index in recording.lost_turns,
+                not_sent=index in unsent,
                 typed=typed.get(index, ()),
                 answered=unit is not None or index in listened,
                 said=_joined(said.get(index, ())),
@@ -327,7 +331,7 @@ def _cells(row: TurnRow, names: Sequence[str]) -> list[str]:
     return [
         str(row.index),
         f"{row.t_ns / NS_PER_S:.1f}",
-        "(lost)" if row.lost else heard,
+        "(lost)" if row.lost else "(not sent)" if row.not_sent else heard,
         f"{row.level_dbfs:.0f}",
         "" if row.voice is None else f"{100 * row.voice:.0f}",
         row.decision,

@@ -61,6 +61,7 @@ class Expected:
     Attributes:
         turns: whether the service itself says when a response is over.
         opens: line at which the service acknowledges the set-up; None where it never does.
+        received: lines of what came from the service.
     """
 
     turns: bool = True
@@ -70,6 +71,7 @@ class Expected:
     calls: list[Called] = field(default_factory=list)
     heard: list[tuple[int, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    received: frozenset[int] = frozenset()
 
 
 def sound_of(text: Any) -> bytes | None:
@@ -334,4 +336,5 @@ def expected_of(steps: Sequence[Step], grammar: str) -> Expected:
     reader = _Gemini() if grammar == "gemini" else _Live() if grammar == "live" else _Family()
     for step in steps:
         reader.step(step)
+    reader.found.received = frozenset(step.line for step in steps if step.direction == "received")
     return reader.found

@@ -57,10 +57,12 @@ class FakeGemini:
 
     Args:
         listens: it answers to sound.
+        key: which it lets in.
         text_frames: JSON in text frames, as no service does it yet.
     """
 
-    def __init__(self, *, listens: bool = True, text_frames: bool = False) -> None:
+    def __init__(self, *, key: str = KEY, listens: bool = True, text_frames: bool = False) -> None:
+        self._key = key
         self.seen: list[Seen] = []
         self._listens = listens
         self._text_frames = text_frames
@@ -84,7 +86,7 @@ class FakeGemini:
 
     def _process(self, connection: ServerConnection, request: Request) -> Response | None:
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
-        if headers.get("x-goog-api-key") != KEY and headers.get("authorization") != f"Bearer {KEY}":
+        if self._key not in (headers.get("x-goog-api-key"), headers.get("authorization", "").removeprefix("Bearer ")):
             body = json.dumps({"error": {"code": 401, "message": f"API key not valid: {headers}"}})
             return connection.respond(HTTPStatus.UNAUTHORIZED, body)
         return None
@@ -95,7 +97,7 @@ class FakeGemini:
         self.seen.append(seen)
         try:
             for frame in ws:
-                message = json.loads(frame)
+                message = {_plain(key): value for key, value in json.loads(frame).items()}
                 with self.changed:
                     seen.frames.append(message)
                     self.changed.notify_all()
@@ -183,3 +185,8 @@ class FakeGemini:
             self._answer(ws)
         else:
             self._answer(ws)
+
+
+def _plain(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)

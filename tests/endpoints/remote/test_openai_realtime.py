@@ -224,6 +224,14 @@ def test_any_answer_to_a_number_is_compared(answered: Any) -> None:
     assert [r.asked for r in found.granted.rejections] == ["audio.input.turn_detection.threshold: 0.5"]
 
 
+def test_what_is_set_for_another_turn_policy_is_a_rejection() -> None:
+    options = {"turn_detection": "semantic_vad", "idle_timeout_ms": "5000", "ask_every_s": "2", "eagerness": "low"}
+    agreed = granted(codec(options=options))
+    assert [r.asked for r in agreed.rejections] == ["idle_timeout_ms: 5000", "ask_every_s: 2"]
+    assert agreed.rejections[0].reason == "It belongs to turn_detection=server_vad."
+    assert not agreed.proactive
+
+
 def test_a_plain_grant() -> None:
     model = codec(options={"modalities": "text", "video_fps": "0", "turn_detection": "none"})
     agreed = granted(model)

@@ -22,6 +22,10 @@ class QwenCodec(RealtimeCodec):
     """Assumed, not recorded: that its answers have the fields of OpenAI's beta, and how many pictures it takes."""
 
     EVENTS: ClassVar[Mapping[str, str]] = {**table.EVENTS, "session.finished": "on_finished"}
+    belongs_to: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "interrupt_response": ("server_vad", "semantic_vad"),
+        "ask_every_s": ("none",),
+    }
     assistant_text = "text"
     can_truncate = False
     has_clock = False

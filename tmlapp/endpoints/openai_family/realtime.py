@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from tmlapp.core.event import Granted, Rejection
 from tmlapp.core.turn import MicroTurn, ToolResult
@@ -27,6 +27,16 @@ class RealtimeCodec(FamilyCodec):
     """GA. Sound out in bursts without a clock; pictures are items of the conversation; turns by `turn_detection`."""
 
     default_transcription = "gpt-realtime-whisper"
+    belongs_to: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "vad_threshold": ("server_vad",),
+        "prefix_padding_ms": ("server_vad",),
+        "silence_duration_ms": ("server_vad", "none"),
+        "idle_timeout_ms": ("server_vad",),
+        "eagerness": ("semantic_vad",),
+        "interrupt_response": ("server_vad", "semantic_vad"),
+        "ask_every_s": ("none",),
+    }
+    """Options, and the turn policies in which they mean something."""
     can_truncate = True
     has_clock = True
     """What the service hears stands on the clock of what we sent."""
@@ -248,7 +258,12 @@ class RealtimeCodec(FamilyCodec):
         return fields.text_or(detection, "type", asked)
 
     def untold(self) -> Iterator[Rejection]:
-        """Turns before the session that cannot be told."""
+        """What is set or given, and has no place in what is asked of the service."""
+        for name, policies in self.belongs_to.items():
+            value = self.target.options.get(name)
+            if value and self.turn_detection not in policies:
+                reason = f"It belongs to turn_detection={' or '.join(policies)}."
+                yield Rejection(asked=f"{name}: {value}", granted="", reason=reason)
         if any(turn.role == "assistant" and not turn.text for turn in self.before):
             asked = "history: what the model said, as sound"
             yield Rejection(asked=asked, granted="", reason="Only its words can be told.")

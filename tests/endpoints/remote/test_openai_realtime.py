@@ -371,6 +371,15 @@ def test_without_detection_the_turn_ends_when_it_gets_quiet() -> None:
     assert cleared == [31, 56]
 
 
+def test_a_turn_that_ends_while_the_model_speaks_is_answered_afterwards() -> None:
+    model = talking(options={"turn_detection": "none", "silence_duration_ms": "200"})
+    say(model, type="response.created", response={"id": "r"})
+    model.turn(micro_turn(0, tone()))
+    assert kinds(model.turn(micro_turn(1)))[1:] == ["input_audio_buffer.commit"]
+    done = say(model, type="response.done", response={"id": "r", "status": "completed"})
+    assert kinds(done) == ["response.create"]
+
+
 def test_an_answer_can_be_asked_for_at_a_fixed_pace() -> None:
     model = talking(options={"turn_detection": "none", "ask_every_s": "1"})
     asks = [k for k in range(10) if "response.create" in kinds(model.turn(micro_turn(k)))]

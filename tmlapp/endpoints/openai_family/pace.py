@@ -56,16 +56,22 @@ class ClientTurns:
         self._quiet = 0
         self._since = 0
 
-    def after(self, turn: MicroTurn) -> Literal["", "ended", "forget"]:
-        """What to do after the sound of `turn`: ask for an answer, or throw away a buffer that holds only quiet."""
+    def after(self, turn: MicroTurn) -> Literal["", "ended", "tick", "forget"]:
+        """What to do after the sound of `turn`.
+
+        `ended`: the person has finished, `tick`: it is time to ask; `forget`: the buffer holds nothing but quiet.
+        """
         self._since += 1
         if is_loud(turn.pcm):
             self.spoken, self._quiet = True, 0
         else:
             self._quiet += 1
-        if (self.spoken and self._quiet >= self._silence_turns) or (0 < self._every_turns <= self._since):
+        if self.spoken and self._quiet >= self._silence_turns:
             self.ended()
             return "ended"
+        if 0 < self._every_turns <= self._since:
+            self.ended()
+            return "tick"
         # A buffer of quiet would be listened to, and paid for, with the next turn.
         if not self.spoken and not self._every_turns and self._quiet >= _FORGET_TURNS:
             self._quiet = self._since = 0

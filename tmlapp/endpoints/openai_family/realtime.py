@@ -159,7 +159,9 @@ class RealtimeCodec(FamilyCodec):
                 self._spoke_at = turn.index
             return
         match self._turns.after(turn):
-            case "ended" if self.replies.active is None:
+            case "ended":
+                yield from self.commit()
+            case "tick" if self.replies.active is None and not self.asking.asked:
                 yield from self.commit()
             case "forget":
                 yield self.message("input_audio_buffer.clear")

@@ -40,8 +40,6 @@ from tmlapp.endpoints.remote.opus import OpusDecoder, OpusEncoder
 
 pytestmark = pytest.mark.unit
 
-pytest.importorskip("sphn")
-
 PATIENT = Patience(warn_turns=500, drop_video_turns=500, give_up_turns=500)
 """Turns are pushed as fast as they can be."""
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
+import sphn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 from tmlapp.core.media import Pcm
-from tmlapp.endpoints.remote.opus import OpusDecoder, OpusEncoder
 
 FRAME = 1_920
 PYTHON_HANDSHAKE = b"\x00"
@@ -94,7 +94,8 @@ class FakeMoshi:
         self.served.release()
 
     def _talk(self, socket: ServerConnection, seen: Seen) -> None:
-        encoder, decoder = OpusEncoder(), OpusDecoder()
+        # The library itself and none of our own code around it, as the servers have it.
+        writer, reader = sphn.OpusStreamWriter(24_000), sphn.OpusStreamReader(24_000)
         waiting = np.zeros(0, np.int16)
         frames = 0
         socket.send(self.handshake)
@@ -102,7 +103,7 @@ class FakeMoshi:
             assert isinstance(message, bytes)
             seen.kinds.append(message[0])
             seen.sizes.append(len(message))
-            pcm = decoder.push(message[1:])
+            pcm = (reader.append_bytes(message[1:]) * 32_767).astype(np.int16)
             seen.heard.append(pcm)
             waiting = np.concatenate((waiting, pcm))
             while len(waiting) >= FRAME:
@@ -112,15 +113,15 @@ class FakeMoshi:
                     socket.close()
                     return
                 if frames > 1:
-                    self._answer(socket, encoder, frames - 2)
+                    self._answer(socket, writer, frames - 2)
 
-    def _answer(self, socket: ServerConnection, encoder: OpusEncoder, number: int) -> None:
+    def _answer(self, socket: ServerConnection, writer: sphn.OpusStreamWriter, number: int) -> None:
         for message in self.extra.get(number, ()):
             socket.send(message)
         speaks = self.begins <= number < self.ends
         if self.begins <= number < self.begins + len(self.pieces):
             socket.send(b"\x02" + self.pieces[number - self.begins].encode())
         at = np.arange(number * FRAME, (number + 1) * FRAME)
-        tone = np.sin(2 * np.pi * 440 * at / 24_000) * (9000 if speaks else 0)
-        if pages := encoder.push(tone.astype(np.int16)):
+        tone = np.sin(2 * np.pi * 440 * at / 24_000) * (0.3 if speaks else 0.0)
+        if pages := bytes(writer.append_pcm(tone.astype(np.float32))):
             socket.send(b"\x01" + pages)

@@ -202,7 +202,9 @@ class Validator:
         task = {"table": table, "direction": direction, "frames": frames}
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
-        faults: list[str] = json.loads(self._process.stdout.readline())
+        answer = self._process.stdout.readline()
+        assert answer, "the validator ended; its reason stands on standard error"
+        faults: list[str] = json.loads(answer)
         assert len(faults) == len(frames)
         return [
             f"{place} {frame.get('type', next(iter(frame), ''))}: {fault}"

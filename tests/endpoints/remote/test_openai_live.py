@@ -506,7 +506,9 @@ def test_the_happy_path_of_a_delegated_tool() -> None:
     assert nested(codec, "response.completed", response={"id": "resp_1"}) == []
     nested(codec, "response.created", response={"id": "resp_2"})
     (progress,) = nested(codec, "response.output_text.done", text="Fourteen degrees.")
-    (done,) = nested(codec, "response.completed", response={"id": "resp_2"})
+    usage, done = nested(codec, "response.completed", response={"id": "resp_2", "usage": {"total_tokens": 9}})
+    assert isinstance(usage, Usage)
+    assert usage.counters == {"backend": {"total_tokens": 9}}
     assert [(e.state, e.text) for e in (progress, done)] == [("progress", "Fourteen degrees."), ("done", "")]  # type: ignore[union-attr]
 
 
@@ -531,6 +533,7 @@ def test_events_that_name_no_delegation_belong_to_the_only_one() -> None:
     assert isinstance(call, ToolCall)
     assert kinds(give(codec, 1, ToolResult("call_0", "a"))) == ["response.item.create", "response.create"]
     delegated(codec, target="responses")
+    assert nested(codec, "response.completed", "another") == []
     (done,) = nested(codec, "response.completed", None)
     assert isinstance(done, Delegation)
     assert (done.id, done.state) == ("item_D", "done")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tmlapp.core.event import Delegation, EndpointEvent, ToolCall, ToolCancelled
+from tmlapp.core.event import Delegation, EndpointEvent, ToolCall, ToolCancelled, Usage
 from tmlapp.endpoints.openai_family.fields import Message, mapping, mapping_or_empty, name_or, object_in, text_or
 
 _OPEN = 64
@@ -119,7 +119,7 @@ class Delegations:
 
     def nested(self, delegation_id: str, event: Message) -> Iterator[EndpointEvent]:
         """A streaming event of the backend's response inside a `response.event`; kinds without a meaning here pass."""
-        work = self._open.get(delegation_id) or self._only()
+        work = self._open.get(delegation_id) if delegation_id else self._only()
         name = delegation_id if work is None else work.id
         match event.get("type"):
             case "response.created" if work is not None:
@@ -130,11 +130,8 @@ class Delegations:
                 yield from self._called(work, name, mapping(event, "item"))
             case "response.output_text.done":
                 yield from self.progress(name, text_or(event, "text"))
-            case "response.completed" if work is not None:
-                response_id = name_or(mapping_or_empty(event, "response"), "id") or work.response_id
-                if response_id not in work.callers:
-                    yield from self.done(name)
-                work.callers.discard(response_id)
+            case "response.completed":
+                yield from self._completed(work, mapping_or_empty(event, "response"))
             case "response.failed" | "response.incomplete" | "response.cancelled" | "error":
                 yield from self.fail(name, _why(event))
             case _:
@@ -166,13 +163,24 @@ class Delegations:
         works = [work for work in self._open.values() if work.target == "responses"]
         return works[0] if len(works) == 1 else None
 
+    def _completed(self, work: Work | None, response: Message) -> Iterator[EndpointEvent]:
+        """A response is complete: the delegation is, too, unless the response has called a tool."""
+        response_id = name_or(response, "id") or (work.response_id if work else "")
+        usage = mapping_or_empty(response, "usage")
+        if usage:
+            yield Usage(counters={"backend": dict(usage)}, response_id=response_id or None)
+        if work is not None:
+            if response_id not in work.callers:
+                yield from self.done(work.id)
+            work.callers.discard(response_id)
+
     def _announced(self, work: Work | None, name: str, call_id: str) -> None:
         if not call_id or call_id in self._calls or call_id in self._told:
             return
         self._calls[call_id] = name
         if len(self._calls) > _CALLS:
             self._calls.popitem(last=False)
-        if work is not None:
+        if work is not None and len(work.calls) < _CALLS and len(work.callers) < _CALLS:
             work.calls.add(call_id)
             work.callers.add(work.response_id)
 

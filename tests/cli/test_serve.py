@@ -1,0 +1,169 @@
+"""`tmlapp serve` as a person types it: the shipped model on a socket, and the same cues as without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.cli.invoking import answer, invoke, write_script, write_sound
+from tmlapp.cli import serve
+from tmlapp.core.event import AudioOut, ConnectionChanged, EndpointEvent, Listen, TaskSet, TextOutDone, UnitDone
+from tmlapp.recording.reader import Recording
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = ROOT / "assets" / "demo" / "squats.mp4"
+TINY = ROOT / "models" / "tiny"
+
+
+class Served:
+    """`tmlapp serve` in a process of its own; `told` is what it printed when it was ready."""
+
+    def __init__(self, *words: object) -> None:
+        command = [sys.executable, "-m", "tmlapp", "serve", "--port", "0", "--json", *map(str, words)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        text = ""
+        while not text.endswith("}\n"):
+            line = self.process.stdout.readline()
+            assert line, self.process.communicate()
+            text += line
+        self.told: dict[str, Any] = json.loads(text)
+
+    def interrupt(self) -> tuple[int, str]:
+        """Ctrl-C: its exit status, and what it said on standard error."""
+        self.process.send_signal(signal.SIGINT)
+        _, told = self.process.communicate(timeout=30)
+        return self.process.returncode, told
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Iterator[Served]:
+    served = Served("--model", TINY)
+    try:
+        yield served
+        assert served.interrupt() == (0, "")
+    finally:
+        served.process.kill()
+        served.process.wait()
+
+
+def run(endpoint: str, folder: Path, name: str) -> list[EndpointEvent]:
+    words = ["run", "--endpoint", endpoint, "--source", f"{CLIP},none", "--clock", "fast", "--seconds", 8]
+    answer(invoke(*words, "--instruction", "Count out reps for squats", "--out", folder, "--name", name, "--json"))
+    events = Recording.open(folder / f"{name}.mcap").events()
+    return [e for e in events if isinstance(e, EndpointEvent)]
+
+
+def said(events: list[EndpointEvent]) -> list[Any]:
+    """Everything that the model decided, with the micro-turn at whose end it was said."""
+    found: list[Any] = []
+    for e in events:
+        match e:
+            case TextOutDone():
+                found.append((e.t_rx_ns, e.text))
+            case AudioOut():
+                found.append((e.t_rx_ns, e.pcm16))
+            case Listen() | UnitDone():
+                found.append((type(e).__name__, e.micro_turn))
+            case TaskSet():
+                found.append((e.task, e.params, e.from_turn))
+            case _:
+                continue
+    return found
+
+
+def lasting(events: list[EndpointEvent]) -> list[EndpointEvent]:
+    """Events without those of the connection: `--seconds` stops it at any moment within a micro-turn."""
+    return [replace(e, seq=0) for e in events if not isinstance(e, ConnectionChanged)]
+
+
+def test_served_model_says_the_same_as_without_a_server_and_every_time(tiny: Served, tmp_path: Path) -> None:
+    assert tiny.told["model"] == "tiny"
+    assert tiny.told["endpoint"] == f"sglang_omni:{tiny.told['url']}"
+    direct = run("onnx:tiny", tmp_path, "direct")
+    first, second = (run(tiny.told["endpoint"], tmp_path, name) for name in ("first", "second"))
+    assert [e.text for e in direct if isinstance(e, TextOutDone)]
+    assert said(first) == said(direct)
+    assert lasting(first) == lasting(second)
+
+
+def test_script_can_be_served_under_another_name(tmp_path: Path) -> None:
+    script = write_script(tmp_path / "s.json", {"t_s": 0.4, "text": "hello"})
+    served = Served("--model", f"scripted:{script}", "--name", "mine", "--update-timeout", "5", "--sessions", "2")
+    try:
+        sound = write_sound(tmp_path / "c.wav", np.zeros(16_000, np.int16))
+        words = ["run", "--endpoint", f"sglang_omni:mine@{served.told['url']}", "--source", sound]
+        told = answer(invoke(*words, "--clock", "fast", "--out", tmp_path, "--json"))
+        assert [output["text"] for output in told["outputs"]] == ["hello"]
+        assert served.interrupt() == (0, "")
+    finally:
+        served.process.kill()
+        served.process.wait()
+
+
+def refused(*words: object) -> dict[str, str]:
+    error: dict[str, str] = answer(invoke("serve", "--json", *words), status=1)["error"]
+    return error
+
+
+def test_it_refuses_to_listen_where_others_could_reach_it() -> None:
+    assert "no certificate" in refused("--host", "0.0.0.0")["why"]
+
+
+def test_model_that_is_not_there_is_told(tmp_path: Path) -> None:
+    assert "neither a shipped model nor a folder" in json.dumps(refused("--model", "nothing"))
+    assert refused("--model", "unheard:of")["what"] == "There is no endpoint of the kind “unheard”."
+    assert refused("--model", f"recorded:{tmp_path}/none.mcap")
+
+
+@pytest.mark.parametrize("text", ["", " \n", "two words", "schlüssel", "a\x01b"])
+def test_token_must_be_one_word_of_a_header(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "token"
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("TOKEN", text)
+    for words in (("--token-file", path), ("--token-env", "TOKEN")):
+        error = refused(*words)
+        assert error["what"] == "The token cannot be used."
+        assert "words" not in error["why"]
+
+
+def test_token_that_cannot_be_read_or_stands_twice_is_told(tmp_path: Path) -> None:
+    assert "cannot be read" in refused("--token-file", tmp_path / "none")["what"]
+    (tmp_path / "raw").write_bytes(b"\xff\xfe")
+    assert "no text" in refused("--token-file", tmp_path / "raw")["why"]
+    assert "two tokens" in refused("--token-file", tmp_path / "raw", "--token-env", "TOKEN")["what"]
+
+
+def test_models_are_named_by_folder_shipped_name_or_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert serve._address("models/tiny") == f"onnx:{TINY}"
+    assert serve._address("tiny") == "onnx:tiny"
+    assert serve._address("scripted:a.json") == "scripted:a.json"
+
+
+def test_address_to_paste_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.endpoints.remote.serving import Model
+    from tmlapp.core.secret import Secret
+    from tmlapp.endpoints.serve.server import ModelServer, ServeOptions
+
+    options = ServeOptions(host="0.0.0.0", token=Secret("abc"))
+    server = ModelServer(options, Model, address="x")
+    server.url = "wss://0.0.0.0:8765"
+    serve._ready(server, options, False)
+    told = capsys.readouterr().out
+    assert "tmlapp run --endpoint sglang_omni:wss://" in told
+    assert "0.0.0.0" not in told
+    assert "abc" not in told
+    assert os.environ.get("SGLANG_OMNI_API_KEY") is None

@@ -249,8 +249,8 @@ def test_a_delegation_is_work_until_it_is_answered() -> None:
     done = DelegationReturned(t_ns=0, id="d", name="delegate", text="", final=True)
     assert heard(loud(0), asked).quiet_since_ns(0) is None
     assert heard(loud(0), asked, done).quiet_since_ns(0) == 100 * MS
-    other = Delegation(id="d", target="responses", state="created")
-    assert heard(loud(0), other).quiet_since_ns(0) == 100 * MS
+    over = Delegation(id="d", target="responses", state="done")
+    assert heard(loud(0), replace(asked, target="responses"), over).quiet_since_ns(0) == 100 * MS
 
 
 def test_what_makes_a_run_no_whole_one_is_named() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tmlapp.core.event import (
     AudioOut,
+    ConnectionChanged,
     EndpointEvent,
     Granted,
     Heard,
@@ -227,6 +228,15 @@ def test_an_endpoint_that_wants_to_know_is_told_with_every_micro_turn() -> None:
     stage.to(400)
     assert stage.speaking.controls() == (PlaybackReport("i", 300 * MS),)
     assert stage.speaking.controls() == ()
+
+
+def test_a_turn_that_a_broken_connection_cut_short_has_ended() -> None:
+    stage = Stage()
+    stage.take(TurnStarted(response_id="r"), sound(0, 300, item_id="i", response_id="r"))
+    stage.take(ConnectionChanged(state="reconnecting"))
+    assert stage.to(300) == [("i", 0, 300, False)]
+    named = stage.take(sound(400), sound(500, loud=False), sound(600, loud=False, item_id="j"))
+    assert [e.item_id for e in named] == ["say-1", "say-1", "j"]
 
 
 def test_what_is_remembered_of_items_does_not_grow() -> None:

@@ -25,7 +25,6 @@ from tmlapp.core.event import (
 from tmlapp.core.units import NS_PER_S, TURN_NS, samples_to_ns
 from tmlapp.live.observer import BlankObserver
 from tmlapp.live.playout import LateSound, first_audible
-from tmlapp.live.tools import OURS
 
 _ONCE = "the connection was made again"
 
@@ -83,8 +82,10 @@ class Listener(BlankObserver):
                 self._spans.append((event.t_rx_ns, event.t_rx_ns))
             case ToolCall():
                 self._open_calls.add(event.call_id)
-            case Delegation(state="created") if event.target in OURS:
+            case Delegation(state="created"):
                 self._open_calls.add(event.id)
+            case Delegation(state="done" | "failed"):
+                self._closed(event.id)
             case ToolCancelled() | ToolReturned():
                 self._closed(event.call_id)
             case DelegationReturned(final=True):

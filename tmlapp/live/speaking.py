@@ -16,6 +16,7 @@ import numpy as np
 
 from tmlapp.core.event import (
     AudioOut,
+    ConnectionChanged,
     EndpointEvent,
     Granted,
     Heard,
@@ -90,6 +91,11 @@ class Speaking:
                 self._turn_done(event)
             case Interrupted():
                 self._flush(event.t_rx_ns, by_person=False)
+            case ConnectionChanged(state="reconnecting"):
+                # Nobody will say how its turns ended.
+                self._turns.clear()
+                self._stream, self._deaf = "", False
+                self.playout.finish(None)
             case SessionOpened() | SessionUpdated():
                 self._granted(event.granted)
             case _:

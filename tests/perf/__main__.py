@@ -13,6 +13,7 @@ def measures() -> dict[str, Measure]:
     from tests.perf import (
         bench_run,
         catalogue,
+        endpoints,
         grading,
         ifeval,
         items,
@@ -45,6 +46,7 @@ def measures() -> dict[str, Measure]:
         "catalogue": catalogue.catalogue,
         "ray": bench_run.ray_workers,
         "items": items.items,
+        "endpoints": endpoints.endpoints,
     }
 
 

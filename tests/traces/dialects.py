@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.traces.expected import gemini_member, plain_name
+from tests.traces.expected import gemini_member, objects, plain_name
 from tests.traces.lines import Trace
 from tmlapp.core.tool import HistoryTurn, ToolSpec
 from tmlapp.endpoints.registry import dialects
@@ -98,17 +98,17 @@ def _gemini(trace: Trace, dialect: Dialect) -> Spoken:
     for step in trace.sent:
         setup = setup or _mapping(gemini_member(step.message, "setup"))
         content = _mapping(gemini_member(step.message, "clientContent"))
-        turns = _list(content.get("turns"))
+        turns = objects(content.get("turns"))
         complete = gemini_member(content, "turnComplete") is True
         for turn in turns[:-1] if complete else turns:
-            history += _history(turn.get("role"), (part.get("text") for part in _list(turn.get("parts"))))
+            history += _history(turn.get("role"), (part.get("text") for part in objects(turn.get("parts"))))
     model = str(setup.get("model", ""))
     config = _mapping(gemini_member(setup, "generationConfig"))
-    modalities = [str(m).upper() for m in gemini_member(config, "responseModalities") or ()]
+    modalities = str(gemini_member(config, "responseModalities")).upper()
     instruction = "".join(
-        str(part.get("text", "")) for part in _list(_mapping(gemini_member(setup, "systemInstruction")).get("parts"))
+        str(part.get("text", "")) for part in objects(_mapping(gemini_member(setup, "systemInstruction")).get("parts"))
     )
-    declared = [f for tool in _list(setup.get("tools")) for f in _list(gemini_member(tool, "functionDeclarations"))]
+    declared = [f for tool in objects(setup.get("tools")) for f in objects(gemini_member(tool, "functionDeclarations"))]
     options = {"modality": "text" if "TEXT" in modalities else "audio"}
     if model.startswith(("publishers/", "projects/")):
         options["service"] = "vertex"
@@ -132,7 +132,7 @@ def _openai(trace: Trace, dialect: Dialect, grammar: str) -> Spoken:
     ]  # fmt: skip
     # The last item before the recorded client asks for an answer is what is typed; what lies before is history.
     history = [turn for item in messages[: _seeds(sent)] for turn in _history(item.get("role"), _texts(item))]
-    modalities = asked.get("output_modalities") or asked.get("modalities") or ()
+    modalities = str(asked.get("output_modalities") or asked.get("modalities") or "audio")
     options: dict[str, str] = {}
     names = {option.name: option for option in dialect.options}
     if "modalities" in names and grammar == "family" and modalities and "audio" not in modalities:
@@ -147,7 +147,7 @@ def _openai(trace: Trace, dialect: Dialect, grammar: str) -> Spoken:
         options["backend_model"] = str(_mapping(delegation.get("responses")).get("model") or "unknown")
     return Spoken(
         dialect=dialect, grammar=grammar, options=options, model=model,
-        instruction=str(asked.get("instructions") or ""), tools=_tools(_list(asked.get("tools"))),
+        instruction=str(asked.get("instructions") or ""), tools=_tools(objects(asked.get("tools"))),
         history=tuple(history),
     )  # fmt: skip
 
@@ -163,7 +163,7 @@ def _seeds(sent: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _texts(item: Mapping[str, Any]) -> list[Any]:
-    return [content.get("text") or content.get("transcript") for content in _list(item.get("content"))]
+    return [content.get("text") or content.get("transcript") for content in objects(item.get("content"))]
 
 
 def _history(role: Any, texts: Iterable[Any]) -> list[HistoryTurn]:
@@ -183,7 +183,3 @@ def _tools(declared: Iterable[Mapping[str, Any]]) -> tuple[ToolSpec, ...]:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Mapping[str, Any]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

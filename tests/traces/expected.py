@@ -100,7 +100,8 @@ def _object(value: Any) -> Message:
     return value if isinstance(value, dict) else {}
 
 
-def _objects(value: Any) -> list[Message]:
+def objects(value: Any) -> list[Message]:
+    """The objects in a list; nothing where there is none."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
@@ -114,7 +115,7 @@ class _Family:
     def __init__(self) -> None:
         self.found = Expected()
         self._by_id: dict[str, Said] = {}
-        self._parts: dict[tuple[str, Any, Any], list[int]] = {}
+        self._parts: dict[tuple[str, str, str], list[int]] = {}
         self._called: set[str] = set()
         self._names: dict[str, str] = {}
         self._stopped = 0
@@ -165,7 +166,7 @@ class _Family:
     def _words(self, step: Step, delta: bool) -> None:
         message = step.message
         said = self._said(message.get("response_id"))
-        part = (str(message.get("item_id")), message.get("content_index"), str(message["type"]).rpartition(".")[0])
+        part = (str(message.get("item_id")), str(message.get("content_index")), str(message["type"]).rpartition(".")[0])
         if delta:
             said.words[step.line] = str(message.get("delta", ""))
             self._parts.setdefault(part, []).append(step.line)
@@ -188,7 +189,7 @@ class _Family:
         said.done, said.status = step.line, str(response.get("status", ""))
         if said.status == "cancelled":
             said.cut = self._stopped
-        contents = [c for item in _objects(response.get("output")) for c in _objects(item.get("content"))]
+        contents = [c for item in objects(response.get("output")) for c in objects(item.get("content"))]
         texts = [c.get("transcript") or c.get("text") for c in contents if c.get("transcript") or c.get("text")]
         if texts:
             lines = (*said.words, *(f.line for f in self.found.finals if f.said is said), step.line)
@@ -241,8 +242,10 @@ def plain_name(name: str) -> str:
     return head + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
-def gemini_member(message: Message, name: str) -> Any:
-    """What stands under `name`, spelled with capitals or underscores."""
+def gemini_member(message: Any, name: str) -> Any:
+    """What stands under `name`, spelled with capitals or underscores; None where nothing does, or nothing can."""
+    if not isinstance(message, dict):
+        return None
     return next((value for key, value in message.items() if plain_name(key) == name), None)
 
 
@@ -264,12 +267,12 @@ class _Gemini:
         self._person(step.line, _object(gemini_member(content, "inputTranscription")))
         if gemini_member(content, "interrupted") is True:
             self._interrupted(step.line)
-        for part in _objects(gemini_member(_object(gemini_member(content, "modelTurn")), "parts")):
+        for part in objects(gemini_member(_object(gemini_member(content, "modelTurn")), "parts")):
             self._part(step.line, part)
         text = gemini_member(_object(gemini_member(content, "outputTranscription")), "text")
         if text:
             self._add(step.line, str(text))
-        for call in _objects(gemini_member(_object(gemini_member(message, "toolCall")), "functionCalls")):
+        for call in objects(gemini_member(_object(gemini_member(message, "toolCall")), "functionCalls")):
             self._turn()
             arguments = call.get("args") if isinstance(call.get("args"), dict) else {}
             self.found.calls.append(Called(step.line, str(call.get("name")), arguments, str(call.get("id", ""))))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tests.traces.dialects import Spoken, kind_of
-from tests.traces.expected import gemini_member, plain_name
+from tests.traces.expected import gemini_member, objects, plain_name
 from tests.traces.lines import Step, Trace
 from tmlapp.core.media import Frame
 from tmlapp.core.turn import Control, MicroTurn, TextInput, ToolResult
@@ -73,21 +73,20 @@ def _gemini_move(step: Step, kind: str, seeds: int) -> Move:
         return Move(step, kind, "result", results=tuple(_gemini_results(step.message)))
     if kind == "clientContent":
         content = gemini_member(step.message, "clientContent")
-        turns = content.get("turns") if isinstance(content, dict) else None
-        complete = isinstance(content, dict) and gemini_member(content, "turnComplete") is True
+        turns = objects(gemini_member(content, "turns"))
+        complete = gemini_member(content, "turnComplete") is True
         if not complete:
             return Move(step, kind, "history" if seeds else "other")
-        last = turns[-1] if isinstance(turns, list) and turns and isinstance(turns[-1], dict) else {}
-        text = "".join(str(part.get("text", "")) for part in last.get("parts") or () if isinstance(part, dict))
+        text = "".join(str(part.get("text", "")) for part in objects(turns[-1].get("parts") if turns else None))
         return Move(step, kind, "text", texts=(text,)) if text else Move(step, kind, "other")
     return Move(step, kind, "other")
 
 
 def _gemini_results(message: Mapping[str, Any]) -> list[ToolResult]:
-    responses = gemini_member(gemini_member(message, "toolResponse") or {}, "functionResponses")
     found: list[ToolResult] = []
-    for response in responses if isinstance(responses, list) else ():
-        said = response.get("response") if isinstance(response.get("response"), dict) else {}
+    for response in objects(gemini_member(gemini_member(message, "toolResponse"), "functionResponses")):
+        answer = response.get("response")
+        said = answer if isinstance(answer, dict) else {}
         failed = "error" in said
         found.append(ToolResult(str(response.get("id")), str(said.get("error" if failed else "output", "")), failed))
     return found
@@ -108,8 +107,7 @@ def _openai_move(step: Step, kind: str, seeds: int) -> Move:
     if kind == "conversation.item.create" and item.get("type") == "message":
         if seeds:
             return Move(step, kind, "history")
-        contents = item.get("content")
-        texts = [c.get("text") for c in contents if isinstance(c, dict)] if isinstance(contents, list) else []
+        texts = [c.get("text") for c in objects(item.get("content"))]
         text = "".join(t for t in texts if isinstance(t, str))
         if text and item.get("role") == "user" and len(texts) == sum(isinstance(t, str) for t in texts):
             return Move(step, kind, "text", texts=(text,))

@@ -135,7 +135,7 @@ def family() -> list[Row]:
         received(type="response.output_audio.delta", delta=sound(4), **cut),
         received(type="response.done", response={"id": "r2", "status": "cancelled",
                  "status_details": {"type": "cancelled", "reason": "turn_detected"}, "output": []}),
-        received(type="error", event_id="e", error={"type": "invalid_request_error", "code": "bad_event", "message": "?"}),
+        received(type="error", event_id="e", error={"type": "invalid_request_error", "code": "bad_event"}),
         received(type="response.created", response={"id": "r3"}),
         received(type="response.done", response={"id": "r3", "status": "failed",
                  "status_details": {"type": "failed", "error": {"code": "server_error"}}, "output": []}),

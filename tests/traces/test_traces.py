@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.traces.__main__ import main
@@ -346,3 +348,29 @@ def test_what_a_picture_and_other_frames_of_a_client_mean_does_no_harm(tmp_path:
     ]
     assert replay(write(tmp_path / "x", rows), socket=False).faults == []
     assert len(sound(4)) == 8
+
+
+_ODD = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
+_ODDER = _ODD | st.dictionaries(st.sampled_from(["id", "type", "text", "data", "parts"]), _ODD, max_size=2)
+
+
+def damaged(value: Any, draw: Callable[[Any], Any]) -> Any:
+    """`value` with something else in one place of it."""
+    if draw(st.integers(0, 3)) == 0 or not value or not isinstance(value, dict | list):
+        return draw(_ODDER)
+    if isinstance(value, list):
+        at = draw(st.integers(0, len(value) - 1))
+        return [damaged(v, draw) if i == at else v for i, v in enumerate(value)]
+    name = draw(st.sampled_from(sorted(value)))
+    return {k: damaged(v, draw) if k == name else v for k, v in value.items()}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), kind=st.sampled_from(sorted(SESSIONS)))
+def test_a_damaged_recording_is_never_more_than_faults(data: st.DataObject, kind: str, tmp_path: Path) -> None:
+    rows = [dict(row) for row in SESSIONS[kind]()]
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(rows) - 1))
+        rows[at]["json"] = damaged(rows[at]["json"], data.draw)
+    report = replay(write(tmp_path / "x", rows), socket=False)
+    assert not [f for f in report.faults if "made the adapter fail" in f.what]

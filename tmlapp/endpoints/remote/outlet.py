@@ -17,8 +17,10 @@ from tmlapp.core.event import (
     EndpointEvent,
     ResumeHandle,
     RoundTrip,
+    UnitDone,
     WireFrame,
 )
+from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.remote.wirelog import Folder, Redactor, member_names
 
 _log = logging.getLogger(__name__)
@@ -106,6 +108,8 @@ class Outlet:
                 "epoch": self.epoch,
                 "wire_ref": wire_ref,
             }
+            if isinstance(event, UnitDone):
+                members["latency_ns"] = members["t_rx_ns"] - (event.micro_turn + 1) * TURN_NS
             self._seq += 1
             self._sink(_with(event, members))
 

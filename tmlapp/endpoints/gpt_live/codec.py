@@ -40,6 +40,7 @@ _PACED_AFTER_MS = 5_000
 _SLACK_MS = 200
 _CONTEXT_STEP = 0.05
 _NOTICES = 16
+_NO_WORKER = "Nobody works in the background in this session: answer without."
 _HANDOFF = "Responses handoff"
 _ENDS: Mapping[str, tuple[Kind, str]] = {
     "expired": ("session_expired", "The session has reached its longest duration."),
@@ -216,9 +217,12 @@ class LiveCodec(Outward):
             raise MessageError("a delegation without an id")
         media = self._words.media(fields.number_or_none(message, "offset_ms"))
         for event in self._work.created(delegation, **media):
-            yield event
-            if isinstance(event, Delegation) and event.state == "created" and event.target == "client":
-                yield from self._hand_over(event.id)
+            if self._wishes.delegation == "none" and isinstance(event, Delegation) and event.state == "created":
+                # Never told as created: a session would begin to work on it.
+                yield from self._append("thinking", _NO_WORKER, event.id)
+                yield from self._work.fail(event.id, _NO_WORKER)
+            else:
+                yield event
 
     def _on_response(self, message: Message) -> Iterable[Action]:
         return self._work.nested(fields.name_or(message, "delegation_id"), fields.mapping(message, "event"))

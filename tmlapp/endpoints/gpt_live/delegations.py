@@ -24,8 +24,6 @@ class Work:
         calls: announced calls of tools that have no result yet.
         response_id: the backend's response that runs now.
         callers: responses that have called a tool, so that another one follows them.
-        created_at: samples that had been sent then.
-        handed_over: a tool of the session works on it: all that it says is to be said.
         told: pieces of a result that came before its last.
     """
 
@@ -34,8 +32,6 @@ class Work:
     calls: set[str] = field(default_factory=set)
     response_id: str = ""
     callers: set[str] = field(default_factory=set)
-    created_at: int = 0
-    handed_over: bool = False
     told: str = ""
 
     def add(self, text: str) -> str:
@@ -56,14 +52,6 @@ class Delegations:
     def find(self, delegation_id: str) -> Work | None:
         """A delegation that is open."""
         return self._open.get(delegation_id)
-
-    def unanswered(self, before: int) -> list[Work]:
-        """Work for this session that was created before so many samples were sent, and that nobody has answered."""
-        return [
-            work
-            for work in self._open.values()
-            if work.target == "client" and work.created_at < before and not work.handed_over and not work.told
-        ]
 
     def created(self, delegation: Message, **media: Any) -> Iterator[EndpointEvent]:
         """`delegation` of `session.delegation.created`."""
@@ -103,8 +91,6 @@ class Delegations:
                 self._calls.pop(call_id, None)
                 if call_id in self._told:
                     yield ToolCancelled(call_id=call_id)
-            if work.handed_over:
-                yield ToolCancelled(call_id=work.id)
             yield Delegation(id=work.id, target=work.target, state="failed", text=why[:_TEXT])
 
     def fail_oldest(self, target: str, why: str) -> Iterator[EndpointEvent]:

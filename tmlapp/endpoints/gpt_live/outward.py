@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tmlapp.core.event import EndpointError, ToolCall
+from tmlapp.core.event import EndpointError
 from tmlapp.core.turn import Control, DelegationResult, Interrupt, MicroTurn, TextInput, ToolResult
 from tmlapp.endpoints.gpt_live.asking import DELEGATE, RATE_HZ, Wishes, pieces
 from tmlapp.endpoints.gpt_live.delegations import Delegations, Work
@@ -16,8 +16,6 @@ from tmlapp.endpoints.remote.errors import endpoint_error
 from tmlapp.endpoints.remote.history import FinishedTurns
 from tmlapp.endpoints.remote.sound import SoundOut
 
-_UNANSWERED_S = 10
-_NO_WORKER = "Nobody works in the background in this session: answer without."
 _INSTRUCTIONS = 16
 
 
@@ -40,6 +38,8 @@ class Outward:
             self._instructions += start.resumption.data.get("instructions", ())
         self._index = self._numbered = 0
         self._closing = self._told_of_interrupts = False
+        # Its pieces are sentences to be said, while other programs say silently how far they are.
+        self._worker = any(tool.name == DELEGATE for tool in start.setup.tools)
 
     def turn(self, turn: MicroTurn) -> Sequence[Action]:
         if self._closing:
@@ -53,8 +53,6 @@ class Outward:
             actions += self._control(control)
         for text in turn.texts:
             actions += self._typed(text)
-        for work in self._work.unanswered(self._sound.samples - _UNANSWERED_S * RATE_HZ):
-            actions += self._nobody(work)
         return actions
 
     def _control(self, control: Control) -> Iterator[Action]:
@@ -69,25 +67,6 @@ class Outward:
                 yield endpoint_error("unsupported", "no_interrupt", why)
             case _:
                 return
-
-    def _hand_over(self, delegation_id: str) -> Iterator[Action]:
-        """To the session's own worker. The service says that there is work, not which: the conversation tells."""
-        work = self._work.find(delegation_id)
-        if work is None:
-            return
-        work.created_at = self._sound.samples
-        if self._wishes.delegation == "none":
-            yield from self._nobody(work)
-        elif any(tool.name == DELEGATE for tool in self._start.setup.tools):
-            work.handed_over = True
-            said = self._words.last_heard
-            task = "Do what the user has asked for last in the conversation" + (f": {said}" if said else ".")
-            yield ToolCall(call_id=work.id, name=DELEGATE, arguments={"task": task})
-
-    def _nobody(self, work: Work) -> Iterator[Action]:
-        """The voice model would wait for ever."""
-        yield from self._append("thinking", _NO_WORKER, work.id)
-        yield from self._work.fail(work.id, _NO_WORKER)
 
     def goodbye(self) -> Sequence[Action]:
         if self._closing:
@@ -122,7 +101,6 @@ class Outward:
     def _tool_result(self, result: ToolResult) -> Iterator[Action]:
         work = self._work.find(result.call_id)
         if work is not None:
-            work.handed_over = False
             yield from self._append("commentary", result.output, self._addressed(work))
             if result.is_error:
                 yield from self._work.fail(work.id, result.output)
@@ -153,13 +131,12 @@ class Outward:
             return
         told = work.add(result.text)
         if not result.final:
-            kind = "commentary" if work.handed_over else "thinking"
+            kind = "commentary" if self._worker else "thinking"
             yield from self._append(kind, result.text, self._addressed(work))
             yield from self._work.progress(work.id, result.text)
             return
         # An empty last piece only says that the ones before it were everything.
-        last = result.text if result.text.strip() or work.handed_over else told
-        work.handed_over = False
+        last = result.text if result.text.strip() or self._worker else told
         yield from self._append("commentary", last, self._addressed(work))
         yield from self._work.done(work.id, last or told)
 

@@ -14,7 +14,6 @@ PAUSE_MS = 1_500
 """So long after its last fragment an utterance counts as finished: our convention, nothing is graded by it."""
 
 _CHARACTERS = 100_000
-_LAST = 2_000
 
 
 @dataclass(slots=True)
@@ -50,14 +49,8 @@ class Words:
         self._epoch = epoch
         self._heard = _Utterance()
         self._said = _Utterance()
-        self._before = ""
         self._utterances = 0
         self._replies = 0
-
-    @property
-    def last_heard(self) -> str:
-        """What the person said last, as far as it was written down."""
-        return (self._heard.text.strip() or self._before.strip())[:_LAST]
 
     def media(self, start_ms: float | None, end_ms: float | None = None) -> dict[str, Any]:
         """Members of an event that happened there on the service's timeline."""
@@ -99,7 +92,6 @@ class Words:
     def end_heard(self) -> Iterator[EndpointEvent]:
         heard, self._heard = self._heard, _Utterance()
         if heard.text.strip():
-            self._before = heard.text
             item_id = self._heard_id
             self._utterances += 1
             media = self.media(heard.start_ms, heard.end_ms)

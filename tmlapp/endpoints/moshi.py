@@ -23,6 +23,8 @@ from tmlapp.core.event import (
     Rejection,
     SessionUpdated,
     TextOut,
+    TextOutDone,
+    TurnDone,
     Unrecognized,
 )
 from tmlapp.core.media import Pcm
@@ -65,6 +67,7 @@ _MOST_TEXT = 65_536
 _LATE_FRAMES = 4
 """The models answer with a delay of a few frames of their own: so many never come after the input has ended."""
 _VOICES = ("NATF0.pt", "NATF1.pt", "NATF2.pt", "NATF3.pt", "NATM0.pt", "NATM1.pt", "NATM2.pt", "NATM3.pt")
+_PICTURES = Rejection(asked="pictures", granted="none", reason="This model only hears.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,9 @@ class MoshiCodec:
         self._frames_sent = 0
         self._samples_heard = 0
         self._ending = False
+        self._said: list[str] = []
+        self._said_chars = 0
         self._refusals = Refusals(
-            pictures="This model only hears: pictures cannot be sent to it.",
             texts="This model only hears: typed text cannot be sent to it.",
             results="This model calls no tools: no result can be sent to it.",
         )
@@ -247,6 +251,7 @@ class MoshiCodec:
             )
         if moshi and target.voice:
             yield Rejection(asked=f"voice {target.voice}", granted="the server's own", reason="Moshi has one voice.")
+        yield _PICTURES
         yield from rejected(
             setup,
             tools="This model calls no tools.",
@@ -263,7 +268,18 @@ class MoshiCodec:
         self._samples_heard += len(pcm)
         sound = pcm.astype("<i2", copy=False).tobytes()
         out = AudioOut(pcm16=sound, rate=OUTPUT_RATE_HZ, t_media_ns=at, dur_media_ns=dur, media_kind="output")
-        return [*self._loudness.feed(out), *self._drained()]
+        events: list[Action] = []
+        for event in self._loudness.feed(out):
+            if isinstance(event, TurnDone):
+                events += self._words_done(event.response_id)
+            events.append(event)
+        return [*events, *self._drained()]
+
+    def _words_done(self, turn: str | None) -> Iterator[TextOutDone]:
+        """What a turn that is over has said: pieces come with no end of their own."""
+        said, self._said, self._said_chars = "".join(self._said).strip(), [], 0
+        if said:
+            yield TextOutDone(text=said, channel="transcript", response_id=turn, item_id=turn)
 
     def _text(self, payload: bytes) -> Sequence[Action]:
         delta = _utf8(payload)
@@ -271,8 +287,15 @@ class MoshiCodec:
             return ()
         at = self._position_ns()
         turn = self._loudness.turn_id
+        self._said_chars += len(delta)
+        if self._said_chars <= _MOST_TEXT:
+            self._said.append(delta)
         # Its sound comes a little later: the position is that of the sound so far.
-        return [TextOut(delta=delta, channel="transcript", t_media_ns=at, media_kind="output", response_id=turn)]
+        return [
+            TextOut(
+                delta=delta, channel="transcript", t_media_ns=at, media_kind="output", response_id=turn, item_id=turn
+            )
+        ]
 
     def _told(self, payload: bytes) -> Sequence[Action]:
         try:
@@ -289,10 +312,13 @@ class MoshiCodec:
         """Where the output stream stands, counted in samples, on the session's clock."""
         return (self._offset_ns or 0) + samples_to_ns(self._samples_heard, OUTPUT_RATE_HZ)
 
-    def _drained(self) -> Iterator[Drained]:
+    def _drained(self) -> Iterator[Action]:
         frames = self._samples_heard // self._encoder.frame
         if self._ending and frames + _LATE_FRAMES >= self._frames_sent:
             self._ending = False
+            turn = self._loudness.turn_id
+            yield from self._words_done(turn)
+            yield from self._loudness.end("incomplete", "the session ended")
             yield Drained()
 
     def _option(self, name: str) -> str:

@@ -247,7 +247,7 @@ def test_what_cannot_be_sent_is_refused_once() -> None:
 
     actions = [*second(codec, 0, **members), *second(codec, 1, **members)]
 
-    assert [e.code for e in told(actions, EndpointError)] == ["no_pictures", "no_texts", "no_results"]
+    assert [e.code for e in told(actions, EndpointError)] == ["no_texts", "no_results"]
     assert kinds(actions) == ["audio_chunk"] * 2
 
 
@@ -267,6 +267,19 @@ def test_the_last_second_is_filled_up_with_quiet_and_waited_for() -> None:
     assert not told(result(codec), Drained)
     assert told(result(codec), Drained)
     assert kinds(codec.goodbye()) == ["stop"]
+
+
+def test_a_turn_that_the_end_cuts_off_is_incomplete() -> None:
+    codec = codec_of()
+    opened(codec)
+    second(codec, 0)
+    codec.end_of_input()
+
+    actions = result(codec, is_listen=False, text="One")
+
+    assert [e.text for e in told(actions, TextOutDone)] == ["One"]
+    assert [e.status for e in told(actions, TurnDone)] == ["incomplete"]
+    assert told(actions, Drained)
 
 
 def test_with_nothing_outstanding_it_is_drained_at_once() -> None:
@@ -422,6 +435,7 @@ def test_a_conversation_from_the_queue_to_the_stop(wire: Any) -> None:
     assert [e.status for e in log.of(TurnDone)] == ["completed"]
     assert [e.micro_turn for e in log.of(Listen)] == [4, 24, 27]
     assert [e.micro_turn for e in log.of(UnitDone)] == list(range(28))
+    assert [e.latency_ns for e in log.of(UnitDone)] == [-200_000_000 * (i + 1) for i in range(28)]
     assert not log.of(EndpointError)
     assert [(e.code, e.initiated_by) for e in log.of(Closed)] == [("stopped", "us")]
     chunks = ["audio_chunk"] * 6 if wire == "source" else ["video_frame", "audio_chunk"] * 6

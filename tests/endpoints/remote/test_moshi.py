@@ -23,6 +23,7 @@ from tmlapp.core.event import (
     Limit,
     SessionUpdated,
     TextOut,
+    TextOutDone,
     TurnDone,
     TurnStarted,
     Unrecognized,
@@ -144,19 +145,20 @@ def test_nothing_is_said_before_the_handshake_of_either_server() -> None:
     assert granted.input_delay_ms == 7.5
     assert rust.details["protocol_version"] == 0
     assert rust.details["model_version"] == 3
-    assert not rust.rejections
+    assert [r.asked for r in rust.rejections] == ["pictures"]
 
 
 def test_what_moshi_does_not_do_is_said_and_personaplex_follows_an_instruction() -> None:
-    asked = {"tools": (ToolSpec(name="f", description=""),), "history": (HistoryTurn(role="user", text="hi"),)}
+    members = {"tools": (ToolSpec(name="f", description=""),), "history": (HistoryTurn(role="user", text="hi"),)}
 
-    plain = opened(codec_of(instruction="Count.", voice="NATF0.pt", **asked)).granted
+    plain = opened(codec_of(instruction="Count.", voice="NATF0.pt", **members)).granted
     persona = opened(codec_of(instruction="Count.", voice="NATF0.pt", options={"variant": "personaplex"})).granted
     newer = opened(codec_of(instruction=""), b"\x00" + struct.pack("<II", 7, 1)).granted
 
-    assert [r.asked for r in plain.rejections] == ["instruction", "voice NATF0.pt", "tools: f", "history of 1 turns"]
-    assert not persona.rejections
-    assert [r.granted for r in newer.rejections] == ["7"]
+    asked = [r.asked for r in plain.rejections]
+    assert asked == ["instruction", "voice NATF0.pt", "pictures", "tools: f", "history of 1 turns"]
+    assert [r.asked for r in persona.rejections] == ["pictures"]
+    assert sorted(r.granted for r in newer.rejections) == ["7", "none"]
 
 
 @pytest.mark.parametrize("handshake", [b"\x00\x01", b"\x00" + bytes(9)])
@@ -203,7 +205,7 @@ def test_what_is_sent_sounds_like_what_was_said() -> None:
     assert best > 0.9
 
 
-def test_pictures_texts_and_results_are_refused_once_and_an_interruption_is_nobody_s_business() -> None:
+def test_texts_and_results_are_refused_once_and_an_interruption_is_nobody_s_business() -> None:
     codec = codec_of()
     opened(codec)
     everything = {"jpegs": [JPEG], "texts": ["a"], "controls": [ToolResult("c", "4"), Interrupt(0)]}
@@ -211,7 +213,7 @@ def test_pictures_texts_and_results_are_refused_once_and_an_interruption_is_nobo
     first = told(codec.turn(micro_turn(0, **everything)), EndpointError)
     second = told(codec.turn(micro_turn(1, **everything)), EndpointError)
 
-    assert [(e.kind, e.fatal) for e in first] == [("unsupported", False)] * 3
+    assert [(e.kind, e.fatal) for e in first] == [("unsupported", False)] * 2
     assert second == []
 
 
@@ -340,6 +342,21 @@ def test_it_is_drained_once_the_answers_have_caught_up() -> None:
     assert drained_after == [9]
 
 
+def test_a_turn_that_the_end_cuts_off_is_incomplete_and_has_its_words() -> None:
+    codec = codec_of()
+    opened(codec)
+    receive(codec, b"\x02 Hello")
+    encoder = OpusEncoder()
+    loud = (9000 * np.sin(2 * np.pi * 440 * np.arange(3_840) / 24_000)).astype(np.int16)
+    receive(codec, b"\x01" + encoder.push(loud))
+
+    ending = list(codec.end_of_input())
+
+    assert [e.text for e in told(ending, TextOutDone)] == ["Hello"]
+    assert [e.status for e in told(ending, TurnDone)] == ["incomplete"]
+    assert told(ending, Drained)
+
+
 # ---------------------------------------------------------------------- over a real socket
 
 
@@ -368,6 +385,7 @@ def test_a_conversation_from_the_handshake_to_the_close_that_frees_the_server() 
     assert max(np.corrcoef(expected, seen.sound[d : d + 40_000])[0, 1] for d in range(400)) > 0.9
     assert "".join(e.delta for e in log.of(TextOut)) == " Hello there"
     (begun,), (done,) = log.of(TurnStarted), log.of(TurnDone)
+    assert [(e.text, e.response_id) for e in log.of(TextOutDone)] == [("Hello there", done.response_id)]
     assert begun.response_id == done.response_id
     assert begun.t_media_ns is not None
     assert done.t_media_ns is not None

@@ -173,7 +173,7 @@ def test_several_pictures_of_a_unit_may_be_asked_for_and_short_units_take_each()
     assert append["video_frames"] == [b64(JPEG + b"1"), b64(JPEG + b"2")]
 
 
-def test_a_model_without_eyes_gets_no_pictures_and_that_is_said_once() -> None:
+def test_a_model_without_eyes_gets_no_pictures_and_that_is_a_rejection() -> None:
     codec = codec_of()
     granted = created(codec, {"optional_input_modalities": []}).granted
 
@@ -181,7 +181,8 @@ def test_a_model_without_eyes_gets_no_pictures_and_that_is_said_once() -> None:
 
     assert granted.modalities_in == ("audio",)
     assert not any("video_frames" in m for m in sent(actions))
-    assert [e.kind for e in told(actions, EndpointError)] == ["unsupported"]
+    assert [r.asked for r in granted.rejections] == ["pictures"]
+    assert not told(actions, EndpointError)
 
 
 def test_personaplex_takes_float32_at_24_khz() -> None:

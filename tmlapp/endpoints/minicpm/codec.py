@@ -83,7 +83,6 @@ class MiniCpmCodec:
         self._ending = False
         why = "This server takes sound and pictures only: {} cannot be sent to it."
         self._refusals = Refusals(
-            pictures="" if self._pictures else "Pictures are not sent in the mode “audio”.",
             texts=why.format("typed text"),
             results="This model calls no tools: no result can be sent to it.",
         )
@@ -308,9 +307,10 @@ class MiniCpmCodec:
         kind: Any = "rate_limit" if full else "server"
         return Ended("error", text, endpoint_error(kind, "error", text, fatal=True))
 
-    def _drained(self) -> Iterator[Drained]:
+    def _drained(self) -> Iterator[Action]:
         if self._ending and not self._unanswered:
             self._ending = False
+            yield from self._end_of_turn("incomplete", "the session ended")
             yield Drained()
 
     @property

@@ -50,7 +50,6 @@ class Sending(FamilyCodec):
         self._no_texts = Refusals(
             texts="This interface takes no typed text while a session runs: say it, or use the instruction."
         )
-        self._no_pictures = Refusals(pictures="This model takes no pictures.")
 
     def session(self) -> dict[str, Any]:
         return self.asked_for.session()
@@ -69,8 +68,6 @@ class Sending(FamilyCodec):
         most = int(self.option("frames_per_unit"))
         if self.pictures_taken and most:
             self._frames = [*self._frames, *(frame.jpeg for frame in turn.frames)][-most:]
-        elif not self.pictures_taken:
-            yield from self._no_pictures.of(turn)
         yield self._append(turn.pcm)
 
     def _append(self, pcm: Pcm) -> Send:

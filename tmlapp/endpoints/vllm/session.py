@@ -123,6 +123,8 @@ class Asked:
         if flags.get("supports_input_append") is False:
             why = "The server says that it does not take sound as it comes."
             yield Rejection(asked="sound as it comes", granted="whole turns", reason=why)
+        if not takes_pictures(flags):
+            yield Rejection(asked="pictures", granted="none", reason="This model takes no pictures.")
         if self._setup.tools and not session.get("tools"):
             names = ", ".join(tool.name for tool in self._setup.tools)
             why = "The server does not say whether this model calls tools."

@@ -25,7 +25,10 @@ from tmlapp.core.turn import Interrupt
 from tmlapp.live.preflight import Check
 from tmlapp.ui.endpoints.profiles_dialog import ProfilesDialog
 from tmlapp.ui.endpoints.recent import recent_addresses, use_address
+from tmlapp.ui.endpoints.wire_dialog import WireDialog
 from tmlapp.ui.endpoints.wire_panel import WirePanel
+from tmlapp.ui.review.wire import show_wire
+from tmlapp.ui.review.workspace import ReviewWorkspace
 from tmlapp.ui.window import MainWindow
 
 pytestmark = pytest.mark.qt
@@ -303,7 +306,7 @@ def test_an_event_leads_to_its_frame(meet: Callable[..., Person]) -> None:
     person.start(2.4)
     person.sees_row("one")
     events = person.window.events
-    at = next(i for i, row in enumerate(person.rows()) if row.endswith(("one", "ms")) and " one" in row)
+    at = next(i for i, row in enumerate(person.rows()) if " model one" in row)
     events.view.setCurrentIndex(events.view.model().index(at, 0))
     events.view.setFocus()
     person.press(Qt.Key.Key_Return)
@@ -406,7 +409,7 @@ def test_profiles_are_managed_from_anywhere_and_a_change_is_checked(open_window:
     person = open_window()
     window = person.window
     person.sees(lambda: window.preflight.ready)
-    person.press(Qt.Key.Key_E, CTRL)
+    person.press(Qt.Key.Key_E, CTRL | SHIFT)
     dialog = window.findChild(ProfilesDialog)
     assert dialog is not None
     window.endpoints.manage()
@@ -439,11 +442,84 @@ def test_the_red_model_leads_to_its_profile(open_window: OpenWindow, checks: lis
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
-def test_keys_of_the_endpoints_are_taken_by_nothing_else(open_window: OpenWindow) -> None:
-    actions = open_window().window.actions_
-    seen: dict[str, str] = {}
-    for command in actions.commands():
-        if command.workspace in ("", "live"):
-            for key in [k for k in command.shortcut.split(" | ") if k]:
-                assert key not in seen, (key, command.key, seen[key])
-                seen[key] = command.key
+def test_keys_are_taken_once_in_every_workspace(open_window: OpenWindow) -> None:
+    window = open_window().window
+    for place in ("items", "review", "library", "live"):
+        window.go_to(place)
+    for place in ("items", "review", "library", "live"):
+        seen: dict[str, str] = {}
+        for command in window.actions_.commands():
+            if command.workspace in ("", place):
+                for key in [k for k in command.shortcut.split(" | ") if k]:
+                    assert key not in seen, (place, key, command.key, seen.get(key))
+                    seen[key] = command.key
+
+
+# ---------------------------------------------------------------------------------------------- recordings
+
+
+@pytest.fixture
+def review(meet: Callable[..., Person]) -> tuple[Person, ReviewWorkspace]:
+    """Review with the recording of a short session, the cursor at 1.5 s."""
+    person = meet()
+    person.start(2.6)
+    path = close_session(person)
+    person.window.workspaces.open_recording(path, 1.5)
+    page = person.window.workspaces.page("review")
+    assert isinstance(page, ReviewWorkspace)
+    person.sees(lambda: page.opened is not None and page.found is not None)
+    return person, page
+
+
+def test_the_frames_of_a_recording_are_listed_in_review(review: tuple[Person, ReviewWorkspace], tmp_path: Path) -> None:
+    person, page = review
+    person.press(Qt.Key.Key_W)
+    dialog = person.window.findChild(WireDialog)
+    assert dialog is not None
+    panel = dialog.panel
+    person.sees(lambda: panel.model.rowCount() > 10)
+    assert panel.model.shown()[0].kind == "session.update"
+    assert panel.detail.row is not None
+    assert panel.detail.row.t_ns >= 1_500_000_000, "the list stands at the cursor"
+    panel.table.selectRow(panel.model.rowCount() - 1)
+    at_ns = panel.model.shown()[-1].t_ns
+    panel.table.activated.emit(panel.table.currentIndex())
+    assert page.axis.cursor_ns == at_ns
+    dialog._actions["wire.errors"].trigger()
+    assert panel.model.rowCount() == 0
+    dialog._actions["wire.errors"].trigger()
+    dialog._actions["wire.save"].trigger()
+    asked = dialog.findChild(QFileDialog, "save-frames")
+    assert asked is not None
+    asked.fileSelected.emit(str(tmp_path / "w.jsonl"))
+    asked.close()
+    person.sees(lambda: "saved to" in dialog.note.text())
+    asked_again = tmp_path / "w.jsonl"
+    assert asked_again.read_text(encoding="utf-8").count("\n") == panel.model.rowCount()
+    dialog.close()
+
+
+def test_who_judges_blind_sees_no_frames(review: tuple[Person, ReviewWorkspace]) -> None:
+    person, page = review
+    person.press(Qt.Key.Key_W)
+    before = person.window.findChild(WireDialog)
+    assert before is not None
+    page.judge.set_blind(True)
+    person.sees(lambda: person.window.findChild(WireDialog) is None)
+    assert show_wire(page) is None
+    assert page.status.text("note").startswith("You judge blind")
+
+
+def test_a_recording_without_a_network_says_so(open_window: OpenWindow, demo_clip: Path) -> None:
+    person = open_window(Desk(f"{demo_clip / 'squats.mp4'},{demo_clip / 'squats.wav'}", counting([0.5])))
+    page = person.window.workspaces.page("review")
+    assert isinstance(page, ReviewWorkspace)
+    assert show_wire(page) is None, "nothing is open"
+    person.start(1.0)
+    path = close_session(person)
+    person.window.workspaces.open_recording(path)
+    person.sees(lambda: page.opened is not None)
+    dialog = show_wire(page)
+    assert dialog is not None
+    person.sees(lambda: "not reached over a network" in dialog.panel.empty.text())
+    dialog.close()

@@ -77,7 +77,7 @@ class SettingsDialog(QDialog):
         self.loudspeaker = self._choice(form, tr("&Loudspeaker"), settings.loudspeaker, ("default", "none"))
         self.camera = self._choice(form, tr("&Camera"), settings.camera, ("camera:0", "none"))
         self.endpoint = self._choice(form, tr("&Endpoint"), settings.endpoint, ("onnx:tiny", *known_addresses()))
-        self.endpoint.setToolTip(tr("Ctrl+E adds and changes ways to reach a remote model"))
+        self.endpoint.setToolTip(tr("Ctrl+Shift+E adds and changes ways to reach a remote model"))
         self.folder = QLineEdit(str(settings.recordings_dir))
         self.folder.setAccessibleName(tr("Folder of the recordings"))
         browse = KeyButton(theme, tr("Choose…"))

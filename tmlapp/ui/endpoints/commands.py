@@ -35,7 +35,14 @@ def register(actions: Actions, window: MainWindow) -> None:
     pick = tr("Choose the model that you want to meet")
     add("live.endpoint", tr("Endpoint…"), "E", pick, lambda: window.endpoints.pick())
     manage = tr("Add, change, test and remove ways to reach a remote model")
-    add("app.endpoints", tr("Manage endpoints…"), "Ctrl+E", manage, lambda: window.endpoints.manage(), everywhere=True)
+    add(
+        "app.endpoints",
+        tr("Manage endpoints…"),
+        "Ctrl+Shift+E",
+        manage,
+        lambda: window.endpoints.manage(),
+        everywhere=True,
+    )
     cut = tr("Cut the model off: what it still has to say is thrown away, and it is told what was heard")
     add("live.interrupt", tr("Interrupt the model"), "B", cut, lambda: window.endpoints.interrupt())
     granted = tr("Show what the model agreed to, what it refused, and which limits are near")

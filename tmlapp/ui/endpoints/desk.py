@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication
 
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
@@ -24,8 +23,8 @@ from tmlapp.ui.endpoints.aside import Aside
 from tmlapp.ui.endpoints.link import Link, fold_link
 from tmlapp.ui.endpoints.picker import Choices, Entry, Picker
 from tmlapp.ui.endpoints.recent import recent_addresses, use_address
+from tmlapp.ui.endpoints.save_dialog import ask_save
 from tmlapp.ui.endpoints.toasts import Toasts
-from tmlapp.ui.endpoints.wire_save import save_wire
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
@@ -103,7 +102,7 @@ class EndpointDesk(QObject):
         window.check()
 
     def manage(self, name: str = "") -> None:
-        """Ctrl+E: the profiles, `name` chosen."""
+        """Ctrl+Shift+E: the profiles, `name` chosen."""
         if self.dialog is not None:
             self.dialog.raise_()
             return
@@ -161,6 +160,7 @@ class EndpointDesk(QObject):
 
     def show_frame(self, index: int) -> None:
         """Open the inspector at the frame `index`."""
+        self._fetch()
         self.dock.open_page("wire")
         self._view.share()
         self.dock.wire.show_frame(index)
@@ -178,23 +178,9 @@ class EndpointDesk(QObject):
         if not rows:
             self.toasts.say(tr("There is no frame to save."))
             return
-        dialog = QFileDialog(window, tr("Save frames"))
-        dialog.setObjectName("save-frames")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters([f"{tr('Frames, one a line')} (*.jsonl)"])
-        dialog.setDefaultSuffix("jsonl")
-        dialog.setDirectory(str(window.controller.settings.recordings_dir))
-        dialog.selectFile(f"{window.controller.name}-wire.jsonl")
-
-        def write(path: str) -> None:
-            self.aside.run(
-                lambda: save_wire(rows, Path(path)),
-                lambda at: self.toasts.say(tr("{n} frames saved to {path}").format(n=len(rows), path=at), "good"),
-                window.banner.show_error,
-            )
-
-        dialog.fileSelected.connect(write)
-        dialog.open()
+        folder, name = window.controller.settings.recordings_dir, f"{window.controller.name}-wire.jsonl"
+        failed = window.banner.show_error
+        ask_save(window, rows, folder / name, self.aside, done=lambda t: self.toasts.say(t, "good"), failed=failed)
 
     # ------------------------------------------------------------------ what the session says
 
@@ -275,9 +261,7 @@ class EndpointDesk(QObject):
 
     def _on_closed(self) -> None:
         self._looking.stop()
-        bridge = self._window.controller.bridge
-        if bridge is not None:
-            self.dock.wire.add(bridge.take_frames())
+        self._fetch()
         self._window.status.show_link(self.link)
 
     def _look(self) -> None:
@@ -295,6 +279,12 @@ class EndpointDesk(QObject):
             window.status.show_link(link)
             window.preflight.show_starting(link)
             window.update_actions()
+
+    def _fetch(self) -> None:
+        """Frames that have come since the last round: the list of events is ahead of them."""
+        bridge = self._window.controller.bridge
+        if bridge is not None:
+            self.dock.wire.add(bridge.take_frames())
 
     def _show_granted(self, t_ns: int) -> None:
         self.dock.granted.show_link(self.link, t_ns)

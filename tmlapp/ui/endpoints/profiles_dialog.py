@@ -1,4 +1,4 @@
-"""Endpoints (Ctrl+E): the ways to reach a remote model; add, change, duplicate, remove, test."""
+"""Endpoints (Ctrl+Shift+E): the ways to reach a remote model; add, change, duplicate, remove, test."""
 
 from __future__ import annotations
 

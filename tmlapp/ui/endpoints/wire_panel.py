@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -21,7 +22,6 @@ from PySide6.QtWidgets import (
 )
 
 from tmlapp.core.event import WireFrame
-from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.endpoints.frame_detail import FrameDetail
 from tmlapp.ui.endpoints.wire_model import DIRECTION, KIND, ROW, SIZE, SUMMARY, TIME, WireModel
@@ -32,6 +32,12 @@ from tmlapp.ui.theme import Theme
 
 _TYPED_MS = 150
 _Index = QModelIndex | QPersistentModelIndex
+
+
+class Named(Protocol):
+    """Actions by their keys `wire.errors`, `wire.follow`, `wire.save`."""
+
+    def __getitem__(self, key: str) -> QAction: ...
 
 
 class _Cells(QStyledItemDelegate):
@@ -122,9 +128,10 @@ class WirePanel(QWidget):
 
     following_changed = Signal(bool)
 
-    def __init__(self, theme: Theme, actions: Actions) -> None:
+    def __init__(self, theme: Theme, actions: Named) -> None:
         super().__init__()
         self._theme = theme
+        self._none = tr("What a remote model is sent and answers is listed here, frame by frame; keys are masked.")
         self.model = WireModel()
         self.following = True
         self.search = QLineEdit()
@@ -170,8 +177,9 @@ class WirePanel(QWidget):
         if self.following and self.isVisible():
             self.table.scrollToBottom()
 
-    def show_rows(self, rows: Sequence[WireRow]) -> None:
-        """Show the frames of a recording instead."""
+    def show_rows(self, rows: Sequence[WireRow], none: str) -> None:
+        """Show the frames of a recording instead; `none` is said where there are none."""
+        self._none = none
         self.clear()
         self.model.add_rows(rows)
         self._list_kinds()
@@ -352,6 +360,4 @@ class WirePanel(QWidget):
         if kept:
             self.empty.setText(tr("No frame matches. Take a filter back to see more."))
         else:
-            self.empty.setText(
-                tr("What a remote model is sent and answers is listed here, frame by frame; keys are masked.")
-            )
+            self.empty.setText(self._none)

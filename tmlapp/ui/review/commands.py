@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tmlapp.ui.actions import Actions, Command
+from tmlapp.ui.review.wire import show_wire
 from tmlapp.ui.text import tr
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _recordings(page: ReviewWorkspace) -> list[Row]:
             tr("Clip, sound, captions, Praat, ELAN, table, page, folder"),
             page.show_exports,
         ),
+        ("wire", tr("Wire…"), "W", tr("Every frame that was sent and received"), lambda: show_wire(page)),
         ("verify", tr("Verify"), "Ctrl+Shift+V", tr("Read everything and check every checksum"), page.verify),
     ]
 

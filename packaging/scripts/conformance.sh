@@ -76,7 +76,7 @@ setup_aimock() {
       "Look at 'npm config ls' for a prefix or a workspace of your own."
 }
 
-want=$({ pwd; cat packaging/scripts/conformance.sh; } | sha256sum | cut -d' ' -f1)
+want=$({ pwd; printf '%s\n' "${clients[@]}" "${servers[@]}" "$node_wheel" "$aimock"; } | sha256sum | cut -d' ' -f1)
 if [[ -f $venv/.ready && $(<"$venv/.ready") == "$want" ]] && fits "$py" && new_enough "$venv/bin/node"; then
   say "Conformance: up to date ($venv)"
   exit 0

@@ -88,6 +88,7 @@ class Peer:
     Attributes:
         received: (number of the connection, message) in order.
         react: `type` of a message → what to do; `hello` is granted unless it says otherwise.
+        greeting: what it says to every connection first.
         refuse: HTTP status and body with which connections are refused; None to accept them.
     """
 
@@ -98,6 +99,7 @@ class Peer:
             "end": lambda ws, _: send(ws, type="drained"),
             "bye": lambda ws, _: send(ws, type="closed", reason="bye"),
         }
+        self.greeting: list[Any] = []
         self.refuse: tuple[int, str] | None = None
         self.headers: list[Mapping[str, str]] = []
         self.connections: list[ServerConnection] = []
@@ -162,8 +164,11 @@ class Peer:
         number = len(self.connections)
         self.connections.append(ws)
         try:
+            for message in self.greeting:
+                send(ws, **message)
             for frame in ws:
                 message = json.loads(frame)
+                message.setdefault("type", next(iter(message), ""))
                 with self._changed:
                     self.received.append((number, message))
                     self._changed.notify_all()

@@ -87,6 +87,26 @@ def test_a_session_with_two_pictures_in_every_micro_turn(server: Peer, validate:
     assert [(f["consumed_ms"], f["discarded_ms"], f["padding_ms"]) for f in drained] == [(_TURNS * 200.0, 0.0, 0.0)]
 
 
+@pytest.mark.parametrize(("unit_ms", "rate"), [(1000, 16_000), (80, 16_000), (20, 16_000), (80, 24_000)])
+def test_deployments_with_other_units_and_rates(unit_ms: int, rate: int, validate: Validator) -> None:
+    log = Log()
+    with serving("sglang_server.py", str(unit_ms), str(rate)) as peer:
+        _session(peer, log)
+    (opened,) = log.of(SessionOpened)
+    assert (opened.granted.unit_ms, opened.granted.input_rate) == (unit_ms, rate)
+    assert [e.micro_turn for e in log.of(UnitDone)] == list(range(_TURNS))
+    assert [e.micro_turn for e in log.of(InputAccepted)] == list(range(_TURNS))
+    spoken = [(e.text, round((e.t_media_ns or 0) / 1e6, 6)) for e in log.of(TextOutDone)]
+    units = _TURNS * 200 // unit_ms
+    assert spoken == [(str(n + 1), (5 * n + 4) * unit_ms) for n in range(units // 5)]
+    assert log.of(EndpointError) == []
+    sent = frames_of(log.events)
+    assert validate(sent, "sglang") == []
+    pictures = sum(f["type"] == "sglang.input_image.append" for f in sent)
+    assert pictures + len(log.of(InputLost)) == 2 * _TURNS if unit_ms < 1000 else pictures == 2 * units
+    assert {e.what for e in log.of(InputLost)} <= {"video"}
+
+
 # ---------------------------------------------------------------------- the same script, here and there
 
 _SECONDS_61 = b64(bytes(61 * 32_000))

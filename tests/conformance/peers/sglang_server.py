@@ -1,7 +1,7 @@
-"""SGLang-Omni 0.1.9: its session, negotiation and projection on a real socket, with a scripted model. argv: PORT
+"""SGLang-Omni 0.1.9: its session, negotiation and projection on a real socket. argv: [UNIT_MS RATE] PORT
 
-The model has units of 200 ms, takes two pictures per unit, and says "1", "2", … (200 ms of silence) at the end of
-every 5th unit.
+A scripted model has units of 200 ms of 16 kHz, takes two pictures per unit, and says "1", "2", … (200 ms of silence)
+at the end of every 5th unit.
 """
 
 import sys
@@ -24,13 +24,14 @@ from sglang_omni.serve.realtime.protocol import SharedRealtimeSession  # noqa: E
 from sglang_omni.serve.realtime.runtime import SessionRuntime  # noqa: E402
 from sglang_omni.serve.realtime.types import Capabilities, InteractionAdapter, RuntimeLimits  # noqa: E402
 
+UNIT_MS, RATE = map(int, sys.argv[1:3]) if len(sys.argv) > 2 else (200, 16000)
 CAPABILITIES = Capabilities(
     interaction="native",
-    input_sample_rate_hz=16000,
+    input_sample_rate_hz=RATE,
     output_sample_rate_hz=24000,
     output_modalities=("text", "audio"),
     max_granted_modalities=2,
-    native_unit_ms=200,
+    native_unit_ms=UNIT_MS,
     tail_policy="pad",
     input_modalities=("audio", "image"),
     image_frames_per_unit=(2,),
@@ -71,4 +72,4 @@ async def realtime(socket: WebSocket) -> None:
     ).run()
 
 
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[-1]), log_level="warning")

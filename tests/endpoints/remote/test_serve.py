@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -49,11 +50,13 @@ from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.remote.contract import Target
 from tmlapp.endpoints.remote.endpoint import RemoteEndpoint
+from tmlapp.endpoints.serve.conversation import ModelPool
 from tmlapp.endpoints.serve.intake import picture_size
-from tmlapp.endpoints.serve.offer import Limits
+from tmlapp.endpoints.serve.offer import Limits, Offer
 from tmlapp.endpoints.serve.replies import Replies
 from tmlapp.endpoints.serve.schema import RefusedError, check_event, read_frame
 from tmlapp.endpoints.serve.server import ServeOptions, is_loopback
+from tmlapp.endpoints.serve.session import Session
 from tmlapp.endpoints.sglang_omni import SGLANG_OMNI
 
 pytestmark = pytest.mark.unit
@@ -573,6 +576,41 @@ def test_our_adapter_and_our_server_in_real_time() -> None:
 def test_no_frame_is_more_than_refused(frame: str | bytes) -> None:
     with pytest.raises(RefusedError):
         check_event(read_frame(frame))
+
+
+_ID = st.just("e")
+_FRAMES = st.one_of(
+    st.builds(lambda i, s, t, n: json.dumps({"event_id": i, **append(s, t, bytes(n))}), _ID, st.integers(0, 3),
+              st.sampled_from([None, 0.0, 200.0]), st.sampled_from([0, 3, 3_200, 6_400, 20_000])),
+    st.builds(lambda i, t, d: json.dumps({"event_id": i, **image(t, d)}), _ID,
+              st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([b"", JPEG, b"\x89PNG"])),
+    st.sampled_from([json.dumps({"type": kind, "event_id": "e"}) for kind in (
+        "input_audio_buffer.clear", "sglang.input_audio.end", "session.close", "input_audio_buffer.commit",
+        "response.create", "response.cancel")]),
+    st.builds(lambda i, v: json.dumps({"type": "session.update", "event_id": i, "session": v}), _ID,
+              st.dictionaries(st.sampled_from(["instructions", "audio", "sglang", "output_modalities", "x"]),
+                              st.sampled_from(["", "Count.", [], ["text"], {}, {"input": {}}, None, 3]))),
+    st.binary(max_size=8), st.text(max_size=8),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(_FRAMES, max_size=12))
+def test_no_order_of_frames_does_harm(frames: list[str | bytes]) -> None:
+    async def run() -> list[str]:
+        pool = ModelPool(lambda: Model(unfinished), "test")
+        session = Session(Offer(model="m", output_modalities=("text",)), pool)
+        session.begin()
+        await session.receive(json.dumps({"event_id": "e"} | update()))
+        for frame in frames:
+            await session.receive(frame)
+        await session.close("disconnect")
+        return [text async for text in session.outbox.texts()]
+
+    told = [json.loads(text)["type"] for text in asyncio.run(run())]
+    assert told[0] == "session.created"
+    assert told[-1] == "session.closed"
+    assert told.count("session.closed") == 1
 
 
 def test_deeply_nested_frames_are_refused(url: str) -> None:

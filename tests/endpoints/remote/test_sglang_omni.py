@@ -12,16 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.endpoints.remote.family import JPEG, Log, b64, connect, kinds, micro_turn, say, sent, start, told
+from tests.conformance.harness import free_port
+from tests.endpoints.remote.family import JPEG, Log, b64, connect, kinds, micro_turn, say, sent, setup, start, told
 from tests.endpoints.remote.serving import Model, served
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     AudioOut,
+    ConnectionChanged,
     EndpointError,
     InputAccepted,
     InputLost,
     Interrupted,
     Listen,
+    SessionUpdated,
     TaskSet,
     TextOut,
     TextOutDone,
@@ -37,7 +40,8 @@ from tmlapp.core.tool import HistoryTurn, ToolSpec
 from tmlapp.core.turn import DelegationResult, Interrupt, MicroTurn, TextInput, ToolResult
 from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.registry import EndpointOptions, dialects
-from tmlapp.endpoints.remote.contract import Answer, Drained, Ended, MessageError, Opened, Resumption, Target
+from tmlapp.endpoints.remote.contract import Answer, Drained, Ended, MessageError, Opened, Patience, Resumption, Target
+from tmlapp.endpoints.remote.endpoint import RemoteEndpoint
 from tmlapp.endpoints.sglang.codec import SglangCodec
 from tmlapp.endpoints.sglang_omni import SGLANG_OMNI, sglang_omni
 
@@ -441,6 +445,18 @@ def test_long_units_let_virtual_time_go_on_while_none_is_complete() -> None:
     assert [e.micro_turn for e in told(unit(codec, 0, 1000.0), UnitDone)] == [4]
 
 
+def test_micro_turn_in_several_stretches_is_answered_once() -> None:
+    codec = opened(changes={"native_unit_ms": 80}, virtual_time=True)
+    found = []
+    for k in range(3):
+        codec.turn(micro_turn(k, jpegs=[JPEG]))
+        for seq in (2 * k, 2 * k + 1):
+            found += told(say(codec, type="sglang.input_audio.accepted", seq=seq), UnitDone)
+    assert found == []
+    answered = [e.micro_turn for n in range(7) for e in told(unit(codec, n, 80.0), UnitDone)]
+    assert answered == [0, 1, 2]
+
+
 def test_unit_without_its_time_is_known_by_its_number() -> None:
     codec = opened()
     codec.turn(micro_turn(0))
@@ -719,6 +735,32 @@ def test_memory_is_bounded_where_nothing_is_ever_acknowledged() -> None:
 
 
 # ---------------------------------------------------------------------- over a socket
+
+
+def test_server_that_restarts_is_met_again_with_a_new_timeline() -> None:
+    port = free_port()
+    patience = Patience(backoff_s=(0.02,) * 200, jitter=0.0)
+    log = Log()
+    with served(Model, port=port) as server:
+        target = Target(kind="sglang_omni", address="a", name="n", url=server.url)
+        duplex = RemoteEndpoint(SGLANG_OMNI, target, patience=patience).open(setup(), log)
+        duplex.push(micro_turn(0))
+        log.wait_for(lambda events: any(isinstance(e, UnitDone) for e in events))
+    log.wait_for(lambda events: any(isinstance(e, ConnectionChanged) and e.state == "reconnecting" for e in events))
+    duplex.push(micro_turn(1))
+    log.wait_for(lambda events: any(isinstance(e, InputLost) for e in events))
+    with served(Model, port=port):
+        log.wait_for(lambda events: any(isinstance(e, SessionUpdated) for e in events))
+        duplex.push(micro_turn(2, jpegs=[JPEG]))
+        log.wait_for(lambda events: any(isinstance(e, UnitDone) and e.epoch for e in events))
+        duplex.close()
+    assert [(e.micro_turn, e.what) for e in log.of(InputLost)] == [(1, "turn")]
+    assert [(e.micro_turn, e.t_media_ns, e.epoch > 0) for e in log.of(UnitDone)] == [
+        (0, 0, False),
+        (2, 2 * TURN_NS, True),
+    ]
+    assert "no_resume" in [e.code for e in log.of(EndpointError)]
+    assert [(e.kind, e.fatal) for e in log.of(EndpointError) if e.code == "server_shutdown"] == [("server", False)]
 
 
 def test_session_on_virtual_time_is_the_same_every_time() -> None:

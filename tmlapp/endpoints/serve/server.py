@@ -32,6 +32,7 @@ PATH = "/v1/realtime"
 CAPABILITIES = f"{PATH}/capabilities"
 _MAX_FRAME = 16 * 1024 * 1024
 _QUEUE = 8
+_MOMENT_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,7 @@ class ModelServer:
         self._offer = Offer(model=options.name or address)
         self._sessions: dict[int, Session] = {}
         self._stopping = False
+        self._freed = asyncio.Event()
         self.url = ""
 
     @property
@@ -213,9 +215,25 @@ class ModelServer:
             return _error(HTTPStatus.NOT_FOUND, "not_found", f"there is only {PATH} and {CAPABILITIES}")
         if self._stopping:
             return _unavailable("instance is not ready")
-        if len(self._sessions) >= self._options.sessions:
+        if not await self._has_place():
             return _unavailable("connection capacity exhausted")
         return None
+
+    async def _has_place(self) -> bool:
+        """A client that comes back at once may still find its last session in the way for a moment."""
+        try:
+            async with asyncio.timeout(_MOMENT_S):
+                while self._free() is None:
+                    self._freed.clear()
+                    await self._freed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _free(self) -> int | None:
+        """The lowest number of no session, so that the same clip shown again is the same session to the byte."""
+        taken = {number for number, session in self._sessions.items() if session.state != "CLOSED"}
+        return next((n for n in range(1, self._options.sessions + 1) if n not in taken), None)
 
     def _refusal(self, request: Request) -> Response | None:
         token = self._options.token
@@ -236,12 +254,11 @@ class ModelServer:
         if "session_id" in query or any(name != self._offer.model for name in query.get("model", [])):
             await connection.close(1008, "unknown model" if "session_id" not in query else "sessions cannot be resumed")
             return
+        number = self._free()
         # Two may have been let through to the last place.
-        if self._stopping or len(self._sessions) >= self._options.sessions:
+        if self._stopping or number is None:
             await connection.close(1013, "connection capacity exhausted")
             return
-        # The lowest free number, so that the same clip shown again is the same session to the byte.
-        number = next(n for n in range(1, self._options.sessions + 1) if n not in self._sessions)
         session = self._sessions[number] = Session(self._offer, self._pool, number)
         try:
             await self._converse(connection, session)
@@ -249,7 +266,9 @@ class ModelServer:
             _log.exception("session %s ends by a fault", session.id)
             raise
         finally:
-            del self._sessions[number]
+            if self._sessions.get(number) is session:
+                del self._sessions[number]
+            self._freed.set()
 
     async def _converse(self, connection: ServerConnection, session: Session) -> None:
         _log.info("session %s begins", session.id)
@@ -265,6 +284,7 @@ class ModelServer:
             pass
         finally:
             await session.close("disconnect")
+            self._freed.set()
             await sender
             _log.info("session %s is over", session.id)
 

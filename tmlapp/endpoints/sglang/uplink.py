@@ -21,13 +21,14 @@ _KEPT = 4096
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A stretch to append: `pcm16` are `samples` from `start` on; `last` of its micro-turn."""
+    """A stretch to append: `pcm16` are `samples` from `start` on; `last` of its micro-turn, which began at `begin`."""
 
     pcm16: bytes
     seq: int
     start: int
     samples: int
     last: bool
+    begin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Uplink:
             end_ms = math.inf if last else self.ms(start + at + samples)
             while due and due[0].t_ms < end_ms:
                 yield due.pop(0)
-            yield Sound(piece, self._seq, self.samples, samples, last)
+            yield Sound(piece, self._seq, self.samples, samples, last, start)
             self._seq += 1
             self.samples += samples
         self._ends.append((self.samples, turn.index))
@@ -184,8 +185,8 @@ class Uplink:
         return self._ends.popleft()[1]
 
     def completes(self, sound: Sound) -> bool:
-        """Whether a unit ends within this stretch."""
-        return (sound.start + sound.samples) // self._unit > sound.start // self._unit
+        """Whether a unit ends within the micro-turn of this stretch, its last one."""
+        return (sound.start + sound.samples) // self._unit > sound.begin // self._unit
 
     def session_ns(self, ms: float) -> int | None:
         """Session time of `ms` of the input timeline; None before anything was sent."""

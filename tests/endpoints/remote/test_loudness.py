@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmlapp.core.event import AudioOut, EndpointEvent, TurnDone, TurnStarted
@@ -82,7 +82,8 @@ def test_a_turn_that_is_cut_short_says_so_once() -> None:
     assert loudness.turn_id is None
 
 
-@given(st.lists(st.tuples(st.sampled_from([0, DITHER, LOUD, -32768]), st.integers(0, 5000)), max_size=40))
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0, DITHER, LOUD, -32768]), st.integers(0, 5000)), max_size=20))
 def test_turns_alternate_and_every_sample_passes_through(pieces: list[tuple[int, int]]) -> None:
     loudness = Loudness()
     events = [e for level, samples in pieces for e in loudness.feed(audio(level, samples))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.endpoints.remote.family import WALL_S, b64, kinds, micro_turn, names, say, sent, start, told
@@ -376,7 +376,8 @@ def test_typed_text_may_go_to_the_backend() -> None:
     assert kinds(give(without, 1, texts=["Book it."])) == ["session.thinking.append"]
 
 
-@given(st.text(max_size=3000), st.integers(8, 600))
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=1500), st.integers(8, 600))
 def test_pieces_are_short_and_lose_nothing_but_blanks(text: str, most: int) -> None:
     found = list(pieces(text, most))
     assert all(0 < len(piece.encode()) <= most for piece in found)
@@ -879,13 +880,13 @@ def unharmed(codec: Codec, frame: str | bytes) -> None:
         json.dumps(message, allow_nan=False)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300)))
 def test_any_bytes_and_any_text_do_no_harm(frame: str | bytes) -> None:
     unharmed(running(), frame)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(MESSAGES, max_size=6), st.sampled_from(["client", "responses", "none"]))
 def test_any_message_does_no_harm_and_the_session_goes_on(messages: list[dict[str, Any]], delegation: str) -> None:
     codec = codec_of(options={"delegation": delegation, "backend_model": "m"}, tools=(DELEGATE,))

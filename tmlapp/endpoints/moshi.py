@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tmlapp.core.endpoint import Endpoint, EndpointSetup
+from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     AudioOut,
     EndpointError,
@@ -64,6 +65,7 @@ CONTEXT_WARNING_NS = 210_000 * NS_PER_MS
 _NAMES = ("handshake", "audio", "text", "control", "metadata", "error", "ping", "coloured text")
 _CONTROLS = ("start", "end_turn", "pause", "restart")
 _MOST_TEXT = 65_536
+_LONGEST_URL = 8_000
 _LATE_FRAMES = 4
 """The models answer with a delay of a few frames of their own: so many never come after the input has ended."""
 _VOICES = ("NATF0.pt", "NATF1.pt", "NATF2.pt", "NATF3.pt", "NATM0.pt", "NATM1.pt", "NATM2.pt", "NATM3.pt")
@@ -84,7 +86,14 @@ def _url(target: Target, instruction: str) -> str:
         # Its server reads both by name and fails without them.
         query.setdefault(MOSHI.option(target, "text_prompt_name"), instruction)
         query.setdefault(MOSHI.option(target, "voice_prompt_name"), target.voice or _VOICES[0])
-    return placed(target.url or MOSHI.default_url, "/api/chat", query)
+    url = placed(target.url or MOSHI.default_url, "/api/chat", query)
+    if len(url) > _LONGEST_URL:
+        raise AppError(
+            "The instruction is too long for this endpoint.",
+            f"It goes into the address, which has {len(url)} characters; servers take {_LONGEST_URL}.",
+            "Shorten the instruction.",
+        )
+    return url
 
 
 def _request_for(target: Target, resumption: Resumption | None, setup: EndpointSetup) -> Request:  # noqa: ARG001

@@ -492,7 +492,7 @@ _MEMBERS = (
 _MESSAGES = st.fixed_dictionaries({"type": st.sampled_from(_KINDS)}, optional=dict.fromkeys(_MEMBERS, _VALUES))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(_MESSAGES, max_size=8))
 def test_no_message_does_harm(messages: list[dict[str, Any]]) -> None:
     codec = codec_of()
@@ -507,7 +507,7 @@ def test_no_message_does_harm(messages: list[dict[str, Any]]) -> None:
     codec.end_of_input()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=100) | st.text(max_size=100))
 def test_no_frame_does_harm(frame: bytes | str) -> None:
     with contextlib.suppress(MessageError):

@@ -100,6 +100,11 @@ def test_personaplex_is_told_instruction_and_voice_under_names_that_can_be_chang
     assert "text_prompt=typed&voice_prompt" in typed
 
 
+def test_an_instruction_that_no_address_holds_is_refused() -> None:
+    with pytest.raises(AppError, match="too long"):
+        url_of(target_of(variant="personaplex"), "Be kind. " * 1_000)
+
+
 @pytest.mark.parametrize("query", ["api_key=abcdefgh", "token=x", "a=my-own-key-0123", "a=my%2Down%2Dkey%2D0123"])
 def test_a_key_in_the_query_is_refused_without_being_quoted(query: str) -> None:
     with pytest.raises(AppError) as refused:

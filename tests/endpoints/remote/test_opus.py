@@ -151,7 +151,7 @@ def test_without_the_extra_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         OpusEncoder()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=300) | st.binary(max_size=60).map(lambda b: b"OggS" + b), max_size=8))
 def test_no_bytes_do_harm(messages: list[bytes]) -> None:
     decoder = OpusDecoder()
@@ -164,7 +164,7 @@ def test_no_bytes_do_harm(messages: list[bytes]) -> None:
     assert len(decoder._open) <= 70_000
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_bytes_that_went_wrong_on_the_way_do_no_harm(data: st.DataObject) -> None:
     pages = bytearray(OpusEncoder().push(tone(1_920 * 4)))

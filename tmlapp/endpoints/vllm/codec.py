@@ -62,6 +62,7 @@ class VllmCodec(Sending):
         self._resumable = True
         self._afresh = start.resumption is not None and start.resumption.kind == "history"
         self._before: Granted | None = None
+        self._offset_before_ns: int | None = None
         self._over = False
         self._leaving = False
         if start.resumption is not None and start.resumption.kind == "native":
@@ -260,9 +261,10 @@ class VllmCodec(Sending):
             yield replace(action, **self._at(*span)) if span and isinstance(action, TextOut) else action
 
     def _at(self, begin_ns: int, dur_ns: int) -> dict[str, Any]:
-        if self.hearing.offset_ns is None:
+        offset_ns = self._offset_before_ns if self.hearing.offset_ns is None else self.hearing.offset_ns
+        if offset_ns is None:
             return {}
-        return {"t_media_ns": self.hearing.offset_ns + begin_ns, "dur_media_ns": dur_ns, "media_kind": "output"}
+        return {"t_media_ns": offset_ns + begin_ns, "dur_media_ns": dur_ns, "media_kind": "output"}
 
     # ------------------------------------------------------------------ from one connection to the next
 
@@ -282,6 +284,7 @@ class VllmCodec(Sending):
                 "token": self.token,
                 "seq": self._seq,
                 "appended": self.appended,
+                "offset_ns": self._offset_before_ns if self.hearing.offset_ns is None else self.hearing.offset_ns,
                 "granted": self.granted,
                 "books": (self.replies, self.asking, self.history, self.item_of, self._spans),
             },
@@ -291,4 +294,6 @@ class VllmCodec(Sending):
         self.session_id, self.token, self._seq = data["session_id"], data["token"], data["seq"]
         self.appended = data["appended"]
         self._before = data["granted"]
+        # What was said meanwhile is told before the first sound of this connection.
+        self._offset_before_ns = data["offset_ns"]
         self.replies, self.asking, self.history, self.item_of, self._spans = data["books"]

@@ -63,7 +63,9 @@ def test_everything_that_can_be_set_is_asked_for() -> None:
         "silence_duration_ms": "500", "barge_in": "off", "turn_coverage": "activity_and_video",
         "compression_trigger_tokens": "1000", "compression_target_tokens": "500", "history_config": "on",
     }  # fmt: skip
-    found = setup_of(options=options, voice="Kore", tools=(TOOL, DELEGATE))
+    before = (HistoryTurn(role="user", text="Hi."),)
+    found = setup_of(options=options, voice="Kore", tools=(TOOL, DELEGATE), history=before)
+    assert "historyConfig" not in setup_of(options=options)
     assert found["generationConfig"] == {
         "responseModalities": ["AUDIO"],
         "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}, "languageCode": "de-DE"},

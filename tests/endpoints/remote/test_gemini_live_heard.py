@@ -353,7 +353,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.binary(max_size=40) | st.dictionaries(_KEYS, _VALUES, max_size=4), max_size=12))
 def test_no_message_does_any_harm(messages: list[bytes | Mapping[str, Any]]) -> None:
     made = talking()

@@ -39,8 +39,8 @@ class Outward:
             tuple(left.get("turns", ())) if native else turns_of(start.resumption, start.setup.history)
         )
         self._history = FinishedTurns(before)
-        self._set_up = SetUp(self._settings, start.setup, self._handle)
         self._seed = None if native else history_message(before, self._settings)
+        self._set_up = SetUp(self._settings, start.setup, self._handle, told=self._seed is not None)
         self._calls = Calls(self._settings, start.epoch, left.get("known_calls") if native else None)
         self._known_calls = self._calls.open
         self._replies = Replies(start.epoch)

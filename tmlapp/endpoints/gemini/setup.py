@@ -36,20 +36,24 @@ def is_async(settings: Settings, name: str) -> bool:
 class SetUp:
     """What a session asks for, in the service's words.
 
+    Args:
+        handle: of the conversation that goes on; empty for a new one.
+        told: earlier turns will be told.
+
     Attributes:
         message: the frame.
         rejections: what was asked for and is not in it.
     """
 
-    def __init__(self, settings: Settings, setup: EndpointSetup, handle: str = "") -> None:
+    def __init__(self, settings: Settings, setup: EndpointSetup, handle: str = "", *, told: bool = False) -> None:
         self._settings = settings
         self._rejections = list(settings.rejections)
-        self.message: Mapping[str, Any] = {"setup": self._setup(setup, handle)}
+        self.message: Mapping[str, Any] = {"setup": self._setup(setup, handle, told=told)}
         if settings.barge_in:
             self._rejections.append(_HEARD)
         self.rejections = tuple(self._rejections)
 
-    def _setup(self, setup: EndpointSetup, handle: str) -> dict[str, Any]:
+    def _setup(self, setup: EndpointSetup, handle: str, *, told: bool) -> dict[str, Any]:
         settings = self._settings
         message: dict[str, Any] = {"model": settings.model, "generationConfig": self._generation()}
         if setup.instruction.strip():
@@ -70,7 +74,8 @@ class SetUp:
             message["proactivity"] = {"proactiveAudio": True}
             if settings.proactive_video:
                 message["proactivity"]["proactiveVideo"] = True
-        if settings.history_config:
+        if settings.history_config and told:
+            # Only then: the service waits for them before it listens.
             message["historyConfig"] = {"initialHistoryInClientContent": True}
         return message
 

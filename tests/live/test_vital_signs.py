@@ -9,11 +9,12 @@ import pytest
 
 from tests.live.parts import captured
 from tmlapp.core.clock import ManualClock
-from tmlapp.core.event import Gap, Listen, UnitDone
+from tmlapp.core.event import AudioOut, Gap, InputLost, Listen, UnitDone
 from tmlapp.core.media import Frame
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS, TURN_SAMPLES
 from tmlapp.live.health import HealthMeter
+from tmlapp.live.history import History
 from tmlapp.live.timeline import Timeline
 
 pytestmark = pytest.mark.unit
@@ -80,3 +81,18 @@ def test_nothing_measured_is_none_and_not_zero() -> None:
     health = HealthMeter(None).sample(0, None)
     assert (health.turn_late_p99_ms, health.reply_p99_ms, health.camera_fps) == (None, None, None)
     assert health.disk_free_bytes is None
+
+
+def test_what_a_remote_model_did_not_get_is_a_hole_in_the_lanes_and_zeros_are_nothing() -> None:
+    history = History()
+    history.on_event(InputLost(micro_turn=3, what="turn", reason="The connection was lost."))
+    history.on_event(InputLost(micro_turn=4, what="video", reason="The network is slow."))
+    history.on_event(AudioOut(pcm16=bytes(4_800), rate=24_000, t_rx_ns=0))
+    view = history.view(6 * TURN_NS)
+    assert [(g.t_ns, g.track, g.kind) for g in view.gaps] == [
+        (3 * TURN_NS, "mic", "not sent"),
+        (4 * TURN_NS, "camera", "not sent"),
+    ]
+    assert view.spoken == ()
+    history.on_event(AudioOut(pcm16=b"\1\1" * 2_400, rate=24_000, t_rx_ns=0, item_id="i"))
+    assert [s.item_id for s in history.view(6 * TURN_NS).spoken] == ["i"]

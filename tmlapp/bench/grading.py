@@ -94,9 +94,12 @@ def outputs_said(recording: Recording) -> tuple[Said, ...]:
 
 
 def outputs_heard(recording: Recording) -> tuple[Said, ...]:
-    """What came out of the loudspeaker, at the time it began to play."""
+    """What came out of the loudspeaker, at the time its first sample could be heard.
+
+    In recordings that do not tell that, at the time it began to play.
+    """
     return tuple(
-        Said(event.t_ns / NS_PER_S, event.text)
+        Said((event.t_ns if event.audible_ns is None else event.audible_ns) / NS_PER_S, event.text)
         for event in recording.events((Heard,))
         if isinstance(event, Heard) and event.text
     )

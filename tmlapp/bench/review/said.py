@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ class ModelSaid:
         self._sent: list[AudioOut] = []
         self._heard: list[Piece] = []
         self._received: list[Heard] = []
+        self._onsets: dict[str, int] = {}
 
     def add(self, event: Event) -> None:
         """Take notice of an event; those that are not about speech are passed over."""
@@ -48,6 +49,8 @@ class ModelSaid:
                 self._playout.flush(event.t_rx_ns)
             case Heard():
                 self._heard.append(_piece(event))
+                if event.audible_ns is not None:
+                    self._onsets.setdefault(event.item_id, event.audible_ns - event.t_ns)
             case _:
                 pass
 
@@ -58,8 +61,18 @@ class ModelSaid:
     def received(self) -> Stream:
         """Everything said, where its sound came in."""
         self._advance(_FOR_EVER_NS)
-        pieces = tuple(received_piece(h, self._sent[int(h.item_id)]) for h in self._received)
-        return stream_of(self._texts, ModelSound((), pieces, "received"))
+        pieces = [received_piece(h, self._sent[int(h.item_id)]) for h in self._received]
+        return stream_of(self._texts, ModelSound((), tuple(self._from_onset(pieces)), "received"))
+
+    def _from_onset(self, pieces: Sequence[Piece]) -> Iterator[Piece]:
+        """Items of many pieces begin where they can first be heard, which is known of those that were played."""
+        silent = dict(self._onsets)
+        for piece in pieces:
+            lead_ns = 0 if piece.text else silent.get(piece.item_id, 0)
+            skipped_ns = min(lead_ns, piece.t1_ns - piece.t0_ns)
+            silent[piece.item_id] = lead_ns - skipped_ns
+            if piece.t0_ns + skipped_ns < piece.t1_ns or piece.t0_ns == piece.t1_ns:
+                yield replace(piece, t0_ns=piece.t0_ns + skipped_ns)
 
     def heard(self) -> Stream:
         """Everything said, where the loudspeaker played it."""
@@ -72,7 +85,8 @@ class ModelSaid:
 
 def _piece(heard: Heard) -> Piece:
     return Piece(
-        t0_ns=heard.t_ns, t1_ns=heard.t_ns + heard.dur_ns, text=heard.text, item_id=heard.item_id,
+        t0_ns=heard.t_ns if heard.audible_ns is None else heard.audible_ns, t1_ns=heard.t_ns + heard.dur_ns,
+        text=heard.text, item_id=heard.item_id,
         interrupted=heard.interrupted,
     )  # fmt: skip
 

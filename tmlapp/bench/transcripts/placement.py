@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import wave
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -128,8 +128,23 @@ def _received(events: Iterable[Event]) -> ModelSound:
             playout.flush(event.t_rx_ns)
     pieces, ended = playout.advance(_FOR_EVER_NS)
     heard = [e for e in ended if isinstance(e, Heard)]
-    placed = tuple(received_piece(h, sent[int(h.item_id)]) for h in heard)
-    return ModelSound(_runs(pieces, None), placed, "received")
+    placed = [received_piece(h, sent[int(h.item_id)]) for h in heard]
+    return ModelSound(_runs(pieces, None), tuple(_from_onset(placed, [h.audible_ns for h in heard])), "received")
+
+
+def _from_onset(pieces: Sequence[Piece], audible: Sequence[int | None]) -> Iterator[Piece]:
+    """Words begin when they can be heard: an item of many pieces begins with its first audible sample.
+
+    Sound that comes with its whole text (a voice of this app) lies as it is.
+    """
+    loud = {p.item_id for p, at_ns in zip(pieces, audible, strict=True) if at_ns is not None}
+    begun: set[str] = set()
+    for piece, at_ns in zip(pieces, audible, strict=True):
+        if piece.text or not piece.item_id or piece.item_id in begun or piece.item_id not in loud:
+            yield piece
+        elif at_ns is not None:
+            begun.add(piece.item_id)
+            yield replace(piece, t0_ns=at_ns)
 
 
 def received_piece(heard: Heard, event: AudioOut) -> Piece:
@@ -153,7 +168,7 @@ def _heard(recording: Recording) -> ModelSound:
 
 def _piece(heard: Heard) -> Piece:
     return Piece(
-        t0_ns=heard.t_ns,
+        t0_ns=heard.t_ns if heard.audible_ns is None else heard.audible_ns,
         t1_ns=heard.t_ns + heard.dur_ns,
         text=heard.text,
         item_id=heard.item_id,

@@ -77,13 +77,13 @@ def stream_of(events: Iterable[Event], sound: ModelSound, timing: Timing = "auto
             said = Spoken(text=text.text, t0_ns=parts[0][0], parts=parts, interrupted=cut_off, finished=finished)
             spoken.append(said)
         elif played:
-            spoken.append(_sounded(text.text, played, finished=finished))
+            spoken.append(_sounded(text.text, text.pieces, finished=finished))
         else:
             unheard.append(text.text)
     for pieces in loose:
         played = [p for p in pieces if p.t1_ns > p.t0_ns]
         if played:
-            spoken.append(_sounded(_text_of(pieces), played, finished=True))
+            spoken.append(_sounded(_text_of(pieces), pieces, finished=True))
         else:
             unheard.append(_text_of(pieces))
     return Stream(spoken=tuple(sorted(spoken, key=lambda s: s.t0_ns)), unheard=tuple(unheard))
@@ -199,13 +199,15 @@ def _text_of(pieces: Sequence[Piece]) -> str:
     return " ".join(found)
 
 
-def _sounded(text: str, played: Sequence[Piece], *, finished: bool) -> Spoken:
+def _sounded(text: str, pieces: Sequence[Piece], *, finished: bool) -> Spoken:
+    played = [p for p in pieces if p.t1_ns > p.t0_ns]
     return Spoken(
         text=text,
         t0_ns=min(p.t0_ns for p in played),
         t1_ns=max(p.t1_ns for p in played),
         timing="audio",
-        interrupted=any(p.interrupted for p in played),
+        # A piece of which nothing was played was cut off, too.
+        interrupted=any(p.interrupted for p in pieces),
         finished=finished,
     )
 

@@ -253,10 +253,12 @@ def socket_error(error: BaseException, where: str) -> EndpointError:
         case socket.gaierror():
             return endpoint_error("network", "dns", f"The name {where} is not known to the network's directory.")
         case ssl.SSLCertVerificationError():
-            why = f"The certificate of {where} is not trusted: {error.verify_message or error.reason}."
+            why = f"The certificate of {where} is not trusted: {getattr(error, 'verify_message', '') or error}."
             return endpoint_error("network", "tls_certificate", why)
         case ssl.SSLError():
-            return endpoint_error("network", "tls", f"No encrypted connection to {where}: {error.reason or error}.")
+            # `reason` is only there where the library gave one.
+            why = getattr(error, "reason", None) or str(error)
+            return endpoint_error("network", "tls", f"No encrypted connection to {where}: {why}.")
         case ConnectionRefusedError():
             return endpoint_error("network", "refused", f"Nothing answers at {where}.")
         case TimeoutError():

@@ -86,11 +86,14 @@ def is_loopback(host: str) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Host and, where it is given, port of `url`, as a person reads it."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    """Host and, where it is given, port of `url`, as a person reads it; empty where it is no URL."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
     shown = f"[{host}]" if _is_v6(host) else host
-    return f"{shown}:{parts.port}" if parts.port else shown
+    return f"{shown}:{port}" if port else shown
 
 
 def check_options(dialect: Dialect, target: Target) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import wave
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +11,8 @@ import pytest
 
 from tests.conformance.harness import Peer, Validator, frames_of, serving
 from tests.endpoints.remote.family import Log, connect, micro_turn, start
-from tests.endpoints.remote.serving import JPEG, Client, Model, append, b64, client, image, served, update
+from tests.endpoints.remote.script import ANSWERS, BEFORE_OPEN, WHILE_OPEN, conversation, refusals, told
+from tests.endpoints.remote.serving import JPEG, Model, client, served
 from tmlapp.core.event import (
     AudioOut,
     Closed,
@@ -109,126 +107,6 @@ def test_deployments_with_other_units_and_rates(unit_ms: int, rate: int, validat
 
 # ---------------------------------------------------------------------- the same script, here and there
 
-_SECONDS_61 = b64(bytes(61 * 32_000))
-
-
-def _wav() -> str:
-    held = io.BytesIO()
-    with wave.open(held, "wb") as file:
-        file.setparams((1, 2, 16_000, 1_600, "NONE", ""))
-        file.writeframes(bytes(3_200))
-    return b64(held.getvalue())
-
-
-def _format(way: str, rate: int) -> dict[str, Any]:
-    return update(audio={way: {"format": {"type": "audio/pcm", "rate": rate}}})
-
-
-BEFORE_OPEN: list[tuple[str, Any]] = [
-    ("no JSON", "{"),
-    ("not a number of JSON", '{"type": NaN}'),
-    ("binary", b"\x00"),
-    ("a list", "[]"),
-    ("no type", {}),
-    ("an unknown type", {"type": "conversation.item.create", "item": {}}),
-    ("a type that is no text", {"type": 3}),
-    ("no event_id", '{"type":"session.update","session":{}}'),
-    ("an empty event_id", {"type": "session.update", "event_id": "", "session": {}}),
-    ("a long event_id", {"type": "session.update", "event_id": "x" * 257, "session": {}}),
-    ("a session that is a list", {"type": "session.update", "session": []}),
-    ("an unknown member", {"type": "session.close", "foo": 1}),
-    ("sound before the session", append(0, 0.0)),
-    ("a picture before the session", image(0.0)),
-    ("cancel before the session", {"type": "response.cancel"}),
-    ("an unknown setting", update(foo=1)),
-    ("a setting of another kind", update(instructions=3)),
-    ("modalities that are a text", update(output_modalities="text")),
-    ("a modality that is a number", update(output_modalities=["text", 3])),
-    ("a type of session", update(type="x")),
-    ("a session of transcription", update(type="transcription")),
-    ("the wrong rate", _format("input", 24_000)),
-    ("the wrong rate of the answer", _format("output", 16_000)),
-    ("half a format", update(audio={"input": {"format": {"type": "audio/pcm"}}})),
-    ("another model", update(model="other")),
-    ("a modality that nobody has", update(output_modalities=["video"])),
-    ("detection of turns", update(audio={"input": {"turn_detection": {"type": "server_vad"}}})),
-    ("a wrong detection of turns", update(audio={"input": {"turn_detection": {"interrupt_response": 1}}})),
-    ("a cadence of nothing", update(sglang={"timebase": {"microturn_ms": 0}})),
-    ("another unit", update(sglang={"timebase": {"native_unit_ms": 80}})),
-    ("a unit that is no whole number", update(sglang={"timebase": {"native_unit_ms": 200.0}})),
-    ("sampling", update(sglang={"sampling": {"temperature": 0.5, "seed": 1}})),
-    ("wrong sampling", update(sglang={"sampling": {"temperature": 3}})),
-    ("a policy for the tail", update(sglang={"tail_policy": "flush"})),
-    ("an unknown policy", update(sglang={"tail_policy": "x"})),
-    ("parts of a picture", update(sglang={"max_slice_nums": 2})),
-    ("no parts of a picture", update(sglang={"max_slice_nums": 0})),
-    ("a voice", update(sglang={"reference_audio": {"media_type": "audio/wav", "data": _wav()}})),
-    ("half a voice", update(sglang={"tts_reference_audio": {}})),
-    ("endless instructions", update(instructions="x" * 65_537)),
-]
-WHILE_OPEN: list[tuple[str, Any]] = [
-    ("other instructions", update(instructions="Do something else.")),
-    ("another policy for the tail", update(sglang={"tail_policy": "flush"})),
-    ("a seq that was skipped", append(99, 0.0)),
-    ("a seq that is no number", append(0, 0.0) | {"sglang": {"seq": "0"}}),
-    ("no seq", append(0, 0.0) | {"sglang": {}}),
-    ("sound without its place", {"type": "input_audio_buffer.append", "audio": ""}),
-    ("a time that does not follow", append(0, 5.0)),
-    ("half a sample", append(0, 0.0, b"abc")),
-    ("no sound", append(0, 0.0, b"")),
-    ("no base64", append(0, 0.0) | {"audio": "!!!!"}),
-    ("too much sound", append(0, 0.0) | {"audio": _SECONDS_61}),
-    ("a picture five seconds ahead", image(5_000.0)),
-    ("a picture in the past", image(-1.0)),
-    ("a picture of another kind", image(10.0, b"GIF89a")),
-    ("a picture that is no base64", image(10.0) | {"image": "!"}),
-    ("a picture that is too large", image(10.0, JPEG + bytes(524_288))),
-    ("a picture without its time", image(10.0) | {"sglang": {}}),
-    ("commit", {"type": "input_audio_buffer.commit"}),
-    ("create", {"type": "response.create"}),
-    ("cancel", {"type": "response.cancel"}),
-    ("truncate", {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": 1.0}),
-    ("half a truncate", {"type": "conversation.item.truncate", "item_id": "i"}),
-]
-
-
-def _refusals(peer: Client) -> Iterator[tuple[str, Any]]:
-    """What each of the wrong frames is answered, and then the whole way through a session."""
-    yield "greeting", peer.until("session.created")
-    for name, wrong in BEFORE_OPEN:
-        yield name, peer.raw(wrong) if isinstance(wrong, str | bytes) else peer.say(wrong)
-    good = update(
-        instructions="Count.",
-        output_modalities=["text", "audio", "video"],
-        sglang={"interaction": "native", "tail_policy": "pad", "timebase": {"microturn_ms": 200}},
-    )
-    yield "open", peer.say(good, "session.updated")
-    for name, wrong in WHILE_OPEN:
-        yield name, peer.say(wrong)
-
-
-def _conversation(peer: Client) -> Iterator[tuple[str, Any]]:
-    yield "only text", peer.say(update(output_modalities=["text"]), "session.updated")
-    yield "text and sound", peer.say(update(output_modalities=["text", "audio"]), "session.updated")
-    for n in range(2):
-        yield f"picture {n}", peer.say(image(10.0 + n), "sglang.input_image.accepted")
-    yield "one picture too many", peer.say(image(20.0))
-    for k in range(5):
-        yield f"unit {k}", peer.say(append(k, k * 200.0), "sglang.unit.done")
-    yield "a picture too late", peer.say(image(10.0))
-    yield "a picture two units ahead", peer.say(image(1_400.0), "sglang.input_image.accepted")
-    yield "a whole number of ms", peer.say(append(5, 1000, bytes(3_200)), "sglang.input_audio.accepted")  # type: ignore[arg-type]
-    yield "clear", peer.say({"type": "input_audio_buffer.clear"}, "input_audio_buffer.cleared")
-    yield "no time at all", peer.say(append(6, None, bytes(12_800)), "sglang.unit.done")
-    yield "the second of two units", peer.until("sglang.unit.done")
-    yield "half a unit", peer.say(append(7, 1_500.0, bytes(3_200)), "sglang.input_audio.accepted")
-    yield "end", peer.say({"type": "sglang.input_audio.end"}, "sglang.input_audio.drained")
-    yield "sound after the end", peer.say(append(8, 1_600.0))
-    yield "a picture after the end", peer.say(image(1_600.0))
-    yield "a second end", peer.say({"type": "sglang.input_audio.end"})
-    yield "close", peer.say({"type": "session.close"}, "session.closed")
-    yield "code", peer.close_code()
-
 
 def _plain(value: Any, names: dict[str, str]) -> Any:
     """A message with ids by their order, without what says nothing about the dialect."""
@@ -244,7 +122,7 @@ def _plain(value: Any, names: dict[str, str]) -> Any:
 def _run(url: str) -> dict[str, Any]:
     names: dict[str, str] = {}
     with client(url) as peer:
-        steps = [*_refusals(peer), *_conversation(peer)]
+        steps = [*refusals(peer), *conversation(peer)]
     return {name: _plain(answers, names) for name, answers in steps}
 
 
@@ -253,6 +131,7 @@ def test_our_server_answers_like_theirs_to_the_byte_of_every_message(server: Pee
         here = _run(ours.url)
     there = _run(server.url)
     assert list(here) == list(there)
+    assert {name: told(there[name]) for name in ANSWERS} == ANSWERS
     for name, answers in there.items():
         if name in ("open", "only text", "text and sound"):
             _same_grant(here[name], answers)
@@ -285,7 +164,7 @@ def test_every_refusal_has_its_kind_and_leaves_the_session_usable(server: Peer) 
     codec = SglangCodec(SGLANG_OMNI, start(SGLANG_OMNI))
     found: dict[str, EndpointError] = {}
     with client(server.url) as peer:
-        for name, answers in [*_refusals(peer), *_conversation(peer)]:
+        for name, answers in [*refusals(peer), *conversation(peer)]:
             for answer in answers if isinstance(answers, list) else ():
                 if name in _EARLY:
                     # What refuses the set-up would end it; here others were refused.
@@ -297,4 +176,3 @@ def test_every_refusal_has_its_kind_and_leaves_the_session_usable(server: Peer) 
     for name, kind in _KINDS.items():
         assert (found[name].kind, found[name].fatal) == (kind, False), name
     assert set(found) >= {name for name, _ in BEFORE_OPEN + WHILE_OPEN}
-    assert base64.b64decode(_SECONDS_61)

@@ -25,6 +25,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_socket
 
 from tests.endpoints.remote.family import Log, connect, micro_turn, setup
+from tests.endpoints.remote.script import ANSWERS, BEFORE_OPEN, WHILE_OPEN, conversation, refusals, told
 from tests.endpoints.remote.serving import JPEG, Client, Model, append, client, image, kinds, served, update
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
@@ -271,6 +272,32 @@ def test_model_gets_the_samples_and_pictures_of_each_unit(model: Model, url: str
     }
 
 
+def test_every_mistake_is_answered_in_the_words_of_the_dialect() -> None:
+    with served(Model, name="fake-interaction", frames_per_unit=2) as server, client(server.url) as peer:
+        steps = dict([*refusals(peer), *conversation(peer)])
+    assert {name: told(steps[name]) for name in ANSWERS} == ANSWERS
+    assert len(ANSWERS) == len(BEFORE_OPEN) + len(WHILE_OPEN) + 5
+    assert [a["type"] for a in steps["unit 4"]][1:] == [
+        "response.created",
+        "response.output_text.delta",
+        "response.output_audio.delta",
+        "response.output_text.done",
+        "response.output_audio.done",
+        "response.done",
+        "sglang.unit.done",
+    ]
+    assert steps["unit 4"][-1]["sglang"]["media_time"] == {"t_start_ms": 800.0, "duration_ms": 200.0}
+    assert steps["clear"][0]["sglang"] == {"discarded_ms": 100.0}
+    end = steps["end"][-1]
+    assert (end["accepted_end_ms"], end["consumed_ms"], end["discarded_ms"], end["padding_ms"]) == (
+        1600,
+        1500,
+        100,
+        100,
+    )
+    assert steps["code"] == 1000
+
+
 def test_model_that_refuses_the_instruction_leaves_the_session_to_be_opened_otherwise() -> None:
     with served(lambda: Model(refuses="dance")) as server, client(server.url) as peer:
         peer.until("session.created")
@@ -310,8 +337,8 @@ def test_what_the_model_understood_is_told() -> None:
     with served(lambda: given) as server, client(server.url) as peer:
         peer.until("session.created")
         peer.say(update(instructions="Count."), "session.updated")
-        (told,) = peer.until("tmlapp.task.set")
-    assert (told["task"], told["params"], told["from_unit"]) == ("count", {"n": 1.0}, "unit_0")
+        (task,) = peer.until("tmlapp.task.set")
+    assert (task["task"], task["params"], task["from_unit"]) == ("count", {"n": 1.0}, "unit_0")
 
 
 def text(delta: str, item: str = "a", *, done: bool = True) -> list[EndpointEvent]:
@@ -607,10 +634,10 @@ def test_no_order_of_frames_does_harm(frames: list[str | bytes]) -> None:
         await session.close("disconnect")
         return [text async for text in session.outbox.texts()]
 
-    told = [json.loads(text)["type"] for text in asyncio.run(run())]
-    assert told[0] == "session.created"
-    assert told[-1] == "session.closed"
-    assert told.count("session.closed") == 1
+    types = [json.loads(text)["type"] for text in asyncio.run(run())]
+    assert types[0] == "session.created"
+    assert types[-1] == "session.closed"
+    assert types.count("session.closed") == 1
 
 
 def test_deeply_nested_frames_are_refused(url: str) -> None:

@@ -22,14 +22,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("file", nargs="+", type=Path, help="recorded sessions (.jsonl)")
-    parser.add_argument("--no-socket", action="store_true", help="through the codecs alone, without a network")
+    parser.add_argument(
+        "--socket", action=argparse.BooleanOptionalAction, default=True,
+        help="also over loopback, with the whole adapter; without, through its codec alone",
+    )  # fmt: skip
     parser.add_argument(
         "--verbose", action="store_true", help="say for each file what it is, and what was unknown in it"
     )
     args = parser.parse_args(arguments)
     total = Report()
     for path in args.file:
-        report = replay(path, socket=not args.no_socket)
+        report = replay(path, socket=args.socket)
         for fault in report.faults:
             print(f"{path}:{fault.line} {fault.what}")
         if args.verbose:

@@ -45,6 +45,8 @@ class SocketRun:
         self._duplex: RemoteDuplex | None = None
         self._index = 0
         self._given = 0
+        self._taken = 0
+        self._closed = False
         self._own: Counter[str] = Counter()
         self._seeded = False
         self._served = False
@@ -92,17 +94,19 @@ class SocketRun:
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._served or self._ended(), 10 * WAIT_S)
                 wanted = len(self._trace.received)
-                self._changed.wait_for(lambda: len(self._received()) >= wanted or self._ended(), WAIT_S)
+                self._changed.wait_for(lambda: self._taken >= wanted or self._ended(), WAIT_S)
         finally:
             duplex.close()
 
     def _note(self, event: EndpointEvent) -> None:
         with self._changed:
             self._events.append(event)
+            self._taken += isinstance(event, WireFrame) and event.direction == "received"
+            self._closed = self._closed or isinstance(event, Closed)
             self._changed.notify_all()
 
     def _ended(self) -> bool:
-        return any(isinstance(event, Closed) for event in self._events)
+        return self._closed
 
     def _received(self) -> list[WireFrame]:
         return [e for e in self._events if isinstance(e, WireFrame) and e.direction == "received"]
@@ -145,7 +149,7 @@ class SocketRun:
             with self._changed:
                 # What a person or a tool does answers what was received before.
                 self._changed.wait_for(lambda: self._duplex is not None or self._over, WAIT_S)
-                self._changed.wait_for(lambda: len(self._received()) >= self._given or self._ended(), WAIT_S)
+                self._changed.wait_for(lambda: self._taken >= self._given or self._ended(), WAIT_S)
                 duplex = self._duplex
             if duplex is not None:
                 duplex.push(move.micro_turn(self._index))

@@ -283,7 +283,9 @@ def test_without_a_handle_the_turns_are_told_anew() -> None:
 def test_a_handle_that_is_refused_leaves_the_turns() -> None:
     made = talking()
     made.turn(micro_turn(0, texts=["One?"]))
+    called(made, "delegate", "known")
     say(made, sessionResumptionUpdate={"newHandle": "h", "resumable": True})
+    called(made, "f", "lost")
     again = codec(resumption=made.resumption(), epoch=1)
     again.hello()
     assert again.resumption() == made.resumption()
@@ -293,6 +295,9 @@ def test_a_handle_that_is_refused_leaves_the_turns() -> None:
     assert left is not None
     assert left.kind == "history"
     assert [t.text for t in left.data["turns"]] == ["One?"]
+    third = codec(resumption=left, epoch=2)
+    third.hello()
+    assert {e.call_id for e in told(say(third, setupComplete={}), ToolCancelled)} == {"lost", "known"}
     assert getattr(codec().closed(1008, "refused"), "kind", "") == "config"
     assert codec().resumption() is None
 

@@ -151,7 +151,8 @@ class Outward:
     def _lost(self, known_calls: Mapping[str, Any]) -> dict[str, Any]:
         """What the next connection has to bring to an end, and the calls that the service will still know there."""
         if not self._opened:
-            return {key: self._left.get(key, ()) for key in ("lost_calls", "lost_turn")}
+            lost = (*self._left.get("lost_calls", ()), *self._left.get("known_calls", ()))
+            return {"lost_calls": lost, "lost_turn": self._left.get("lost_turn", "")}
         known = {call_id: call for call_id, call in self._calls.open.items() if call_id in known_calls}
         gone = tuple(call_id for call_id in self._calls.open if call_id not in known)
         return {"known_calls": known, "lost_calls": gone, "lost_turn": self._replies.id}

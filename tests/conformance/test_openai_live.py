@@ -13,7 +13,7 @@ import pytest
 
 from tests.conformance.harness import Peer, Validator, frames_of, node_modules, running, serving
 from tests.conformance.live_fixtures import SESSION, Tape, with_sound
-from tests.endpoints.remote.family import Log, setup
+from tests.endpoints.remote.family import JPEG, Log, micro_turn, say, sent, setup, start
 from tmlapp.core.endpoint import Duplex
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
@@ -30,8 +30,8 @@ from tmlapp.core.event import (
     Usage,
 )
 from tmlapp.core.resample import Resampler
-from tmlapp.core.tool import ToolSpec
-from tmlapp.core.turn import Control, DelegationResult, MicroTurn, ToolResult
+from tmlapp.core.tool import HistoryTurn, ToolSpec
+from tmlapp.core.turn import Control, DelegationResult, MicroTurn, TextInput, ToolResult
 from tmlapp.core.units import NS_PER_MS, TURN_SAMPLES
 from tmlapp.endpoints.openai_live import OPENAI_LIVE
 from tmlapp.endpoints.remote.contract import Patience, Target
@@ -259,6 +259,41 @@ def test_a_service_that_dies_is_a_lost_network(tmp_path: Path) -> None:
     error = log.of(EndpointError)[-1]
     assert (error.kind, error.fatal) == ("network", True)
     assert len(log.of(Closed)) == 1
+
+
+def test_vendors_types_accept_everything_that_can_be_sent(validate: Validator) -> None:
+    history = (HistoryTurn(role="user", text="Hi."), HistoryTurn(role="assistant", text="Hello."))
+    options = {"delegation": "responses", "backend_model": "m", "video_fps": "1", "typed": "backend", "store": "on"}
+    tools = (ToolSpec(name="look_up", description="Looks up.", parameters={"type": "object", "properties": {}}),)
+    frames: list[dict[str, Any]] = []
+    for chosen in (options, {**options, "delegation": "none", "acknowledgement_delay_ms": "400"}):
+        codec = OPENAI_LIVE.codec(start(OPENAI_LIVE, history=history, options=chosen, tools=tools))
+        frames += sent(codec.hello())
+        say(codec, type="session.started", session={"id": "live_1"})
+        frames += sent(say(codec, type="session.delegation.created", delegation={"id": "d", "target": "client"}))
+        call = {"type": "function_call", "call_id": "c", "name": "look_up", "arguments": "{}", "id": "i"}
+        say(codec, type="response.event", event={"type": "response.output_item.done", "item": call})
+        texts = ["Typed.", TextInput(0, "Whisper.", "system")]
+        controls = [
+            ToolResult("c", "7"),
+            DelegationResult("x", "a", final=False),
+            DelegationResult("x", "b", final=True),
+        ]
+        frames += sent(codec.turn(micro_turn(0, texts=texts, controls=controls, jpegs=[JPEG])))
+        frames += sent(codec.goodbye())
+    left = OPENAI_LIVE.codec(start(OPENAI_LIVE)).resumption()
+    frames += sent(OPENAI_LIVE.codec(start(OPENAI_LIVE, resumption=left)).hello())
+    assert {f["type"] for f in frames} == {
+        "session.start",
+        "session.input_audio.append",
+        "session.instructions.append",
+        "session.thinking.append",
+        "session.commentary.append",
+        "response.item.create",
+        "response.create",
+        "session.close",
+    }
+    assert validate(frames, "openai-live") == []
 
 
 @pytest.mark.slow

@@ -77,6 +77,7 @@ def _wishes(target: Target) -> Wishes:
         backend_instructions=option("backend_instructions"),
         backend=json.loads(option("backend") or "{}"),
         typed=option("typed"),
+        video_fps=float(option("video_fps")),
         store=option("store") == "on",
         quiet_ms=float(option("quiet_ms")),
         audible_dbfs=float(option("audible_dbfs")),
@@ -104,7 +105,7 @@ OPENAI_LIVE = Dialect(
     request=_request,
     codec=_codec,
     prepare=_prepare,
-    sends="sound, typed text and the results of tools",
+    sends="sound, typed text, the results of tools, and pictures where a backend is to see them",
     default_url="wss://api.openai.com/v1/live/sessions",
     default_model="gpt-live-1",
     key_variable="OPENAI_API_KEY",
@@ -148,6 +149,13 @@ OPENAI_LIVE = Dialect(
             default="thinking",
             kind="choice",
             choices=("thinking", "backend"),
+        ),
+        Option(
+            name="video_fps",
+            help="responses: pictures per second for the model in the background, each an item of its conversation; "
+            "0 for none.",
+            default="0",
+            kind="number",
         ),
         Option(
             name="store",

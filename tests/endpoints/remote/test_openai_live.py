@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.endpoints.remote.family import WALL_S, b64, kinds, micro_turn, names, say, sent, start, told
+from tests.endpoints.remote.family import JPEG, WALL_S, b64, kinds, micro_turn, names, say, sent, start, told
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     AudioOut,
@@ -374,6 +374,22 @@ def test_typed_text_may_go_to_the_backend() -> None:
     assert create["type"] == "response.create"
     without = running(options={"typed": "backend"})
     assert kinds(give(without, 1, texts=["Book it."])) == ["session.thinking.append"]
+
+
+def test_a_backend_sees_pictures_at_the_pace_that_is_set_and_nobody_else_does() -> None:
+    codec = codec_of(options={**RESPONSES, "video_fps": "1"})
+    granted = begin(codec)
+    assert (granted.modalities_in, granted.frames_per_unit) == (("audio", "text", "image"), 1)
+    assert [r.asked for r in granted.rejections] == ["typed text"]
+    found = [m for k in range(10) for m in sent(codec.turn(micro_turn(k, jpegs=[JPEG])))[1:]]
+    assert [m["event_id"].split("-")[0] for m in found] == ["mt0", "mt5"]
+    assert found[0]["item"] == {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_image", "image_url": f"data:image/jpeg;base64,{b64(JPEG)}", "detail": "auto"}],
+    }
+    for options in ({"video_fps": "1"}, RESPONSES):
+        assert kinds(running(options=options).turn(micro_turn(1, jpegs=[JPEG]))) == ["session.input_audio.append"]
 
 
 @settings(max_examples=60, deadline=None)

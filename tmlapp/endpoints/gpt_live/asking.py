@@ -39,6 +39,7 @@ class Wishes:
         delegation: who does what the model delegates: `client` (this session), `responses` (a model at OpenAI), `none`.
         backend: further members of the configuration of a `responses` backend.
         typed: where typed text goes: `thinking`, or `backend` as a message to the `responses` backend.
+        video_fps: pictures per second for the `responses` backend.
     """
 
     delegation: str = "client"
@@ -47,10 +48,16 @@ class Wishes:
     backend_instructions: str = ""
     backend: Mapping[str, Any] = field(default_factory=dict)
     typed: str = "thinking"
+    video_fps: float = 0.0
     store: bool = False
     quiet_ms: float = 600.0
     audible_dbfs: float = -54.0
     service: str = "openai"
+
+    @property
+    def sees(self) -> bool:
+        """Somebody looks at pictures."""
+        return self.delegation == "responses" and self.video_fps > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +153,8 @@ def _message(role: str, text: str) -> dict[str, Any]:
 
 def _refused(wishes: Wishes) -> list[Rejection]:
     """What no session has a place for."""
-    if wishes.typed == "backend" and wishes.delegation == "responses":
-        return [_PICTURES]
-    return [_PICTURES, _TEXTS]
+    typed = wishes.typed == "backend" and wishes.delegation == "responses"
+    return [*(() if wishes.sees else (_PICTURES,)), *(() if typed else (_TEXTS,))]
 
 
 def _less(asked_turns: int, told: int, why: str) -> Rejection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from tmlapp.core.turn import Control, DelegationResult, Interrupt, MicroTurn, Te
 from tmlapp.endpoints.gpt_live.asking import DELEGATE, RATE_HZ, Wishes, pieces
 from tmlapp.endpoints.gpt_live.delegations import Delegations, Work
 from tmlapp.endpoints.gpt_live.words import Words
+from tmlapp.endpoints.openai_family.pace import PicturePace
 from tmlapp.endpoints.remote.contract import Action, Send, Start
 from tmlapp.endpoints.remote.errors import endpoint_error
 from tmlapp.endpoints.remote.history import FinishedTurns
@@ -33,6 +35,7 @@ class Outward:
         self._sound = SoundOut(RATE_HZ)
         self._words = Words(start.epoch)
         self._work = Delegations()
+        self._pace = PicturePace(wishes.video_fps if wishes.sees else 0.0)
         self._instructions: deque[str] = deque(maxlen=_INSTRUCTIONS)
         if start.resumption is not None:
             self._instructions += start.resumption.data.get("instructions", ())
@@ -53,6 +56,7 @@ class Outward:
             actions += self._control(control)
         for text in turn.texts:
             actions += self._typed(text)
+        actions += self._picture(turn)
         return actions
 
     def _control(self, control: Control) -> Iterator[Action]:
@@ -97,6 +101,14 @@ class Outward:
             yield self._message("response.create")
         else:
             yield from self._append("thinking", text.text)
+
+    def _picture(self, turn: MicroTurn) -> Iterator[Send]:
+        """For the backend, which looks at it with the next work that it gets."""
+        frame = self._pace.take(turn)
+        if frame is not None:
+            url = f"data:image/jpeg;base64,{base64.b64encode(frame.jpeg).decode('ascii')}"
+            content = [{"type": "input_image", "image_url": url, "detail": "auto"}]
+            yield self._message("response.item.create", item={"type": "message", "role": "user", "content": content})
 
     def _tool_result(self, result: ToolResult) -> Iterator[Action]:
         work = self._work.find(result.call_id)

@@ -21,7 +21,7 @@ from tmlapp.core.clock import MonotonicClock
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import Closed, EndpointError, Granted, ResumeHandle, TextOut, ToolCall, to_json
 from tmlapp.core.secret import MASK, Secret
-from tmlapp.endpoints.remote.contract import Answer, Fetch, Opened, Resumption, Target
+from tmlapp.endpoints.remote.contract import Answer, Fetch, Opened, Request, Resumption, Target
 from tmlapp.endpoints.remote.endpoint import RemoteEndpoint, remote_endpoint
 from tmlapp.live.session import LiveSession
 from tmlapp.live.state import SessionOptions
@@ -261,3 +261,13 @@ def test_a_recording_of_it_all(everything: Everything, tmp_path: Path) -> None:
     assert any(isinstance(e, TextOut) and e.delta == MASK for e in kept)
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or KEY.encode() not in file.read_bytes()
+
+
+def test_a_dialect_that_would_put_the_key_into_the_url(everything: Everything) -> None:
+    def request(asked: Target, _resumption: Resumption | None) -> Request:
+        assert asked.secret is not None
+        return Request(url=f"{asked.url}/?x={asked.secret.reveal()}")
+
+    with Peer() as peer:
+        assert "would stand in the address" in refused(everything, peer.url, dialect=replace(ECHO, request=request)).why
+        assert peer.headers == []

@@ -426,3 +426,51 @@ def test_granted_before_the_opening_is_a_mistake() -> None:
     duplex = RemoteDuplex(ECHO, target(ECHO, "ws://127.0.0.1:9"), setup(), Events(), QUICK)
     with pytest.raises(RuntimeError):
         _ = duplex.granted
+
+
+def test_a_session_that_cannot_take_an_event_ends_the_conversation() -> None:
+    events = Events()
+
+    def sink(event) -> None:  # type: ignore[no-untyped-def]
+        if isinstance(event, TextOut):
+            raise ZeroDivisionError
+        events(event)
+
+    with Peer() as peer:
+        duplex = RemoteEndpoint(ECHO, target(ECHO, peer.url), patience=QUICK).open(setup(), sink)
+        peer.say(type="say", text="x")
+        events.until(Closed)
+        duplex.close()
+    assert [e.kind for e in events.of(EndpointError)] == ["internal"]
+
+
+def test_a_sink_that_hangs_does_not_hang_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tmlapp.endpoints.remote.duplex._JOIN_S", 0.05)
+    hung, go = threading.Event(), threading.Event()
+
+    class Hanging(EchoCodec):
+        def receive(self, message):  # type: ignore[no-untyped-def]
+            if message["type"] == "say":
+                hung.set()
+                assert go.wait(20)
+            return super().receive(message)
+
+    events = Events()
+    with Peer() as peer:
+        duplex = converse(replace(ECHO, codec=Hanging, close_s=0.01), peer.url, events)
+        peer.say(type="say", text="x")
+        assert hung.wait(20)
+        duplex.close()
+        assert events.closed().reason == "The connection did not end in time."
+        go.set()
+        duplex._thread.join()
+    events.closed()
+
+
+def test_session_time_that_is_asked_of_the_wrong_clock_never_runs_backwards() -> None:
+    times = iter([5, 4, 3, 9] + [9] * 1000)
+    events = Events()
+    with Peer() as peer:
+        converse(ECHO, peer.url, events, session_now_ns=lambda: next(times)).close()
+    seen = [e.t_rx_ns for e in events.all]
+    assert seen == sorted(seen)

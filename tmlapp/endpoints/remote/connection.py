@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -92,7 +92,7 @@ class Connection:
     def start(self) -> None:
         """Say hello and begin to read, write and ping."""
         self._perform(self._ask("hello", self._codec.hello))
-        self._tasks = [asyncio.ensure_future(part()) for part in (self._read, self._write, self._ping)]
+        self._tasks = [asyncio.ensure_future(self._guarded(part)) for part in (self._read, self._write, self._ping)]
 
     async def settled(self) -> None:
         """Wait until the session is granted, or over."""
@@ -167,6 +167,12 @@ class Connection:
         await self._link.close()
 
     # ------------------------------------------------------------------ tasks
+
+    async def _guarded(self, part: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await part()
+        except Exception as error:  # noqa: BLE001 - a task that dies alone would leave the session deaf or dumb
+            self._fault("keeping the connection", error)
 
     async def _read(self) -> None:
         while True:

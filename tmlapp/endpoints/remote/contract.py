@@ -276,4 +276,4 @@ class Patience:
     drop_video_turns: int = 5
     give_up_turns: int = 25
     settled_s: float = 10.0
-    calm_s: float = 1.0
+    calm_s: float = 2.0

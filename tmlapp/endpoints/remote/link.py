@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, NegotiationError
@@ -153,7 +154,7 @@ def _settings(request: Request) -> dict[str, Any]:
         "write_limit": 0,
         "logger": silent_logger(),
     }
-    if is_loopback(host_of(request.url).rpartition(":")[0] or host_of(request.url)):
+    if is_loopback(urlsplit(request.url).hostname or ""):
         settings["proxy"] = None
     return settings
 

@@ -131,6 +131,9 @@ class Opener:
                 request = self._dialect.request(self._target, resumption)
         except AppError as error:
             raise LostError(refused_end(error)) from None
+        if self._outlet.redactor.text(request.url) != request.url:
+            what = "The key would stand in the address."
+            raise LostError(failed(endpoint_error("internal", "key_in_url", what)))
         opening = Link.open(request, timeout_s=self._patience.connect_s, redactor=self._outlet.redactor)
         try:
             return await self._stop.unless(opening)

@@ -66,7 +66,7 @@ setup_node() {
 setup_aimock() {
   local log
   log=$(mktemp)
-  if ! "${npm[@]}" install --prefix "$venv" --ignore-scripts --no-audit --no-fund --no-save --silent "$aimock" >"$log" 2>&1; then
+  if ! "${npm[@]}" install --prefix "$venv" --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "$aimock" >"$log" 2>&1; then
     cat "$log" >&2
     die "npm could not install $aimock." "Its own message stands above." "Check the network and run this again."
   fi

@@ -298,7 +298,9 @@ class MiniCpmCodec:
         at_ms = number_or_none(message, "current_time")
         if at_ms is None or self._offset_ns is None:
             return {}
-        return {"t_media_ns": self._offset_ns + round(at_ms * NS_PER_MS), "media_kind": "session"}
+        # The document says milliseconds, the source counts chunks.
+        unit_ns = NS_PER_MS * (CHUNK_MS if self._source else 1)
+        return {"t_media_ns": self._offset_ns + round(at_ms * unit_ns), "media_kind": "session"}
 
     def _failed(self, message: Message) -> Ended:
         """The connection closes after an error."""

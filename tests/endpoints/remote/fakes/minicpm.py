@@ -131,7 +131,7 @@ class _Talk:
         self.seconds += 1
         word = self.seconds - self.fake.listens - 1
         about: dict[str, Any] = {
-            "current_time": 1000 * self.seconds,
+            "current_time": self.seconds * (1000 if self.fake.wire == "document" else 1),
             "cost_llm_ms": 30.0,
             "cost_tts_ms": 40.0,
             "cost_all_ms": self.fake.cost_ms,

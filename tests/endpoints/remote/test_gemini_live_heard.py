@@ -337,6 +337,10 @@ def test_half_characters_become_whole_ones() -> None:
 def test_what_is_wrong_in_a_frame_does_not_cost_the_rest_of_it() -> None:
     actions = say(talking(), serverContent={"outputTranscription": {"text": "One"}}, toolCall={"functionCalls": [7]})
     assert names(actions) == ["TurnStarted", "TextOut", "EndpointError"]
+    made = talking()
+    content(made, **spoken())
+    broken = content(made, turnComplete=True, turnCompleteReason=7, **spoken(data="%%%"))
+    assert names(broken) == ["TurnDone", "EndpointError"]
     for wrong in ({"serverContent": 7}, {"usageMetadata": "x"}, {"toolCall": {"functionCalls": 7}}):
         with pytest.raises(MessageError):
             say(talking(), **wrong)

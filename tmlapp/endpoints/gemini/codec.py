@@ -154,6 +154,19 @@ class GeminiCodec(Outward):
         yield from self._on_transcripts(content)
         if flag(content, "interrupted"):
             yield from self._replies.interrupted(self._index)
+        fault: MessageError | None = None
+        try:
+            yield from self._on_output(content)
+        except MessageError as error:
+            # Whatever was wrong with what it said: its turn must not stay open for that.
+            fault = error
+        if flag(content, "turnComplete"):
+            reason = member(content, "turnCompleteReason")
+            yield from self._on_turn_complete(reason if isinstance(reason, str) else "")
+        if fault is not None:
+            raise fault
+
+    def _on_output(self, content: Message) -> Iterator[Action]:
         model_turn = mapping_or_none(content, "modelTurn")
         for part in mappings(model_turn, "parts") if model_turn is not None else ():
             yield from self._on_part(part)
@@ -162,8 +175,6 @@ class GeminiCodec(Outward):
             yield from self._words(text_or_empty(transcription, "text"), "transcript")
             if flag(transcription, "finished"):
                 yield from self._replies.words_done("transcript")
-        if flag(content, "turnComplete"):
-            yield from self._on_turn_complete(text_or_empty(content, "turnCompleteReason"))
 
     def _on_transcripts(self, content: Message) -> Iterator[Action]:
         for name, take in (
@@ -206,7 +217,7 @@ class GeminiCodec(Outward):
 
     def _person_done(self) -> Iterable[EndpointEvent]:
         """The model answers: what the person said before is complete."""
-        return () if self._replies.id else self._person.finished()
+        return () if self._replies.id or self._replies.stale(self._index) else self._person.finished()
 
     def _on_turn_complete(self, reason: str) -> Iterator[Action]:
         self._owed = False
@@ -219,7 +230,7 @@ class GeminiCodec(Outward):
             status = "incomplete"
         elif reason not in _FINE:
             status = "incomplete"
-            why = f"Gemini Live withheld its answer ({reason[:80]})."
+            why = f"Gemini Live gave no full answer: {reason[:80]}."
             yield endpoint_error("content_filter", reason[:80], why, fatal=False)
         yield from self._replies.complete(status, "" if reason in _FINE else reason[:80])
 

@@ -51,7 +51,7 @@ class Replies:
 
     def audio(self, data: bytes, rate: int, index: int) -> Iterator[EndpointEvent]:
         """Sound as it came with micro-turn `index`; a sample may be cut in two."""
-        if self._stale(index):
+        if self.stale(index):
             return
         yield from self.begin()
         whole = self._samples.whole(self.id, data)
@@ -60,7 +60,7 @@ class Replies:
 
     def words(self, delta: str, channel: Channel, index: int) -> Iterator[EndpointEvent]:
         """The next words."""
-        if not delta or self._stale(index):
+        if not delta or self.stale(index):
             return
         yield from self.begin()
         if self._muted:
@@ -110,5 +110,6 @@ class Replies:
         ended, self.id = self.id, ""
         yield TurnDone(status=status, reason=reason, response_id=ended)
 
-    def _stale(self, index: int) -> bool:
+    def stale(self, index: int) -> bool:
+        """Whether what comes with micro-turn `index` belongs to a turn that was interrupted."""
         return not self.id and self._cut_at is not None and index - self._cut_at <= STALE_TURNS

@@ -306,6 +306,18 @@ def test_a_second_of_silence_is_a_decision_to_listen_and_ends_its_micro_turns() 
     assert units[-1].diagnostics == {"cost_all_ms": [35.4], "n_tokens": [3]}
 
 
+@pytest.mark.parametrize("number", [-5, 1e14, float("inf"), True, "3000"])
+def test_a_time_that_cannot_be_is_none(number: Any) -> None:
+    codec = codec_of()
+    opened(codec)
+    second(codec, 0)
+
+    actions = codec.receive({"type": "result", "is_listen": True, "current_time": number, "cost_all_ms": number})
+
+    assert told(actions, Listen)[0].t_media_ns is None
+    assert 0 <= told(actions, UnitDone)[-1].compute_ns <= 10**15
+
+
 def test_a_turn_begins_goes_on_and_ends_on_the_servers_clock() -> None:
     codec = codec_of()
     opened(codec)

@@ -60,6 +60,8 @@ _NUMBERS = (
 )
 _COSTS = ("cost_llm_ms", "cost_tts_ms", "cost_all_ms", "n_tokens", "n_tts_tokens", "server_send_ts")
 _QUEUE = ("queued", "queue_update")
+_LONGEST_MS = 1e9
+"""No session and no computation lasts longer, whatever a server says."""
 
 
 class MiniCpmCodec:
@@ -269,13 +271,13 @@ class MiniCpmCodec:
         self, message: Message, turns: tuple[int, ...], clipped: int, media: Mapping[str, Any]
     ) -> Iterator[Action]:
         """The second is done: each of its micro-turns has cost what the whole second has."""
-        cost_ms = number_or_none(message, "cost_all_ms") or 0.0
+        cost_ms = min(max(0.0, number_or_none(message, "cost_all_ms") or 0.0), _LONGEST_MS)
         numbers = {name: [number] for name in _COSTS if (number := number_or_none(message, name)) is not None}
         if clipped:
             numbers["clipped_samples"] = [clipped]
         for index in turns:
             last = numbers if index == turns[-1] else {}
-            cost_ns = round(max(0.0, cost_ms) * NS_PER_MS)
+            cost_ns = round(cost_ms * NS_PER_MS)
             yield UnitDone(micro_turn=index, latency_ns=0, compute_ns=cost_ns, diagnostics=last, **media)
         behind = cost_ms > CHUNK_MS
         if behind and not self._behind:
@@ -296,7 +298,7 @@ class MiniCpmCodec:
 
     def _media(self, message: Message) -> Mapping[str, Any]:
         at_ms = number_or_none(message, "current_time")
-        if at_ms is None or self._offset_ns is None:
+        if at_ms is None or self._offset_ns is None or not 0 <= at_ms <= _LONGEST_MS:
             return {}
         # The document says milliseconds, the source counts chunks.
         unit_ns = NS_PER_MS * (CHUNK_MS if self._source else 1)

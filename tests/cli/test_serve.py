@@ -16,8 +16,22 @@ import numpy as np
 import pytest
 
 from tests.cli.invoking import answer, invoke, write_script, write_sound
+from tests.endpoints.remote.family import Log, micro_turn
 from tmlapp.cli import serve
-from tmlapp.core.event import AudioOut, ConnectionChanged, EndpointEvent, Listen, TaskSet, TextOutDone, UnitDone
+from tmlapp.core.clock import MonotonicClock
+from tmlapp.core.endpoint import EndpointSetup
+from tmlapp.core.event import (
+    AudioOut,
+    ConnectionChanged,
+    EndpointError,
+    EndpointEvent,
+    Listen,
+    TaskSet,
+    TextOutDone,
+    UnitDone,
+)
+from tmlapp.core.units import TURN_NS
+from tmlapp.endpoints.registry import endpoint_from_address
 from tmlapp.recording.reader import Recording
 
 pytestmark = pytest.mark.unit
@@ -97,6 +111,28 @@ def test_served_model_says_the_same_as_without_a_server_and_every_time(tiny: Ser
     assert [e.text for e in direct if isinstance(e, TextOutDone)]
     assert said(first) == said(direct)
     assert lasting(first) == lasting(second)
+
+
+def test_what_is_typed_is_heard_in_the_same_micro_turn_as_without_a_server(tiny: Served) -> None:
+    found = []
+    for address in ("onnx:tiny", tiny.told["endpoint"]):
+        log = Log()
+        now = [0]
+        setup = EndpointSetup(
+            instruction="Count out reps for squats",
+            clock=MonotonicClock(),
+            session_now_ns=lambda now=now: now[0],  # type: ignore[misc]
+            virtual_time=True,
+        )
+        duplex = endpoint_from_address(address).open(setup, log)
+        for k in range(4):
+            now[0] = (k + 1) * TURN_NS
+            duplex.push(micro_turn(k, texts=["Say stop when I stop"] if k == 1 else []))
+            log.wait_for(lambda events, k=k: any(isinstance(e, UnitDone) and e.micro_turn == k for e in events))
+        duplex.close()
+        found.append([(e.task, e.from_turn) for e in log.of(TaskSet)] + [(e.code, 0) for e in log.of(EndpointError)])
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
 
 
 def test_script_can_be_served_under_another_name(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_session_with_two_pictures_in_every_micro_turn(server: Peer, validate:
     granted = opened.granted
     assert (granted.unit_ms, granted.first_unit_ms, granted.input_rate, granted.output_rate) == (200, 200, 16000, 24000)
     assert (granted.frames_per_unit, granted.max_image_bytes) == (2, 524_288)
-    assert (granted.modalities_in, granted.modalities_out) == (("audio", "video"), ("text", "audio"))
+    assert (granted.modalities_in, granted.modalities_out) == (("audio", "video", "text"), ("text", "audio"))
     assert not granted.proactive
     assert [r.asked for r in granted.rejections] == ["sglang.timebase.microturn_ms: 200.0"]
 
@@ -85,7 +85,13 @@ def test_a_session_with_two_pictures_in_every_micro_turn(server: Peer, validate:
     assert [(f["consumed_ms"], f["discarded_ms"], f["padding_ms"]) for f in drained] == [(_TURNS * 200.0, 0.0, 0.0)]
 
 
-@pytest.mark.parametrize(("unit_ms", "rate"), [(1000, 16_000), (80, 16_000), (20, 16_000), (80, 24_000)])
+_slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("unit_ms", "rate"),
+    [(1000, 16_000), (80, 24_000), pytest.param(80, 16_000, marks=_slow), pytest.param(20, 16_000, marks=_slow)],
+)
 def test_deployments_with_other_units_and_rates(unit_ms: int, rate: int, validate: Validator) -> None:
     log = Log()
     with serving("sglang_server.py", str(unit_ms), str(rate)) as peer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -43,8 +44,7 @@ def _prepare(target: Target, fetch: Fetch) -> Mapping[str, Any]:
     for name in ("reference_audio", "tts_reference_audio"):
         if path := SGLANG_OMNI.option(target, name):
             read_reference(path)
-            with open(path, "rb") as file:
-                found[name] = base64.b64encode(file.read()).decode("ascii")
+            found[name] = base64.b64encode(Path(path).expanduser().read_bytes()).decode("ascii")
     return found
 
 

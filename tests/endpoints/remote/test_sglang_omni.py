@@ -552,7 +552,7 @@ def test_typed_text_becomes_part_of_the_instructions() -> None:
     for how, expected in (("append", "Count the reps.\nNow squats."), ("replace", "Now squats.")):
         codec = opened(options={"typed": how})
         actions = codec.turn(micro_turn(0, texts=["Now squats.", TextInput(0, "  ")]))
-        update = sent(actions)[-1]
+        update = sent(actions)[0]
         assert (update["type"], update["session"]) == ("session.update", {"instructions": expected})
         resumption = codec.resumption()
         assert resumption is not None

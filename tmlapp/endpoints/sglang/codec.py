@@ -134,6 +134,7 @@ class SglangCodec(FamilyCodec):
             name=fields.text_or(session, "model") or self.target.name,
             provider=host_of(self.target.url),
             acknowledges=terms.unit_ms <= 200 or self.start.setup.virtual_time,
+            typed=self.option("typed") != "off",
             input_delay_ms=self.sound_out.delay_ms,
             rejections=(*self._asked, *(voice if self.target.voice else ()), *unable),
         )
@@ -162,6 +163,9 @@ class SglangCodec(FamilyCodec):
 
     def media(self, turn: MicroTurn) -> Iterable[Action]:
         yield from self._refusals.of(turn)
+        # Before the sound: the unit that this micro-turn completes is the first to know of it.
+        for text in turn.texts:
+            yield from self._typed(text)
         pictures = self._terms is not None and self._terms.pictures
         for part in self._uplink.turn(turn, self.sound_out.pcm16(turn.pcm), pictures=pictures):
             if isinstance(part, InputLost):
@@ -185,7 +189,10 @@ class SglangCodec(FamilyCodec):
         self._uplink.sent(_id(send), picture.index)
         return send
 
-    def text(self, text: TextInput) -> Iterable[Action]:
+    def text(self, text: TextInput) -> Iterable[Action]:  # noqa: ARG002 - sent before the sound
+        return ()
+
+    def _typed(self, text: TextInput) -> Iterator[Action]:
         """The dialect has no messages of a person; what is typed goes into the instructions."""
         how = self.option("typed")
         if how == "off" or not text.text.strip():

@@ -66,11 +66,18 @@ def granted_of(
     name: str,
     provider: str,
     acknowledges: bool,
+    typed: bool,
     input_delay_ms: float,
     rejections: tuple[Rejection, ...],
 ) -> Granted:
-    """The grant as the session, the window and the recording see it; numbers of the deployment in `details`."""
+    """The grant as the session, the window and the recording see it; numbers of the deployment in `details`.
+
+    Args:
+        typed: what a person types is sent, with the instructions.
+    """
     heard = [_MODALITIES[m] for m in fields.texts(granted, "input_modalities") if m in _MODALITIES] or ["audio"]
+    if typed:
+        heard.append("text")
     said = [m for m in fields.texts(granted, "output_modalities") if m in ("text", "audio")] or ["text"]
     turns = [t for t in _list(granted, "turn_control") if isinstance(t, str)]
     owner = "model" if terms.native else next((t for t in turns if t in ("server_vad", "semantic_vad")), "server_vad")

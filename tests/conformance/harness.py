@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PEERS = Path(__file__).resolve().parent / "peers"
 VENV = ROOT / ".venv-conformance"
 LIMIT_S = 15.0
+"""How long a test waits for what a program must say or do."""
+START_S = 40.0
+"""How long a program may take to start: importing a vendor's package takes seconds, on a busy machine many."""
 
 Table = Literal["openai", "openai-live", "gemini", "sglang"]
 Frame = Mapping[str, Any]
@@ -122,7 +125,7 @@ class Peer:
                     return line
         raise AssertionError("the peer never said so; it printed:\n" + "\n".join(self.lines))
 
-    def finish(self, timeout_s: float = LIMIT_S) -> str:
+    def finish(self, timeout_s: float = START_S) -> str:
         """Everything that it printed, once it has ended by itself with status 0."""
         with self._changed:
             ended = self._changed.wait_for(lambda: self.process.returncode is not None, timeout_s)
@@ -131,7 +134,7 @@ class Peer:
         assert self.process.returncode == 0, f"the peer failed:\n{text}"
         return text
 
-    def wait_until_it_listens(self, timeout_s: float = LIMIT_S) -> None:
+    def wait_until_it_listens(self, timeout_s: float = START_S) -> None:
         """Return as soon as its port takes connections."""
         for _ in range(int(timeout_s / 0.05)):
             with socket.socket() as probe:

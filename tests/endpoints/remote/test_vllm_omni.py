@@ -237,6 +237,24 @@ def test_the_last_unit_is_completed_with_quiet_and_nothing_is_ever_committed() -
     assert kinds(codec.goodbye()) == ["session.close"]
 
 
+def test_a_model_that_speaks_at_the_end_is_given_silence_until_it_is_done() -> None:
+    codec = codec_of()
+    created(codec)
+    for i in range(5):
+        codec.turn(micro_turn(i, tone()))
+    speaking(codec)
+    delta = {"type": "response.output_audio.delta", "delta": SOUND, "response_id": "r1", "item_id": "i-r1"}
+
+    (first,) = sent(codec.end_of_input())
+    more = [sent(say(codec, **delta)) for _ in range(12)]
+    done = say(codec, type="response.done", response_id="r1", response={"id": "r1", "status": "completed"})
+
+    assert (first["duration_ms"], first["audio_end_ms"]) == (1000, 2000)
+    assert [len(found) for found in more] == [1] * 10 + [0] * 2
+    assert not any(base64.b64decode(more[0][0]["audio"]))
+    assert told(done, Drained)
+
+
 # ---------------------------------------------------------------------- what is granted
 
 
@@ -658,6 +676,20 @@ def test_a_conversation_from_the_first_unit_to_the_last() -> None:
     assert len({f["event_id"] for f in seen.frames if "event_id" in f}) == len(seen.frames) - len(
         seen.of("session.event_ack")
     )
+
+
+def test_a_conversation_that_ends_while_the_model_speaks_hears_it_to_its_end() -> None:
+    log = Log()
+    with FakeVllm().running() as server:
+        duplex = talk(server, log)
+        for i in range(10):
+            duplex.push(micro_turn(i, tone()))
+        log.wait_for(lambda events: any(isinstance(e, AudioOut) for e in events))
+        duplex.drain(10)
+        duplex.close()
+
+    assert said(log) == "".join(WORDS)
+    assert [e.status for e in log.of(TurnDone)] == ["completed"]
 
 
 def test_a_cut_connection_is_taken_up_again_without_a_word_lost_or_said_twice() -> None:

@@ -27,6 +27,9 @@ from tmlapp.endpoints.vllm.codes import KINDS, REFUSED_RESUME
 from tmlapp.endpoints.vllm.sending import Sending, remember
 from tmlapp.endpoints.vllm.session import takes_pictures, unit_of
 
+LAST_WORDS_MS = 10_000
+"""After the end of input a model that is speaking is given so much silence at most."""
+
 _PCM16 = ("", "pcm16", "pcm_s16le", "s16le", "pcm", "audio/pcm")
 _ORDERLY = ("client_close", "closed", "close")
 
@@ -63,6 +66,7 @@ class VllmCodec(Sending):
         self._afresh = start.resumption is not None and start.resumption.kind == "history"
         self._before: Granted | None = None
         self._offset_before_ns: int | None = None
+        self._more_ms = LAST_WORDS_MS
         self._over = False
         self._leaving = False
         if start.resumption is not None and start.resumption.kind == "native":
@@ -185,6 +189,7 @@ class VllmCodec(Sending):
 
     def on_listen(self, message: Message) -> Iterable[Action]:
         """The model keeps silent for a unit; with a response's id it ends that one."""
+        self.decided += 1
         response_id = fields.name_or(message, "response_id")
         if response_id and self.replies.find(response_id) is not None:
             reason = fields.mapping_or_empty(fields.mapping_or_empty(message, "response"), "metadata").get("reason")
@@ -253,6 +258,11 @@ class VllmCodec(Sending):
                 yield replace(action, **self._at(begin, dur))
             else:
                 yield action
+        self.decided += 1
+        if self.draining and self._more_ms > 0 and self.stands_still:
+            # Its time stands still without sound from us: it is heard to its end.
+            self._more_ms -= self.unit_ms
+            yield from self.quiet(self.unit_ms)
 
     def on_transcript_delta(self, message: Message) -> Iterable[Action]:
         """The words of the sound just before: one message each."""
@@ -284,6 +294,7 @@ class VllmCodec(Sending):
                 "token": self.token,
                 "seq": self._seq,
                 "appended": self.appended,
+                "decided": self.decided,
                 "offset_ns": self._offset_before_ns if self.hearing.offset_ns is None else self.hearing.offset_ns,
                 "granted": self.granted,
                 "books": (self.replies, self.asking, self.history, self.item_of, self._spans),
@@ -292,7 +303,7 @@ class VllmCodec(Sending):
 
     def _take_up(self, data: Mapping[str, Any]) -> None:
         self.session_id, self.token, self._seq = data["session_id"], data["token"], data["seq"]
-        self.appended = data["appended"]
+        self.appended, self.decided = data["appended"], data["decided"]
         self._before = data["granted"]
         # What was said meanwhile is told before the first sound of this connection.
         self._offset_before_ns = data["offset_ns"]

@@ -32,6 +32,7 @@ class Sending(FamilyCodec):
         asked_for: the session that is asked for.
         appended: samples that the server was given in this session, over all connections.
         unit_ms, pictures_taken: of the model, as granted.
+        decided: units that the model has answered, by silence or by sound.
         session_id, token: what takes the session up again; the token is rotated by the server.
         item_of: response of an item, and how much of the item was acknowledged as played, in ns.
     """
@@ -40,6 +41,7 @@ class Sending(FamilyCodec):
         self.asked_for = Asked(dialect, start.target, start.setup, start.prepared)
         super().__init__(dialect, start, input_rate=self.asked_for.input_rate, output_rate=OUTPUT_RATE_HZ)
         self.appended = 0
+        self.decided = 0
         self.unit_ms = UNIT_MS
         self.pictures_taken = True
         self.session_id = ""
@@ -147,8 +149,24 @@ class Sending(FamilyCodec):
         return self.message("playback.ack", **members)
 
     def last_words(self) -> Iterable[Action]:
-        """The model hears whole units: quiet completes the last one."""
-        samples = -(self.appended * 1000 // self.sound_out.rate_hz) % self.unit_ms * SAMPLE_RATE_HZ // 1000
+        """The model hears whole units: quiet completes the last one, and one more lets it go on with what it says."""
+        missing_ms = -(self.appended * 1000 // self.sound_out.rate_hz) % self.unit_ms
+        if not missing_ms and self.stands_still:
+            missing_ms = self.unit_ms
+        yield from self.quiet(missing_ms)
+
+    @property
+    def stands_still(self) -> bool:
+        """The model is speaking, and has answered every unit that it was given."""
+        return self.replies.active is not None and self.decided >= self._units
+
+    @property
+    def _units(self) -> int:
+        return self.appended * 1000 // self.sound_out.rate_hz // self.unit_ms
+
+    def quiet(self, ms: int) -> Iterable[Action]:
+        """So much silence, once anything was said at all."""
+        samples = ms * SAMPLE_RATE_HZ // 1000
         if samples and self.appended:
             yield self._append(np.zeros(samples, np.int16))
 

@@ -30,12 +30,12 @@ conformance-setup:
 	@packaging/scripts/conformance.sh
 
 conformance: setup conformance-setup ## Every adapter against programs that others wrote for its protocol
-	@$(SCREEN) $(PY) -m pytest -q tests/conformance
+	@TMLAPP_CONFORMANCE_REQUIRED=1 $(SCREEN) $(PY) -m pytest -q tests/conformance
 
 test: setup lint conformance-setup ## Lint, types, import contracts, all tests but the slow ones, coverage
 	@echo "==> Tests (without the slow ones)"
 	@mkdir -p out
-	@$(SCREEN) $(PY) -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=json:out/coverage.json
+	@TMLAPP_CONFORMANCE_REQUIRED=1 $(SCREEN) $(PY) -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=json:out/coverage.json
 	@$(PY) packaging/scripts/check_coverage.py out/coverage.json
 
 lint: setup ## ruff, mypy and the import contracts

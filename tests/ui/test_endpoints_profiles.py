@@ -66,7 +66,7 @@ class Ring(KeyringBackend):
     def __init__(self) -> None:
         super().__init__()
         self.kept: dict[str, str] = {}
-        self.locked = False
+        self.locked = self.broken = False
         self.gate = threading.Event()
         self.gate.set()
 
@@ -85,6 +85,8 @@ class Ring(KeyringBackend):
     def _open(self, service: str) -> None:
         assert service == SERVICE
         self.gate.wait(20)
+        if self.broken:
+            raise ValueError(f"odd back end: {MARKER}")
         if self.locked:
             raise KeyringLocked(f"locked, and {MARKER}")
 
@@ -410,6 +412,20 @@ def test_a_locked_key_ring_says_the_way_out_and_saves_nothing(open_dialog: Calla
     assert "environment variable" in clerk.dialog.wrong.text()
     assert MARKER not in clerk.everything()
     assert load_profiles() == [profile(key="keyring")]
+
+
+def test_a_key_ring_with_errors_of_its_own_tells_no_secret(
+    open_dialog: Callable[..., Clerk], ring: Ring, caplog: pytest.LogCaptureFixture
+) -> None:
+    ring.broken = True
+    clerk = open_dialog()
+    clerk.dialog.begin("cloud")
+    clerk.writes(clerk.form.key.key, MARKER)
+    clerk.dialog.keep()
+    clerk.sees(clerk.dialog.wrong.isVisible)
+    assert "ValueError" in clerk.dialog.wrong.text()
+    assert MARKER not in clerk.everything()
+    assert MARKER not in caplog.text
 
 
 def test_a_key_ring_that_does_not_answer_holds_up_nothing(open_dialog: Callable[..., Clerk], ring: Ring) -> None:

@@ -141,6 +141,13 @@ class LiveController(QObject):
                 folder=settings.recordings_dir,
             )
 
+    def use_endpoint(self, address: str) -> None:
+        """Meet another model from now on; devices, source and folder stay as they are."""
+        self.settings = self.settings.model_copy(update={"endpoint": address})
+        self.endpoint, self.facts = address, None
+        if self.plan is not None:
+            self.plan = replace(self.plan, endpoint=address)
+
     def use_clip(self) -> None:
         """Play the bundled clip instead of the devices."""
         self._spawn(self._use_clip())

@@ -95,9 +95,8 @@ class EndpointDesk(QObject):
         window = self._window
         if window.controller.live:
             return
-        settings = window.controller.settings.model_copy(update={"endpoint": address})
-        window.keep_settings(settings)
-        window.controller.use_settings(settings)
+        window.controller.use_endpoint(address)
+        window.keep_settings(window.controller.settings)
         self._remember(address)
         window.check()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from tmlapp.config.profiles import EndpointProfile, load_profiles, made_profile, save_profiles
 from tmlapp.config.secrets import forget_secret, keep_secret, keyring_secret, secret_from_environment
@@ -11,6 +13,8 @@ from tmlapp.core.secret import Secret
 from tmlapp.endpoints.remote.contract import Dialect, Target
 from tmlapp.endpoints.remote.target import check_options, socket_url
 from tmlapp.ui.text import tr
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +152,9 @@ def keep(draft: Draft, key: Secret | None) -> EndpointProfile:
     profile, before = draft.profile(), draft.before
     if profile.key == "keyring":
         if key is None and draft.key_of != profile.name:
-            key = keyring_secret(draft.key_of) if draft.key_of else None
+            key = _ring(keyring_secret, draft.key_of) if draft.key_of else None
         if key is not None:
-            keep_secret(profile.name, key)
+            _ring(keep_secret, profile.name, key)
     profiles = load_profiles()
     places = [i for i, p in enumerate(profiles) if before is not None and p.name == before.name]
     others = [i for i, p in enumerate(profiles) if p.name == profile.name and i not in places]
@@ -162,7 +166,7 @@ def keep(draft: Draft, key: Secret | None) -> EndpointProfile:
         profiles.append(profile)
     save_profiles(profiles)
     if before is not None and before.key == "keyring" and (before.name != profile.name or profile.key != "keyring"):
-        forget_secret(before.name)
+        _ring(forget_secret, before.name)
     return profile
 
 
@@ -174,7 +178,7 @@ def remove(profile: EndpointProfile) -> None:
     """
     save_profiles([p for p in load_profiles() if p.name != profile.name])
     if profile.key == "keyring":
-        forget_secret(profile.name)
+        _ring(forget_secret, profile.name)
 
 
 def key_is_kept(name: str) -> bool:
@@ -183,4 +187,19 @@ def key_is_kept(name: str) -> bool:
     Raises:
         AppError: there is no key ring, or it is locked.
     """
-    return keyring_secret(name) is not None
+    return _ring(keyring_secret, name) is not None
+
+
+def _ring(call: Callable[..., T], *args: Any) -> T:
+    """What the key ring answers to `call`."""
+    try:
+        return call(*args)
+    except AppError:
+        raise
+    except Exception as error:  # noqa: BLE001 - raised again as what a person may see
+        # Back ends raise what they like. Neither their words nor their traceback may be seen: the key may be in them.
+        raise AppError(
+            tr("The key ring of this system cannot be used."),
+            tr("It says: {kind}.").format(kind=type(error).__name__),
+            tr("Keep the key in an environment variable instead."),
+        ) from None

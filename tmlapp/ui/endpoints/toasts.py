@@ -14,6 +14,8 @@ from tmlapp.ui.theme import Theme, font, rgba
 STAY_MS = 8_000
 MOST = 2
 _LEAST_PX = 300
+_LOW_PX = 260
+"""A stage that is lower than this has room for one line between the signs above and the caption."""
 _ICONS = {"info": "fa6s.circle-info", "warning": "fa6s.triangle-exclamation", "good": "fa6s.circle-check"}
 
 
@@ -82,7 +84,8 @@ class Toasts(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        for text, level in self._lines:
+        few = 1 if self._over.height() < self._theme.px(_LOW_PX) else MOST
+        for text, level in self._lines[-few:]:
             line = self._line(text, level)
             self._column.addWidget(line, 0, Qt.AlignmentFlag.AlignHCenter)
             line.show()  # Before the next round of the loop, or it counts for nothing in the size below.

@@ -26,7 +26,7 @@ from tmlapp.core.turn import MicroTurn, TextInput
 from tmlapp.core.units import NS_PER_MS as MS
 from tmlapp.core.units import NS_PER_S, TURN_NS
 from tmlapp.live.latency import WINDOW_NS, LatencyMeter
-from tmlapp.live.notices import AGAIN_NS, Notices
+from tmlapp.live.notices import AGAIN_NS, MOST_KINDS, Notices
 
 pytestmark = pytest.mark.unit
 
@@ -115,6 +115,11 @@ def test_unknown_messages_and_the_service_s_own_end_are_told() -> None:
     assert told(
         Closed(code="1000", reason="", initiated_by="server"), Closed(code="1", reason="", initiated_by="us")
     ) == [("warning", "The service has closed the session.", "1000")]
+
+
+def test_a_service_gone_wild_does_not_flood_the_person() -> None:
+    wild = [Unrecognized(name=f"x{k}") for k in range(300)]
+    assert len(told(*wild, *(problem(0, f"c{k}") for k in range(300)))) == MOST_KINDS
 
 
 # ------------------------------------------------------------------ latency

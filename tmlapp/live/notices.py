@@ -27,6 +27,9 @@ from tmlapp.endpoints.asked import TOOLS
 AGAIN_NS = 30 * NS_PER_S
 """The same trouble is told again after this long."""
 
+MOST_KINDS = 100
+"""Trouble of more kinds than this is in the recording only: a service gone wild shall not flood the person."""
+
 _LIMITS = {
     "going_away": "The service closes this connection soon",
     "expires": "The service ends this session soon",
@@ -119,12 +122,14 @@ class Notices:
         yield self._notice("warning", "The service has closed the session.", event.reason or event.code)
 
     def _once(self, key: tuple[str, ...], level: str, what: str, why: str) -> Iterator[Notice]:
-        if key not in self._told:
+        if key not in self._told and len(self._told) < MOST_KINDS:
             self._told[key] = 0
             yield self._notice(level, what, why)
 
     def _again(self, key: tuple[str, ...], t_ns: int, level: str, what: str, why: str) -> Iterator[Notice]:
         last = self._told.get(key)
+        if last is None and len(self._told) >= MOST_KINDS:
+            return
         if last is None or t_ns - last >= AGAIN_NS:
             self._told[key] = t_ns
             yield self._notice(level, what, why)

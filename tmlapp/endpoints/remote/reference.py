@@ -31,7 +31,7 @@ def read_reference(path: str) -> Pcm:
         why = error.strerror if isinstance(error, OSError) else None
         raise AppError(
             f"The reference voice {file.name} cannot be read.",
-            f"{why or error or 'It ends too early'}.",
+            f"{why or str(error) or 'It ends too early'}.",
             "Name a WAV file with PCM16, mono, 16 kHz in the option ref_audio.",
         ) from error
     if shape != (1, 2, SAMPLE_RATE_HZ) or not data or frames > LONGEST_S * SAMPLE_RATE_HZ:

@@ -26,11 +26,11 @@ from tmlapp.endpoints.registry import dialects
 from tmlapp.ui.endpoints.aside import Aside
 from tmlapp.ui.endpoints.profile_draft import Draft, copy_of, draft_of, keep, key_is_kept, new_draft, remove
 from tmlapp.ui.endpoints.profile_form import ProfileForm
+from tmlapp.ui.endpoints.profile_questions import ask_drop, ask_remove
 from tmlapp.ui.endpoints.sheet import endpoint_sheet
 from tmlapp.ui.endpoints.trial_panel import TrialPanel, TrialServices
 from tmlapp.ui.endpoints.two_lines import SECOND, TwoLines
 from tmlapp.ui.items.parts import words
-from tmlapp.ui.prompts import ask
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
 
@@ -172,17 +172,7 @@ class ProfilesDialog(QDialog):
         if profile is None:
             self._read("")
             return
-        key = tr(" Its key is taken out of the key ring.") if profile.key == "keyring" else ""
-        ask(
-            self,
-            name="remove-profile",
-            title=tr("Remove"),
-            text=tr("Remove “{name}”?").format(name=profile.name),
-            detail=tr("It cannot be taken back.{key} Recordings stay as they are.").format(key=key),
-            yes=tr("Remove"),
-            no=tr("Keep"),
-            do=lambda: self._remove(profile),
-        )
+        ask_remove(self, profile, lambda: self._remove(profile))
 
     def keep(self, then: Callable[[], object] | None = None) -> None:
         """Save what stands in the fields, then do `then`."""
@@ -283,17 +273,7 @@ class ProfilesDialog(QDialog):
         if self._shown is None or not self.form.dirty:
             do()
             return
-        name = self.form.name.text() or tr("the profile")
-        ask(
-            self,
-            name="unsaved-profile",
-            title=tr("Not saved"),
-            text=tr("“{name}” is not saved.").format(name=name),
-            detail=tr("Drop what was changed?"),
-            yes=tr("Drop the changes"),
-            no=tr("Go on editing"),
-            do=do,
-        )
+        ask_drop(self, self.form.name.text() or tr("the profile"), do)
 
     def _names(self) -> set[str]:
         return {p.name for p in self._profiles}

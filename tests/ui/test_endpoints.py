@@ -20,7 +20,7 @@ from tests.ui.test_session_in_window import close_session
 from tmlapp.config.profiles import EndpointProfile, profiles_path, save_profiles
 from tmlapp.config.settings import Settings, load_settings
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import ConnectionChanged, EndpointError, InputLost, Limit, WireFrame
+from tmlapp.core.event import ConnectionChanged, EndpointError, EndpointEvent, InputLost, Limit, WireFrame
 from tmlapp.core.turn import Interrupt
 from tmlapp.live.preflight import Check
 from tmlapp.ui.endpoints.profiles_dialog import ProfilesDialog
@@ -132,12 +132,17 @@ def test_a_connection_that_fails_is_an_error_and_the_window_is_ready_again(meet:
 
 def test_problems_that_end_nothing_are_calm(meet: Callable[..., Person]) -> None:
     trouble = EndpointError(kind="invalid_input", code="image_too_big", message="Too big.", fatal=False)
-    extra = {3: [trouble], 4: [Limit(kind="going_away", remaining_ms=50_000, message="A restart.")]}
+    extra: dict[int, list[EndpointEvent]] = {
+        3: [trouble],
+        4: [Limit(kind="going_away", remaining_ms=50_000, message="A restart.")],
+    }
+    extra[2] = [EndpointError(kind="network", code="1006", message="It broke.", fatal=False)]
     person = meet(FakeRemote(extra=extra))
     person.start(1.4)
     toasts = person.window.endpoints.toasts
     person.sees(lambda: any("closes this connection" in t for t in toasts.texts()))
     assert any("image_too_big" in text for text in toasts.texts())
+    assert not any("1006" in text for text in toasts.texts()), "the reconnection is told instead"
     person.sees_row("Too big.")
     assert not person.window.banner.isVisible()
     assert not [row for row in person.rows() if " error " in row]

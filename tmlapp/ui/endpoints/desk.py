@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import (
     ConnectionChanged,
+    EndpointError,
     EndpointEvent,
     Event,
     Notice,
@@ -198,6 +199,8 @@ class EndpointDesk(QObject):
     def _tell(self, notice: Notice, cause: EndpointEvent) -> None:
         if self._window.actions_["view.presenter"].isChecked():
             return  # There is nothing but picture, count and caption.
+        if isinstance(cause, EndpointError) and cause.kind in ("network", "timeout", "session_expired"):
+            return  # That the connection is made again is told next.
         self._keep_clear()
         if isinstance(cause, SessionOpened | SessionUpdated):
             count = len(cause.granted.rejections)

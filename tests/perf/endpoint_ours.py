@@ -62,7 +62,7 @@ def main(port: int, turns: int, speed: float) -> None:
         pushed = time.perf_counter_ns()
         duplex.push(turn)
         push_us.append((time.perf_counter_ns() - pushed) / 1e3)
-        if index >= warm and index % max(1, turns // 100) == 0:
+        if turns >= 1_000 and index >= warm and index % (turns // 100) == 0:
             rss.append((index, process.memory_info().rss))
     duplex.drain(5.0)
     cpu_s = time.process_time() - cpu_s

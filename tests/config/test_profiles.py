@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,17 @@ def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path, text: str) ->
     with pytest.raises(AppError, match="not valid"):
         put_profile(LAB, path)
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("member", ["api_key", "key"])
+def test_a_key_that_somebody_put_into_the_file_is_not_quoted(tmp_path: Path, member: str) -> None:
+    path = tmp_path / "endpoints.json"
+    path.write_text(json.dumps({"profiles": [{"name": "x", "kind": "k", member: "sk-marker-31415926"}]}))
+    with pytest.raises(AppError, match="not valid") as raised:
+        load_profiles(path)
+    assert f"profiles.0.{member}" in raised.value.why
+    shown = "".join(traceback.format_exception(raised.value)) + json.dumps(raised.value.to_json())
+    assert "sk-marker-31415926" not in shown
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

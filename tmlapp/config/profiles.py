@@ -124,11 +124,20 @@ def load_profiles(path: Path | None = None) -> list[EndpointProfile]:
     try:
         return _File.model_validate(json.loads(text)).profiles
     except (ValidationError, ValueError, RecursionError) as error:
+        # The cause is left out: it quotes the file, where somebody may have put a key.
         raise AppError(
             f"The profiles {path} are not valid.",
-            " ".join(str(error).split()),
+            _invalid(error),
             "Correct the file, or move it away to start without profiles.",
-        ) from error
+        ) from None
+
+
+def _invalid(error: Exception) -> str:
+    """What is wrong and where, without what stands there."""
+    if not isinstance(error, ValidationError):
+        return f"{' '.join(str(error).split())}."
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}."
 
 
 def save_profiles(profiles: list[EndpointProfile], path: Path | None = None) -> None:

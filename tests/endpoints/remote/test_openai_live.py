@@ -257,6 +257,11 @@ def test_identifiers_are_ours_name_the_micro_turn_and_are_used_once() -> None:
     assert all(name.startswith("mt7-") for name in found)
 
 
+def test_identifiers_of_a_connection_do_not_come_again_on_the_next_one() -> None:
+    (first,), (second,) = (sent(codec_of(epoch=epoch).hello()) for epoch in (0, 1))
+    assert first["event_id"] != second["event_id"]
+
+
 def test_output_stands_where_it_was_on_the_sessions_own_timeline() -> None:
     codec = running(at=10)
     events = [e for _ in range(3) for e in audio(codec, QUIET)]

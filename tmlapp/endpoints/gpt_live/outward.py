@@ -39,7 +39,9 @@ class Outward:
         self._instructions: deque[str] = deque(maxlen=_INSTRUCTIONS)
         if start.resumption is not None:
             self._instructions += start.resumption.data.get("instructions", ())
-        self._index = self._numbered = 0
+        self._index = 0
+        # No name of an earlier connection comes again.
+        self._numbered = start.epoch * 1_000_000
         self._closing = self._told_of_interrupts = False
         # Its pieces are sentences to be said, while other programs say silently how far they are.
         self._worker = any(tool.name == DELEGATE for tool in start.setup.tools)

@@ -227,6 +227,21 @@ def test_any_answer_is_an_answer_and_no_redirect_is_followed(status: int) -> Non
     assert handler.seen == ["a"]
 
 
+@pytest.mark.parametrize("status", [200, 503])
+def test_an_answer_that_breaks_off_is_told(status: int) -> None:
+    def do_get(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"20\r\nabc")
+
+    with HTTPServer(("127.0.0.1", 0), type("Handler", (Answers,), {"do_GET": do_get})) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with pytest.raises(AppError, match="could not be asked"):
+            fetch(f"http://127.0.0.1:{server.server_port}/x", {})
+        server.shutdown()
+
+
 def test_an_answer_is_read_up_to_a_bound() -> None:
     handler = type("Handler", (Answers,), {"body": b"x" * (MAX_BODY_BYTES + 10), "seen": []})
     with HTTPServer(("127.0.0.1", 0), handler) as server:

@@ -17,11 +17,13 @@ from tmlapp.endpoints.remote.target import host_of, is_loopback
 MAX_BODY_BYTES = 2**20
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows nowhere: the headers that carry the key would go along."""
+class _AnyStatus(urllib.request.HTTPErrorProcessor):
+    """Any status is an answer. Follows nowhere: the headers that carry the key would go along."""
 
-    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
-        return None
+    def http_response(self, request: urllib.request.Request, response: Any) -> Any:  # noqa: ARG002 - the library's form
+        return response
+
+    https_response = http_response
 
 
 def fetch(url: str, headers: Mapping[str, str], *, timeout_s: float = 10.0) -> Answer:
@@ -31,16 +33,13 @@ def fetch(url: str, headers: Mapping[str, str], *, timeout_s: float = 10.0) -> A
         AppError: nothing answers.
     """
     host = urlsplit(url).hostname or ""
-    handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+    handlers: list[urllib.request.BaseHandler] = [_AnyStatus()]
     if is_loopback(host):
         handlers.append(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(url, headers=dict(headers))
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=timeout_s) as answer:
             return Answer(status=answer.status, body=answer.read(MAX_BODY_BYTES))
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(status=error.code, body=error.read(MAX_BODY_BYTES))
     except urllib.error.URLError as error:
         cause = error.reason if isinstance(error.reason, BaseException) else error
     except (OSError, HTTPException, ValueError) as error:

@@ -444,7 +444,19 @@ def test_a_session_that_cannot_take_an_event_ends_the_conversation() -> None:
     assert [e.kind for e in events.of(EndpointError)] == ["internal"]
 
 
-def test_a_sink_that_hangs_does_not_hang_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_grant_and_the_reason_of_a_loss_name_their_frames() -> None:
+    events = Events()
+    with Peer() as peer:
+        duplex = converse(ECHO, peer.url, events)
+        peer.say(type="error", code="session_expired", message="Over.", fatal=True)
+        events.until(SessionUpdated)
+        duplex.close()
+    frames = {e.index: e.message for e in events.of(WireFrame)}
+    told = [*events.of(SessionOpened), *events.of(EndpointError), *events.of(SessionUpdated)]
+    assert [frames[e.wire_ref]["type"] for e in told if e.wire_ref is not None] == ["granted", "error", "granted"]
+
+
+def test_a_codec_that_hangs_does_not_hang_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tmlapp.endpoints.remote.duplex._JOIN_S", 0.05)
     hung, go = threading.Event(), threading.Event()
 
@@ -465,6 +477,27 @@ def test_a_sink_that_hangs_does_not_hang_the_close(monkeypatch: pytest.MonkeyPat
         go.set()
         duplex._thread.join()
     events.closed()
+
+
+def test_a_sink_that_hangs_does_not_hang_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tmlapp.endpoints.remote.duplex._JOIN_S", 0.05)
+    hung, go, events = threading.Event(), threading.Event(), Events()
+
+    def sink(event) -> None:  # type: ignore[no-untyped-def]
+        if isinstance(event, TextOut):
+            hung.set()
+            assert go.wait(20)
+        events(event)
+
+    with Peer() as peer:
+        dialect = replace(ECHO, close_s=0.01)
+        duplex = RemoteEndpoint(dialect, target(dialect, peer.url), patience=QUICK).open(setup(), sink)
+        peer.say(type="say", text="x")
+        assert hung.wait(20)
+        duplex.close()
+        assert events.of(Closed) == []
+        go.set()
+        events.closed()
 
 
 def test_session_time_that_is_asked_of_the_wrong_clock_never_runs_backwards() -> None:

@@ -57,6 +57,9 @@ class Connection:
     Args:
         notice: called with every event before it leaves, every micro-turn before it is encoded, with `Opened`,
             `Waiting` and `Drained`, and with None for the rest.
+
+    Attributes:
+        granted: set once the session is; `granted_by` is the number of the frame that said so.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Connection:
         self._patience = patience
         self._notice = notice
         self.granted = asyncio.Event()
+        self.granted_by: int | None = None
         self.over: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._wake = asyncio.Event()
         self._rested = asyncio.Event()
@@ -283,6 +287,7 @@ class Connection:
                 case Opened() if self.granted.is_set():
                     self._perform((SessionUpdated(granted=action.granted),), t_rx_ns, wire_ref)
                 case Opened():
+                    self.granted_by = wire_ref
                     self.granted.set()
                     self._notice(action)
                 case Waiting() | Drained():

@@ -165,7 +165,8 @@ class Course:
         self._quiet.reset()
         self._expiry.set(granted, self._outlet.now_ns())
         self._outlet.state("open")
-        self._outlet.emit(SessionOpened(granted=granted) if first else SessionUpdated(granted=granted))
+        event = SessionOpened(granted=granted) if first else SessionUpdated(granted=granted)
+        self._outlet.emit(event, wire_ref=None if self._connection is None else self._connection.granted_by)
         if self._connection is not None:
             self._serving = True
             self._connection.flow()
@@ -230,7 +231,7 @@ class Course:
             return _OURS
         end = connection.over.result()
         if end.error is not None:
-            self._outlet.emit(replace(end.error, fatal=False))
+            self._outlet.emit(replace(end.error, fatal=False), wire_ref=end.wire_ref)
         return End(end.code, end.reason or "closed", "us")
 
     # ------------------------------------------------------------------ taking a conversation up again
@@ -246,7 +247,7 @@ class Course:
             resumption = connection.resumption()
         if error is None or resumption is None:
             raise LostError(end)
-        self._outlet.emit(replace(error, fatal=False, retryable=True))
+        self._outlet.emit(replace(error, fatal=False, retryable=True), wire_ref=end.wire_ref)
         self._lose_waiting("The connection was lost.")
         if time.monotonic() - self._since_s >= self._patience.settled_s:
             self._tries = 0

@@ -92,7 +92,8 @@ class RemoteDuplex:
         self._thread.join(self._dialect.close_s + _JOIN_S)
         if self._thread.is_alive():
             _log.critical("the connection to %s does not end", self._target.address)
-            self._outlet.close("1006", "The connection did not end in time.", "us")
+            if not self._outlet.close("1006", "The connection did not end in time.", "us", timeout_s=_LOOK_S):
+                _log.critical("the session does not return from an event of %s", self._target.address)
 
     # ------------------------------------------------------------------ the connection's thread
 

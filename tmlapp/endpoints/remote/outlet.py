@@ -84,13 +84,18 @@ class Outlet:
         """The connection has moved on."""
         self.emit(ConnectionChanged(state=state, reason=reason, attempt=attempt))
 
-    def close(self, code: str, reason: str, by: Literal["us", "server", "network"]) -> None:
-        """Send `Closed`, once."""
-        with self._lock:
+    def close(self, code: str, reason: str, by: Literal["us", "server", "network"], *, timeout_s: float = -1.0) -> bool:
+        """Send `Closed`, once; False where the sink still has not returned from an event after `timeout_s`."""
+        if not self._lock.acquire(timeout=timeout_s):
+            return False
+        try:
             if not self._closed:
                 self.state("closed", reason)
                 self.emit(Closed(code=code[:80], reason=reason[:500], initiated_by=by))
                 self._closed = True
+        finally:
+            self._lock.release()
+        return True
 
     def fault(self, doing: str, error: BaseException) -> None:
         """A bug of ours: its traceback goes to the log file, without the key."""

@@ -90,6 +90,8 @@ class Overlay:
 
 TOAST_NS = 4 * NS_PER_S
 _TOASTS_KEPT = 3
+CAPTION_CHARS = 10_000
+"""A caption holds no more than this."""
 
 
 _ACTIONS = (
@@ -116,7 +118,7 @@ def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
             return overlay, None
         case TextOut():
             caption = overlay.caption + event.delta if overlay.caption_open else event.delta
-            return replace(overlay, caption=caption, caption_t_ns=event.t_rx_ns, caption_open=True), None
+            return replace(overlay, caption=_shown(caption), caption_t_ns=event.t_rx_ns, caption_open=True), None
         case TextOutDone():
             return _utterance(overlay, event)
         case AudioOut() if _silent(event) and overlay.speaking_until_ns <= event.t_rx_ns:
@@ -133,6 +135,11 @@ def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
             return overlay, None
 
 
+def _shown(caption: str) -> str:
+    """The end of what a model says without end: nobody can read more of it, and each piece must cost the same."""
+    return caption if len(caption) <= CAPTION_CHARS else "…" + caption[1 - CAPTION_CHARS :]
+
+
 def _silent(event: AudioOut) -> bool:
     return not event.text and not any(event.pcm16)
 
@@ -141,7 +148,7 @@ def _utterance(overlay: Overlay, event: TextOutDone) -> tuple[Overlay, Cue]:
     t_ns = event.t_rx_ns
     kind, value = classify(event.text, task=overlay.task)
     cue = Cue(t_ns, kind, event.text, value)
-    after = replace(overlay, caption=event.text, caption_t_ns=t_ns, caption_open=False)
+    after = replace(overlay, caption=_shown(event.text), caption_t_ns=t_ns, caption_open=False)
     if kind == "count":
         after = replace(after, count=value, count_t_ns=t_ns)
     elif kind == "start":

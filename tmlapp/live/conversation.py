@@ -10,6 +10,9 @@ from tmlapp.core.media import Frame
 from tmlapp.core.tool import HistoryTurn, Said
 from tmlapp.core.turn import MicroTurn, TextInput
 
+UTTERANCE_CHARS = 100_000
+"""Of one utterance that is still going on; what is more is in the recording."""
+
 
 class Conversation:
     """Who said what: typed texts, the person's speech as far as the endpoint wrote it down, what the model said.
@@ -42,7 +45,9 @@ class Conversation:
                 return
             case TextOut():
                 begun = self._open.get("assistant")
-                text = begun.text + event.delta if begun else event.delta
+                text = begun.text if begun else ""
+                if len(text) < UTTERANCE_CHARS:
+                    text = (text + event.delta)[:UTTERANCE_CHARS]
                 self._open["assistant"] = Said(t_ns=begun.t_ns if begun else event.t_rx_ns, role="assistant", text=text)
             case TextOutDone():
                 self._finished("assistant", event.t_rx_ns, event.text)

@@ -283,9 +283,9 @@ class LiveSession:
             self._barge_in.clear()
             self._journal.publish(self._speaking.interrupt(self.now_ns()))
 
-    def _take_inbox(self) -> None:
+    def _take_inbox(self, *, everything: bool = False) -> None:
         self._take_barge_in()
-        for event in self._inbox.take():
+        for event in self._inbox.take_all() if everything else self._inbox.take():
             self._endpoint_event(event)
 
     def _await_answer(self, index: int) -> None:
@@ -324,7 +324,7 @@ class LiveSession:
         pace = None if self._options.virtual_time else self._clock
         drained(self._opened(), pace, self._wake, self._while_draining)
         self._requests.put_back(self._requests.take(self._journal.publish))
-        self._take_inbox()
+        self._take_inbox(everything=True)
         if self._options.virtual_time:
             self._tools.await_results(self._wake, self._stopping)
         heard_out(self._speaking, self._advance_playout, self._journal.end_ns, pace)
@@ -346,7 +346,7 @@ class LiveSession:
             self._closed.set()
 
     def _last_words(self) -> None:
-        self._take_inbox()
+        self._take_inbox(everything=True)
         self._tools.close(self._journal.publish)
         self._journal.take_health()
         self._journal.publish(StateChanged(t_ns=self.now_ns(), state="closed", reason=self._stop_reason or ""))

@@ -41,6 +41,7 @@ AHEAD_NS = 2 * NS_PER_S
 """Sound that comes so much faster than it plays is no stream: its silence belongs to what is said."""
 
 _KEPT = 64
+_TEXT_CHARS = 100_000
 
 
 @dataclass(slots=True)
@@ -184,7 +185,8 @@ class Speaking:
         name = event.item_id or event.response_id or self._turns.get("") or self._stream
         text, whole = self._texts.get(name, ("", False))
         if isinstance(event, TextOut):
-            self._texts[name] = (f"{text} {event.delta}" if whole else text + event.delta, False)
+            more = f"{text} {event.delta}" if whole else text + event.delta
+            self._texts[name] = (more[:_TEXT_CHARS], False)
         else:
             self._texts[name] = (event.text, True)
 

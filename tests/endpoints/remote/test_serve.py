@@ -10,10 +10,11 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.remote.contract import Target
 from tmlapp.endpoints.remote.endpoint import RemoteEndpoint
+from tmlapp.endpoints.serve import server as server_module
 from tmlapp.endpoints.serve.conversation import ModelPool
 from tmlapp.endpoints.serve.intake import picture_size
 from tmlapp.endpoints.serve.offer import Limits, Offer
@@ -568,6 +570,53 @@ def test_client_that_does_not_read_is_given_up() -> None:
         answers = peer.say(append(0, 0.0), "session.closed")
         error = next(a for a in answers if a["type"] == "error")
         assert error["error"]["message"] == "outbound event budget exhausted"
+
+
+def verbose(turn: MicroTurn) -> list[EndpointEvent]:
+    return text("many words " * 50_000)
+
+
+@contextmanager
+def deaf(url: str) -> Iterator[socket.socket]:
+    """A client that opens a session, sends 20 units, and reads nothing: its answers fill every buffer on the way."""
+    host, port = url.removeprefix("ws://").split(":")
+    with socket.create_connection((host, int(port))) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        key = base64.b64encode(bytes(16)).decode()
+        lines = ("GET /v1/realtime HTTP/1.1", "Host: x", "Upgrade: websocket", "Connection: Upgrade")
+        ws = (f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", "", "")
+        raw.sendall("\r\n".join((*lines, *ws)).encode())
+        for event in ({"type": "session.update", "session": {}}, *(append(k, k * 200.0) for k in range(20))):
+            data = json.dumps({"event_id": "e"} | event).encode()
+            raw.sendall(b"\x81\xfe" + len(data).to_bytes(2, "big") + bytes(4) + data)
+        yield raw
+
+
+def test_client_that_reads_nothing_loses_its_place() -> None:
+    with served(lambda: Model(verbose), limits=Limits(stalled_s=0.1)) as server, deaf(server.url):
+        for _ in range(40):
+            # A place that is not free is waited for a moment before the answer is 503.
+            with suppress(InvalidStatus), client(server.url) as peer:
+                assert peer.until("session.created")
+                break
+        else:
+            pytest.fail("the place was never free again")
+
+
+def test_client_that_reads_nothing_does_not_keep_the_server_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_GOODBYE_S", 0.1)
+    all_heard = threading.Event()
+
+    def answer(turn: MicroTurn) -> list[EndpointEvent]:
+        if turn.index == 19:
+            all_heard.set()
+        return verbose(turn)
+
+    served_model = Model(answer)
+    with ExitStack() as client_too, served(lambda: served_model) as server:
+        client_too.enter_context(deaf(server.url))
+        assert all_heard.wait(15)
+    assert served_model.closed == 2
 
 
 def test_server_that_ends_closes_its_sessions_in_order() -> None:

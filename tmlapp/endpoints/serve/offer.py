@@ -17,13 +17,18 @@ FRAMES_PER_UNIT = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a session may hold. Bytes of decoded sound in, bytes on the wire out, characters, seconds."""
+    """What a session may hold. Bytes of decoded sound in, bytes on the wire out, characters, seconds.
+
+    Attributes:
+        stalled_s: a client that has not taken a frame for so long is dropped.
+    """
 
     max_input_bytes: int = 60 * SAMPLE_RATE_HZ * 2
     max_output_bytes: int = 32 * 1024 * 1024
     max_history_chars: int = 64 * 1024
     cleanup_timeout_s: float = 30
     session_update_timeout_s: float = 60
+    stalled_s: float = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ CAPABILITIES = f"{PATH}/capabilities"
 _MAX_FRAME = 16 * 1024 * 1024
 _QUEUE = 8
 _MOMENT_S = 0.25
+_GOODBYE_S = 3.0
+"""How long the clients have to read the last words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,7 @@ class ModelServer:
         self._pool = ModelPool(make_endpoint, address, synthesize)
         self._offer = Offer(model=options.name or address)
         self._sessions: dict[int, Session] = {}
+        self._connections: set[ServerConnection] = set()
         self._stopping = False
         self._freed = asyncio.Event()
         self.url = ""
@@ -163,7 +166,13 @@ class ModelServer:
             self._stopping = True
             await asyncio.gather(*(session.close("server_shutdown") for session in self._sessions.values()))
             server.close()
+            # A client that reads nothing would keep it for ever.
+            asyncio.get_running_loop().call_later(_GOODBYE_S, self._drop)
             await server.wait_closed()
+
+    def _drop(self) -> None:
+        for connection in self._connections:
+            connection.transport.abort()
 
     def _load(self) -> None:
         granted = self._pool.probe()
@@ -250,6 +259,13 @@ class ModelServer:
         return None
 
     async def _serve(self, connection: ServerConnection) -> None:
+        self._connections.add(connection)
+        try:
+            await self._met(connection)
+        finally:
+            self._connections.discard(connection)
+
+    async def _met(self, connection: ServerConnection) -> None:
         query = parse_qs(urlsplit(connection.request.path if connection.request else "").query, keep_blank_values=True)
         if "session_id" in query or any(name != self._offer.model for name in query.get("model", [])):
             await connection.close(1008, "unknown model" if "session_id" not in query else "sessions cannot be resumed")
@@ -291,10 +307,16 @@ class ModelServer:
     async def _send(self, connection: ServerConnection, session: Session) -> None:
         try:
             async for text in session.outbox.texts():
-                await connection.send(text)
-            await connection.close(1001 if self._stopping else 1000)
+                async with asyncio.timeout(self._options.limits.stalled_s):
+                    await connection.send(text)
+            async with asyncio.timeout(self._options.limits.stalled_s):
+                await connection.close(1001 if self._stopping else 1000)
         except ConnectionClosed:
             return
+        except TimeoutError:
+            # It would hold its place, and the model, for as long as it likes.
+            _log.warning("session %s: the client reads nothing", session.id)
+            connection.transport.abort()
 
 
 def _unavailable(message: str) -> Response:

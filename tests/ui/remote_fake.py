@@ -114,7 +114,10 @@ class FakeDuplex:
         for event in self._endpoint.extra.get(turn.index, ()):
             ref = None if isinstance(event, ConnectionChanged) else self._frame
             if ref is not None:
-                body = {"type": "error", "error": {"code": getattr(event, "code", "x"), "message": getattr(event, "message", "")}}
+                body = {
+                    "type": "error",
+                    "error": {"code": getattr(event, "code", "x"), "message": getattr(event, "message", "")},
+                }
                 self._wire("received", body)
             self._emit(replace(event, wire_ref=ref))
         done = {"type": "sglang.unit.done", "unit": turn.index, "media_time": {"t_start_ms": turn.index * 200,

@@ -307,6 +307,17 @@ def test_a_unit_of_silence_is_a_decision_to_listen() -> None:
     assert listen.micro_turn == 4
 
 
+def test_a_decision_that_comes_late_is_still_that_of_its_own_unit() -> None:
+    codec = codec_of()
+    created(codec)
+    for i in range(13):
+        codec.turn(micro_turn(i))
+
+    found = [told(say(codec, type="response.listen"), Listen)[0].micro_turn for _ in range(2)]
+
+    assert found == [4, 9]
+
+
 def test_a_listen_with_a_name_ends_that_response() -> None:
     codec = codec_of()
     created(codec)

@@ -195,7 +195,7 @@ class VllmCodec(Sending):
             reason = fields.mapping_or_empty(fields.mapping_or_empty(message, "response"), "metadata").get("reason")
             yield from self.replies.finish(response_id, "completed", reason if isinstance(reason, str) else "listen")
         if self.index >= 0:
-            yield Listen(micro_turn=self.index, response_id=response_id or None)
+            yield Listen(micro_turn=self.answered, response_id=response_id or None)
 
     def on_speak(self, message: Message) -> Iterable[Action]:
         yield from self.replies.begin(fields.name_or(message, "response_id"))

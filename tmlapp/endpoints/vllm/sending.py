@@ -22,6 +22,7 @@ HEARTBEAT_TURNS = 150
 ACK_EVERY_NS = 200 * NS_PER_MS
 
 _ITEMS = 512
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 
 
@@ -33,6 +34,7 @@ class Sending(FamilyCodec):
         appended: samples that the server was given in this session, over all connections.
         unit_ms, pictures_taken: of the model, as granted.
         decided: units that the model has answered, by silence or by sound.
+        closed_by: micro-turns with which units of this connection were complete, by the number of the unit.
         session_id, token: what takes the session up again; the token is rotated by the server.
         item_of: response of an item, and how much of the item was acknowledged as played, in ns.
     """
@@ -42,6 +44,7 @@ class Sending(FamilyCodec):
         super().__init__(dialect, start, input_rate=self.asked_for.input_rate, output_rate=OUTPUT_RATE_HZ)
         self.appended = 0
         self.decided = 0
+        self.closed_by: OrderedDict[int, int] = OrderedDict()
         self.unit_ms = UNIT_MS
         self.pictures_taken = True
         self.session_id = ""
@@ -86,7 +89,10 @@ class Sending(FamilyCodec):
             "duration_ms": end_ms - before_ms,
             "audio_end_ms": end_ms,
         }
-        if self._frames and end_ms // self.unit_ms > before_ms // self.unit_ms:
+        units = range(before_ms // self.unit_ms + 1, end_ms // self.unit_ms + 1)
+        for unit in units:
+            remember(self.closed_by, unit, self.index)
+        if self._frames and units:
             members["video_frames"] = [base64.b64encode(jpeg).decode("ascii") for jpeg in self._frames]
             self._frames = []
         return self.message("input_audio_buffer.append", **members)
@@ -161,6 +167,11 @@ class Sending(FamilyCodec):
         return self.replies.active is not None and self.decided >= self._units
 
     @property
+    def answered(self) -> int:
+        """The micro-turn that completed the unit that was decided last."""
+        return self.closed_by.get(min(self.decided, self._units), self.index)
+
+    @property
     def _units(self) -> int:
         return self.appended * 1000 // self.sound_out.rate_hz // self.unit_ms
 
@@ -171,7 +182,7 @@ class Sending(FamilyCodec):
             yield self._append(np.zeros(samples, np.int16))
 
 
-def remember(names: OrderedDict[str, _T], name: str, value: _T) -> None:
+def remember(names: OrderedDict[_K, _T], name: _K, value: _T) -> None:
     """Keep the newest few hundred."""
     names[name] = value
     if len(names) > _ITEMS:

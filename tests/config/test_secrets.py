@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 
@@ -11,6 +12,7 @@ from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoRing
 from keyring.errors import KeyringLocked, PasswordDeleteError, PasswordSetError
 
+from tmlapp.config import secrets
 from tmlapp.config.profiles import EndpointProfile
 from tmlapp.config.secrets import SERVICE, forget_secret, keep_secret, keyring_secret, secret_from_environment
 from tmlapp.core.errors import AppError
@@ -128,3 +130,22 @@ def test_a_variable_that_is_blank_holds_no_key(monkeypatch: pytest.MonkeyPatch) 
     found = secret_from_environment("TMLAPP_TEST_KEY")
     assert found is not None
     assert found.reveal() == KEY
+
+
+@pytest.mark.parametrize("call", [keyring_secret, forget_secret, lambda name: keep_secret(name, Secret(KEY))])
+def test_what_a_ring_says_when_it_fails_is_seen_nowhere(ring: Ring, call: Callable[[str], object]) -> None:
+    ring.broken = KeyError(KEY)
+    with pytest.raises(AppError, match="KeyError") as raised:
+        call("lab")
+    shown = traceback.TracebackException.from_exception(raised.value, capture_locals=False)
+    assert KEY not in "".join(shown.format()) + repr(raised.value)
+    assert raised.value.__context__ is None
+
+
+def test_a_ring_that_does_not_answer_is_not_waited_for_for_ever(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(ring, "_look", answer.wait)
+    monkeypatch.setattr(secrets, "ANSWER_S", 0.01)
+    with pytest.raises(AppError, match="does not answer"):
+        keyring_secret("lab")
+    answer.set()

@@ -24,8 +24,8 @@ from tmlapp.core.event import (
     ToolCall,
 )
 from tmlapp.core.media import Frame
-from tmlapp.core.turn import MicroTurn, ToolResult
-from tmlapp.endpoints.remote.contract import Resumption
+from tmlapp.core.turn import Interrupt, MicroTurn, ToolResult
+from tmlapp.endpoints.remote.contract import Resumption, Send
 from tmlapp.endpoints.remote.duplex import RemoteDuplex
 from tmlapp.endpoints.remote.errors import RefusedError
 
@@ -181,6 +181,31 @@ def test_a_cut_connection_is_taken_up_again_and_nothing_is_sent_late() -> None:
     [error] = events.of(EndpointError)
     assert (error.kind, error.fatal, error.retryable) == ("network", False, True)
     assert events.closed().initiated_by == "us"
+
+
+def test_a_result_that_came_while_there_was_no_connection_still_reaches_the_model() -> None:
+    class Results(EchoCodec):
+        def turn(self, turn):  # type: ignore[no-untyped-def]
+            results = [c.output for c in turn.controls if isinstance(c, ToolResult)]
+            return [*super().turn(turn), Send({"type": "results", "index": turn.index, "results": results})]
+
+    events = Events()
+    with Peer() as peer, FaultProxy(peer.port) as proxy:
+        duplex = converse(replace(ECHO, codec=Results), proxy.url, events)
+        proxy.refusing = True
+        proxy.cut()
+        events.until(ConnectionChanged, lambda e: e.state == "reconnecting")
+        duplex.push(MicroTurn(0, turn(0).pcm, controls=(Interrupt(1), ToolResult("a", "one"))))
+        duplex.push(MicroTurn(1, turn(1).pcm, controls=(ToolResult("b", "two"),)))
+        events.until(InputLost, count=2)
+        proxy.refusing = False
+        events.until(SessionUpdated)
+        duplex.push(MicroTurn(2, turn(2).pcm, controls=(ToolResult("c", "three"),)))
+        push(duplex, 3)
+        peer.until("results", 2, connection=len(peer.connections) - 1)
+        duplex.close()
+    assert [(m["index"], m["results"]) for m in peer.of("results")] == [(2, ["one", "two", "three"]), (3, [])]
+    assert [e.micro_turn for e in events.of(InputLost)] == [0, 1]
 
 
 def test_a_frame_that_is_cut_in_its_middle_is_a_lost_connection() -> None:

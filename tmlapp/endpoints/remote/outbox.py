@@ -6,7 +6,9 @@ import threading
 from collections import deque
 from dataclasses import replace
 
-from tmlapp.core.turn import MicroTurn
+from tmlapp.core.turn import DelegationResult, MicroTurn, ToolResult
+
+_RESULTS = 256
 
 
 class Outbox:
@@ -20,6 +22,8 @@ class Outbox:
         self._capacity = capacity
         self._turns: deque[MicroTurn] = deque()
         self._refused: deque[int] = deque(maxlen=10_000)
+        # Sound that comes late is worthless, but a call waits for its result however late that is.
+        self._results: deque[ToolResult | DelegationResult] = deque(maxlen=_RESULTS)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -35,14 +39,22 @@ class Outbox:
             return True
 
     def take(self) -> MicroTurn | None:
-        """The oldest micro-turn; None where there is none."""
+        """The oldest micro-turn, with the results of those that were thrown away before; None where there is none."""
         with self._lock:
-            return self._turns.popleft() if self._turns else None
+            if not self._turns:
+                return None
+            turn = self._turns.popleft()
+            if self._results:
+                turn = replace(turn, controls=(*self._results, *turn.controls))
+                self._results.clear()
+            return turn
 
     def clear(self) -> list[int]:
-        """Throw away everything that waits; indices of what was and of what found no room."""
+        """Throw away everything that waits but the results of calls; indices of what was and of what found no room."""
         with self._lock:
             lost = [*(turn.index for turn in self._turns), *self._refused]
+            for turn in self._turns:
+                self._results.extend(c for c in turn.controls if isinstance(c, ToolResult | DelegationResult))
             self._turns.clear()
             self._refused.clear()
             return lost

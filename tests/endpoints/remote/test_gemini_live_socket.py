@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,7 +65,9 @@ def talking(
     """An open session with `fake`, closed at the end."""
     events = Events()
     with fake.running():
-        endpoint = RemoteEndpoint(DIALECT, target(fake.url, **options or {}), patience=QUICK)
+        # Micro-turns come here faster than in any session: no picture is to be dropped for that.
+        patience = replace(QUICK, drop_video_turns=50)
+        endpoint = RemoteEndpoint(DIALECT, target(fake.url, **options or {}), patience=patience)
         duplex = endpoint.open(setup(**members), events)
         try:
             yield duplex, events

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -530,6 +531,41 @@ def test_a_connection_that_goes_away_is_changed_before_it_strikes_however_busy_i
         events.until(SessionUpdated)
         duplex.close()
     assert len(peer.of("hello")) == 2
+
+
+def test_a_service_that_sends_everybody_away_at_once_is_not_followed_without_end() -> None:
+    events = Events()
+    with Peer() as peer:
+
+        def hello(ws: Any, _message: Any) -> None:
+            send(ws, type="granted", session="s")
+            for _ in range(3):
+                send(ws, type="away", remaining_ms=0)
+
+        peer.react["hello"] = hello
+        duplex = converse(ECHO, peer.url, events)
+        tries = len(QUICK.backoff_s)
+        peer.until("hello", tries + 2)
+        events.until(SessionUpdated, count=tries + 1)
+        events.until(Limit, lambda e: e.epoch == tries + 1, count=3)
+        push(duplex, 0)
+        peer.until("turn", connection=tries + 1)
+        duplex.close()
+    assert len(peer.connections) == tries + 2
+    assert events.closed().initiated_by == "us"
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"), [(b"\x81\x7f" + (1 << 40).to_bytes(8, "big"), "exceeds limit"), (b"\x81\x02\xff\xfe", "invalid")]
+)
+def test_frames_that_no_socket_takes_are_named_as_the_cause(frame: bytes, says: str) -> None:
+    events = Events()
+    with Peer() as peer:
+        converse(ECHO, peer.url, events, options={"resume": "none"})
+        peer.connections[-1].socket.sendall(frame)
+        closed = events.closed()
+    assert closed.code == "1006"
+    assert says in closed.reason
 
 
 def test_a_conversation_that_cannot_go_on_stays_on_a_connection_that_goes_away() -> None:

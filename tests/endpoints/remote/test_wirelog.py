@@ -156,3 +156,17 @@ def test_any_text_is_folded_or_not_but_never_raises(text: str) -> None:
     folded = folded_base64(text)
     assert folded is None or folded["bytes"] >= 0
     assert TextOut(delta=text) == Redactor(Secret(KEY)).value(TextOut(delta=text))
+
+
+@pytest.mark.parametrize("kept", [8, 9, 15, len(KEY) - 1])
+@pytest.mark.parametrize("end", ["", "…"])
+def test_a_key_that_was_cut_is_masked_too(kept: int, end: str) -> None:
+    redactor = Redactor(Secret(KEY))
+    assert redactor.text(f"No such key: {KEY[:kept]}{end}") == f"No such key: {MASK}"
+    assert redactor.text(f"{KEY[:kept]} is no key") == f"{KEY[:kept]} is no key"
+
+
+def test_a_long_text_is_cut_after_its_keys_are_masked() -> None:
+    shown = json.dumps(fold("word " * 10_000 + f"{KEY} " * 20_000))
+    assert KEY[:8] not in shown
+    assert "characters more" in shown

@@ -274,7 +274,7 @@ class Course:
         """Leave a connection that will end soon for a new one, which is opened before the old one is left."""
         self._quiet.due.clear()
         resumption = old.resumption()
-        if resumption is None or self._draining or self._setup.virtual_time:
+        if resumption is None or self._draining or self._setup.virtual_time or not await self._worth_it(old):
             return old
         try:
             link = await self._opener.link(resumption)
@@ -296,6 +296,22 @@ class Course:
             if lost.end.error is None or lost.end.error.kind not in _TRY_ON:
                 raise
             return await self._tried(lost.end, lost.resumption or resumption)
+
+    async def _worth_it(self, old: Connection) -> bool:
+        """Whether to leave `old`; a service that sends everybody away at once is not followed without end."""
+        if time.monotonic() - self._since_s >= self._patience.settled_s:
+            self._tries = 0
+        elif self._outlet.epoch:
+            if self._tries >= len(self._patience.backoff_s):
+                return False
+            pause_s = self._patience.backoff_s[self._tries]
+            self._tries += 1
+            stopping = asyncio.ensure_future(self._stop.wait())
+            await asyncio.wait(
+                [old.over, self._overflow, stopping], timeout=pause_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            stopping.cancel()
+        return not (old.over.done() or self._overflow.done() or self._stop.is_set())
 
     # ------------------------------------------------------------------ what is noticed on the way
 

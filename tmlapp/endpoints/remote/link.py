@@ -24,6 +24,8 @@ SEND_BUFFER_BYTES = 32 * 2**10
 CLOSE_S = 1.0
 """How long the closing of the socket itself may take."""
 _BODY_CHARS = 4_000
+_REFUSALS = (1002, 1007, 1009)
+"""With these our side ends a connection on which malformed or endless frames came."""
 
 
 class LinkError(Exception):
@@ -73,8 +75,9 @@ class Link:
             async with asyncio.timeout(timeout_s):
                 connection = await _Connect(request.url, **_settings(request))
         except InvalidStatus as error:
-            body = bytes(error.response.body or b"")[:_BODY_CHARS].decode("utf-8", "replace")
-            failure = status_error(error.response.status_code, redactor.text(body))
+            # First the key, then the cut: half a key is not found any more.
+            body = redactor.text(bytes(error.response.body or b"").decode("utf-8", "replace"))[:_BODY_CHARS]
+            failure = status_error(error.response.status_code, body)
         except NegotiationError:
             failure = endpoint_error("config", "subprotocol", f"{where} does not speak the protocol asked for.")
         except (InvalidURI, ValueError):
@@ -125,6 +128,10 @@ class Link:
 
     def closing(self) -> tuple[int, str]:
         """The close code and reason of a socket that is closed."""
+        protocol = self._connection.protocol
+        sent = protocol.close_sent
+        if protocol.close_rcvd is None and sent is not None and sent.code in _REFUSALS:
+            return 1006, f"what came is no frame that can be taken: {sent.reason or sent.code}"
         code = self._connection.close_code
         return (1006, "") if code is None else (code, self._connection.close_reason or "")
 

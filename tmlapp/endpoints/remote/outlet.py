@@ -91,7 +91,7 @@ class Outlet:
         try:
             if not self._closed:
                 self.state("closed", reason)
-                self.emit(Closed(code=code[:80], reason=reason[:500], initiated_by=by))
+                self.emit(Closed(code=code[:80], reason=self._redactor.text(reason)[:500], initiated_by=by))
                 self._closed = True
         finally:
             self._lock.release()

@@ -16,7 +16,7 @@ LONG_CHARS: Final = 256
 """A string of base64 from this length on is sound, a picture or a token: its bytes are not written down."""
 MAX_DEPTH: Final = 48
 MAX_NODES: Final = 20_000
-MAX_TEXT_CHARS: Final = 1_000_000
+MAX_TEXT_CHARS: Final = 100_000
 SHORTEST_SECRET: Final = 8
 """A shorter key (`test`, `none`) would mask ordinary words, and protects nothing."""
 
@@ -45,6 +45,10 @@ class Redactor:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
+            # Whoever cut the text may have cut the key.
+            at = text.rfind(form[:SHORTEST_SECRET], -len(form) - 1)
+            if at >= 0 and form.startswith(text[at:].removesuffix("…")):
+                text = text[:at] + MASK
         return text
 
     def value(self, value: _T) -> _T:
@@ -156,6 +160,8 @@ class Folder:
             media = folded_base64(text)
             if media is not None:
                 return media
+            # First the key, then the cut: half a key is not found any more.
+            text = self._redactor.text(text)
             room = MAX_TEXT_CHARS - self._chars
             if len(text) > room:
                 text = text[: max(0, room)] + f"… {len(text) - max(0, room)} characters more"

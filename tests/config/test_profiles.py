@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tmlapp.config import profiles
 from tmlapp.config.profiles import (
     EndpointProfile,
     find_profile,
@@ -113,15 +118,20 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_profiles(path)
 
 
-def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "endpoints.json"
     save_profiles([LAB], path)
-    (tmp_path / "endpoints.json.tmp").mkdir()
+
+    def full(*_paths: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(profiles.os, "replace", full)
     with pytest.raises(AppError, match="could not be saved"):
         save_profiles([], path)
     assert load_profiles(path) == [LAB]
-    with pytest.raises(AppError, match="could not be saved"):
-        save_profiles([LAB], tmp_path / "endpoints.json" / "below")
+    assert [p.name for p in tmp_path.iterdir()] == ["endpoints.json"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -143,3 +153,32 @@ def test_whatever_stands_in_the_file_it_is_profiles_or_a_message(
         said = "not valid"
     assert all(isinstance(p, EndpointProfile) for p in loaded)
     assert "not valid" in said
+
+
+def test_processes_that_save_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "endpoints.json"
+    code = (
+        "import sys; from pathlib import Path; from tmlapp.config.profiles import EndpointProfile, put_profile\n"
+        "for i in range(20): put_profile(EndpointProfile(name=f'p{sys.argv[2]}.{i}', kind='moshi'), Path(sys.argv[1]))"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path), str(n)]) for n in range(2)]
+    assert [writer.wait(30) for writer in writers] == [0, 0]
+    assert len(load_profiles(path)) == 40
+    assert [p.name for p in tmp_path.iterdir()] == ["endpoints.json"]
+
+
+def test_a_lock_is_respected_for_a_while_and_taken_away_once_it_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "LOCK_S", 0.02)
+    path, lock = tmp_path / "endpoints.json", tmp_path / "endpoints.json.lock"
+    lock.touch()
+    future = time.time() + 60
+    os.utime(lock, (future, future))
+    with pytest.raises(AppError, match="being changed"):
+        put_profile(LAB, path)
+    assert lock.exists()
+    os.utime(lock, (0, 0))
+    put_profile(LAB, path)
+    assert load_profiles(path) == [LAB]
+    assert not lock.exists()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +20,8 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.secret import Secret
 
 _NAME = re.compile(r"[\w][\w .+-]{0,63}")
+LOCK_S = 5.0
+"""So long another process may take to change the profiles; a lock that is twice as old was left behind."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -93,8 +99,14 @@ def made_profile(**values: Any) -> EndpointProfile:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "profile"
         raise AppError(
-            f"The profile's {where} cannot be used.", f"{first['msg']}.", "Correct it and try again."
+            f"The profile's {where} cannot be used.", f"{_sentence(first['msg'])}.", "Correct it and try again."
         ) from None
+
+
+def _sentence(message: str) -> str:
+    """What a check of ours said, without pydantic's word before it."""
+    text = message.removeprefix("Value error, ")
+    return text[:1].upper() + text[1:]
 
 
 class _File(BaseModel):
@@ -147,17 +159,63 @@ def save_profiles(profiles: list[EndpointProfile], path: Path | None = None) -> 
         AppError: the file cannot be written.
     """
     path = path or profiles_path()
-    temporary = path.with_suffix(".json.tmp")
+    text = _File(profiles=profiles).model_dump_json(indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(_File(profiles=profiles).model_dump_json(indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        # A name of its own: two processes may save at the same time.
+        number, name = tempfile.mkstemp(".tmp", f"{path.name}.", path.parent)
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(name, path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
-        raise AppError(
-            f"The profiles could not be saved to {path}.",
-            f"{error.strerror}.",
-            "Check the folder's permissions and space.",
-        ) from error
+        raise _not_saved(path, error) from error
+
+
+def _not_saved(path: Path, error: OSError) -> AppError:
+    return AppError(
+        f"The profiles could not be saved to {path}.", f"{error.strerror}.", "Check the folder's permissions and space."
+    )
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else changes the profiles meanwhile: what another process has just added is not lost."""
+    lock = path.with_suffix(".json.lock")
+    give_up_s = time.monotonic() + LOCK_S
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+                break
+            except FileExistsError:
+                if _age_s(lock) > 2 * LOCK_S:
+                    lock.unlink(missing_ok=True)
+                elif time.monotonic() > give_up_s:
+                    raise AppError(
+                        "The profiles are being changed by another process.",
+                        f"It has not finished for {LOCK_S:g} s.",
+                        f"Try again; if no other tmlapp is running, delete {lock}.",
+                    ) from None
+                else:
+                    time.sleep(0.01)
+    except OSError as error:
+        raise _not_saved(path, error) from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _age_s(file: Path) -> float:
+    try:
+        return time.time() - file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def find_profile(name: str, path: Path | None = None) -> EndpointProfile:
@@ -184,13 +242,15 @@ def put_profile(profile: EndpointProfile, path: Path | None = None) -> None:
     Raises:
         AppError: the file is not valid or cannot be written.
     """
-    profiles = load_profiles(path)
-    places = [i for i, p in enumerate(profiles) if p.name == profile.name]
-    if places:
-        profiles[places[0]] = profile
-    else:
-        profiles.append(profile)
-    save_profiles(profiles, path)
+    path = path or profiles_path()
+    with _alone(path):
+        profiles = load_profiles(path)
+        places = [i for i, p in enumerate(profiles) if p.name == profile.name]
+        if places:
+            profiles[places[0]] = profile
+        else:
+            profiles.append(profile)
+        save_profiles(profiles, path)
 
 
 def remove_profile(name: str, path: Path | None = None) -> EndpointProfile:
@@ -199,6 +259,8 @@ def remove_profile(name: str, path: Path | None = None) -> EndpointProfile:
     Raises:
         AppError: there is none, or the file cannot be written.
     """
-    gone = find_profile(name, path)
-    save_profiles([p for p in load_profiles(path) if p.name != name], path)
+    path = path or profiles_path()
+    with _alone(path):
+        gone = find_profile(name, path)
+        save_profiles([p for p in load_profiles(path) if p.name != name], path)
     return gone

@@ -127,11 +127,13 @@ def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(
     def full(*_paths: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(profiles.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(AppError, match="could not be saved"):
         save_profiles([], path)
     assert load_profiles(path) == [LAB]
     assert [p.name for p in tmp_path.iterdir()] == ["endpoints.json"]
+    with pytest.raises(AppError, match="could not be saved"):
+        save_profiles([LAB], tmp_path / "endpoints.json" / "below")
 
 
 @settings(max_examples=60, deadline=None)

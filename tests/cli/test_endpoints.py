@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from tests.cli.invoking import answer, invoke
 from tmlapp.cli.main import app
 from tmlapp.config.secrets import SERVICE
+from tmlapp.core.errors import AppError
 
 pytestmark = pytest.mark.unit
 
@@ -144,6 +145,27 @@ def test_a_profile_of_that_name_is_only_replaced_when_asked() -> None:
     assert answer(_add("lab", "--kind", "openai_realtime", "--model", "two", "--replace", "--json"))["model"] == "two"
 
 
+def test_a_server_of_ones_own_needs_no_key_unless_its_variable_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = ("--kind", "sglang_omni", "--url", "ws://127.0.0.1:8765")
+    monkeypatch.delenv("SGLANG_OMNI_API_KEY", raising=False)
+    added = _add("lab", *own)
+    assert "No key is sent." in added.output
+    assert "--key env:SGLANG_OMNI_API_KEY --replace" in added.output
+    assert answer(invoke("endpoints", "list", "--json"))["profiles"][0]["key"] == "none"
+    assert "No key" not in _add("open", *own, "--key", "none").output
+    monkeypatch.setenv("SGLANG_OMNI_API_KEY", KEY)
+    assert answer(_add("guarded", *own, "--json"))["key"] == "env:SGLANG_OMNI_API_KEY"
+
+
+def test_a_variable_that_is_not_set_is_told_when_the_profile_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert "OPENAI_API_KEY is not set here" in _add("lab", "--kind", "openai_realtime").output
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    told = _add("other", "--kind", "openai_realtime").output
+    assert "not set" not in told
+    assert KEY not in told
+
+
 def test_kinds_are_listed_with_every_option() -> None:
     kinds = {k["kind"]: k for k in answer(invoke("endpoints", "kinds", "--json"))}
     assert {"openai_realtime", "gemini_live", "moshi"} <= set(kinds)
@@ -169,6 +191,19 @@ def test_a_test_of_a_profile_whose_key_is_missing_says_where_it_belongs(monkeypa
     failed = invoke("endpoints", "test", "lab")
     assert failed.exit_code == 1
     assert "LAB_KEY" in failed.output
+    assert "Said to it" not in failed.output
+    assert "It wrote no words" not in failed.output
+
+
+def test_a_machine_without_a_loudspeaker_is_no_failure_of_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    def play_clip(*_: object) -> bool:
+        raise AppError("There is no loudspeaker.", "The system lists none.", "Plug a loudspeaker in.")
+
+    monkeypatch.setattr("tmlapp.live.play_clip.play_clip", play_clip)
+    done = invoke("endpoints", "test", "onnx:tiny", "--seconds", "4")
+    assert done.exit_code == 0, done.output
+    assert "It said: “drink”" in done.output
+    assert "The answer is not played. There is no loudspeaker." in done.output
 
 
 def test_a_test_of_a_profile_that_does_not_exist_names_those_that_do() -> None:

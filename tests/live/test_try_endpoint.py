@@ -132,6 +132,15 @@ def test_the_sentence_is_spoken_and_the_answer_comes_back_with_its_times() -> No
     assert told == ["Connecting", "Place 2 in the queue", "Speaking", "Listening"]
 
 
+_GRANTED = Granted(endpoint="onnx:tiny", name="tiny", local=True, modalities_in=("audio",), modalities_out=("audio",))
+
+
+def test_an_answer_before_the_end_of_the_sentence_is_told_without_a_minus_sign() -> None:
+    trial = Trial(address="onnx:tiny", host="", granted=_GRANTED, first_sound_ms=-1149.6, first_text_ms=80.2)
+    assert "First sound: 1150 ms before the end of the sentence, unasked" in trial.lines()
+    assert "First text: 80 ms after the end of the sentence" in trial.lines()
+
+
 def test_it_listens_no_longer_than_needed_after_an_answer() -> None:
     model = Model(_says_hello_at(30))
     _try(model)

@@ -71,7 +71,7 @@ def add(
         str,
         typer.Option(
             help="Where the key is: `keyring` (asked for now, kept by the system), `env:VARIABLE`, or `none`. "
-            "Left out: the protocol's usual variable if it has one."
+            "Left out: the protocol's usual variable, unless your own server may do without a key and it is not set."
         ),
     ] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a profile of that name.")] = False,
@@ -82,7 +82,7 @@ def add(
 
     with reported(as_json):
         dialect = _dialect(kind)
-        kept = key or (f"env:{dialect.key_variable}" if dialect.key_variable else "none")
+        kept = key or _usual_key(dialect)
         profile = _profile(
             name=name, kind=dialect.kind, url=url, model=model, voice=voice, options=_options(option or []), key=kept
         )  # fmt: skip
@@ -95,6 +95,8 @@ def add(
         if as_json:
             emit(profile.model_dump() | {"address": profile.address})
             return
+        for line in _key_lines(profile, dialect, asked=bool(key)):
+            out().print(line, markup=False)
         out().print(f"Added {profile.address}. Try it: tmlapp endpoints test {_quoted(name)}", markup=False)
 
 
@@ -214,6 +216,29 @@ def _options(given: list[str]) -> dict[str, str]:
     return found
 
 
+def _usual_key(dialect: Dialect) -> str:
+    from tmlapp.config.secrets import secret_from_environment
+
+    if not dialect.key_variable:
+        return "none"
+    # A server of one's own often asks for no key; a profile that insists on one could not even be tried.
+    own_server = not dialect.default_url and not dialect.key_required
+    if own_server and secret_from_environment(dialect.key_variable) is None:
+        return "none"
+    return f"env:{dialect.key_variable}"
+
+
+def _key_lines(profile: EndpointProfile, dialect: Dialect, *, asked: bool) -> list[str]:
+    """What a person should know about the key before the first try."""
+    from tmlapp.config.secrets import secret_from_environment
+
+    if profile.key == "none" and dialect.key_variable and not asked:
+        return [f"No key is sent. If the server asks for one: --key env:{dialect.key_variable} --replace"]
+    if profile.key.startswith("env:") and secret_from_environment(profile.key[4:]) is None:
+        return [f"{profile.key[4:]} is not set here: set it before you use the profile."]
+    return []
+
+
 def _profile(**values: Any) -> EndpointProfile:
     from tmlapp.config.profiles import made_profile
 
@@ -286,9 +311,14 @@ def _save(path: Path, sound: AudioClip) -> None:
 
 
 def _play(sound: AudioClip, loudspeaker: str) -> None:
+    from tmlapp.core.errors import AppError
     from tmlapp.live.play_clip import play_clip
 
     if loudspeaker == "none":
         err().print("The settings name no loudspeaker: the answer is not played.", markup=False)
         return
-    play_clip(sound, loudspeaker)
+    try:
+        play_clip(sound, loudspeaker)
+    except AppError as error:
+        # The endpoint was to be tried, not the loudspeaker.
+        err().print(f"The answer is not played. {error.what} {error.why}", markup=False)

@@ -84,17 +84,22 @@ class Trial:
 
     def lines(self) -> list[str]:
         """The whole of it for a person, one fact a line."""
-        found = [f"Endpoint: {self.address}" + (f" at {self.host}" if self.host else ", on this machine")]
-        if self.granted is not None:
-            found += _granted_lines(self.granted)
+        where = f" at {self.host}" if self.host else ""
+        if self.granted is None:
+            # Nothing was said, so there is nothing to say about an answer.
+            return [f"Endpoint: {self.address}{where}"]
+        found = [f"Endpoint: {self.address}{where or ', on this machine'}", *_granted_lines(self.granted)]
         found += [
             f"{what}: {value:.0f} ms"
             for what, value in (
                 ("Connected and configured after", self.connect_ms),
                 ("Round trip of the network", self.rtt_ms),
-                ("First sound after the sentence", self.first_sound_ms),
-                ("First text after the sentence", self.first_text_ms),
             )
+            if value is not None
+        ]
+        found += [
+            f"{what}: {_from_the_end(value)}"
+            for what, value in (("First sound", self.first_sound_ms), ("First text", self.first_text_ms))
             if value is not None
         ]
         found.append(f"Said to it: “{self.sent}”")
@@ -103,6 +108,12 @@ class Trial:
         if self.lost_turns:
             found.append(f"Lost micro-turns: {self.lost_turns}")
         return found + [f"Complaint: {text}" for text in self.errors]
+
+
+def _from_the_end(ms: float) -> str:
+    if ms >= 0:
+        return f"{ms:.0f} ms after the end of the sentence"
+    return f"{-ms:.0f} ms before the end of the sentence, unasked"
 
 
 def _seconds(sound: AudioClip) -> float:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tmlapp.cli.common import Json, emit, out, reported
+from tmlapp.cli.show import interruption
 
 
 def command(
@@ -23,9 +24,11 @@ def command(
     """Grade a recording against the truth; the recording itself is never touched."""
     from tmlapp.bench.grading import grade_recording, write_grade
     from tmlapp.recording.reader import Recording
+    from tmlapp.recording.summary import summarize
 
     with reported(as_json):
-        grade = grade_recording(Recording.open(recording), suite, truth, profile=profile)
+        opened = Recording.open(recording)
+        grade = grade_recording(opened, suite, truth, profile=profile)
         if keep:
             write_grade(recording, grade)
         if as_json:
@@ -33,6 +36,8 @@ def command(
             return
         console = out()
         console.print(f"{grade.suite} {grade.metric}: {grade.score}", markup=False)
+        if lost := interruption(summarize(opened)["health"]):
+            console.print(f"  {lost} The score is not the model's alone: a run would not grade this.", markup=False)
         for verdict in grade.verdicts:
             console.print(f"  {verdict.why}", markup=False)
         for baseline in grade.baselines:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tmlapp.cli.common import Json, emit, out, reported, visible
+from tmlapp.core.units import NS_PER_S, TURN_NS
+
+if TYPE_CHECKING:
+    from tmlapp.recording.reader import Recording
 
 
 def command(
@@ -18,7 +22,8 @@ def command(
     from tmlapp.recording.summary import summarize
 
     with reported(as_json):
-        summary = summarize(Recording.open(recording))
+        opened = Recording.open(recording)
+        summary = summarize(opened)
         if as_json:
             emit(summary)
             return
@@ -26,8 +31,31 @@ def command(
         console.print(
             f"{summary['recording']}: {summary['duration_s']} s, {summary['micro_turns']} micro-turns", markup=False
         )
+        console.print(visible(f"endpoint: {_endpoint(opened)}"), markup=False)
         for said in summary["outputs"]:
             console.print(f"{said['t_s']:8.1f} s  {said['kind']:7} {visible(said['text'])}", markup=False)
+        if lost := interruption(summary["health"]):
+            console.print(lost, markup=False)
         for title in ("latency", "health"):
             for key, value in summary[title].items():
                 console.print(f"{title} {key}: {value}", markup=False)
+
+
+def _endpoint(recording: Recording) -> str:
+    """Its address, and who was met there: a profile may lead elsewhere by now."""
+    asked, granted = str(recording.info.get("endpoint") or "unknown"), recording.granted
+    if granted is None:
+        return f"{asked}, which never answered"
+    where = "on this machine" if granted.local else granted.provider and f"at {granted.provider}"
+    return ", ".join(part for part in (asked, granted.name, where) if part)
+
+
+def interruption(health: dict[str, Any]) -> str:
+    """What a broken connection cost the session of a remote model; empty where it cost nothing."""
+    turns, again = health["not_sent"], health["reconnects"]
+    if not turns and not again:
+        return ""
+    told = [f"{turns} micro-turns ({turns * TURN_NS / NS_PER_S:.1f} s) did not reach the model"] if turns else []
+    if again:
+        told.append("the connection was made again" + (f" {again} times" if again > 1 else ""))
+    return f"interrupted: {', '.join(told)}."

@@ -24,7 +24,7 @@ from tests.recording.parts import (
 from tmlapp.core.clock import ManualClock, MonotonicClock
 from tmlapp.core.cue import Cue
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import AudioOut, Interrupted, TextOutDone, UnitDone
+from tmlapp.core.event import AudioOut, Interrupted, TextOutDone, UnitDone, WireFrame
 from tmlapp.core.media import Frame
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_S, TURN_NS
@@ -418,3 +418,14 @@ def test_finishing_keeps_every_message(tmp_path: Path) -> None:
     assert before == sorted(
         (m.topic.name, m.sequence, m.data) for _, m in payloads(data, found, iter(range(len(found))))
     )
+
+
+def test_large_frames_that_were_folded_do_not_count_as_they_came(tmp_path: Path) -> None:
+    failures: list[AppError] = []
+    recorder = Recorder(tmp_path, "s", make_info(), clock=MonotonicClock(), on_failure=failures.append)
+    recorder.start()
+    for index in range(40):
+        recorder.event(WireFrame(index=index, direction="received", size=2**24, message={"bytes": 2**24}))
+    path = recorder.close()
+    assert failures == []
+    assert len(list(Recording.open(path).wire())) == 40

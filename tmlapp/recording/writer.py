@@ -22,6 +22,8 @@ from tmlapp.recording.names import FINAL, base_of
 from tmlapp.recording.part import PartFile, sync_folder
 
 _SYNC_NS = NS_PER_S
+_FRAME_BYTES = 2**19
+"""What is left of a frame of the wire, at most."""
 _OVERHEAD_BYTES = 1024
 MAX_PENDING_BYTES = 64 * 1024 * 1024
 
@@ -143,8 +145,8 @@ class Recorder:
         """Record what an endpoint sent or what happened in the session."""
         size = len(event.pcm16) if isinstance(event, AudioOut) else 0
         if isinstance(event, WireFrame):
-            # At most: sound and pictures in it are folded.
-            size = event.size
+            # At most: sound and pictures in it are folded, long texts cut.
+            size = min(event.size, _FRAME_BYTES)
         self._put(size, partial(self._writer().event, event))
 
     def cue(self, cue: Cue) -> None:

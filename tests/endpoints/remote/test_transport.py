@@ -507,3 +507,14 @@ def test_session_time_that_is_asked_of_the_wrong_clock_never_runs_backwards() ->
         converse(ECHO, peer.url, events, session_now_ns=lambda: next(times)).close()
     seen = [e.t_rx_ns for e in events.all]
     assert seen == sorted(seen)
+
+
+def test_what_a_service_says_of_an_error_is_bounded() -> None:
+    events = Events()
+    with Peer() as peer:
+        duplex = converse(ECHO, peer.url, events)
+        peer.say(type="error", code="invalid_value", message="word " * 1_000_000)
+        error = events.until(EndpointError)
+        duplex.close()
+    assert len(error.message) < 5_000
+    assert error.message.endswith("…")

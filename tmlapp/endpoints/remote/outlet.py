@@ -14,6 +14,7 @@ from tmlapp.core.event import (
     Closed,
     ConnectionChanged,
     ConnectionState,
+    EndpointError,
     EndpointEvent,
     ResumeHandle,
     RoundTrip,
@@ -24,6 +25,7 @@ from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.remote.wirelog import Folder, Redactor, member_names
 
 _log = logging.getLogger(__name__)
+_MESSAGE_CHARS = 4_000
 
 
 class Outlet:
@@ -66,6 +68,9 @@ class Outlet:
         if isinstance(event, ResumeHandle):
             # Who has the handle has the conversation: the codec keeps it, the recording sees that there is a new one.
             event = replace(event, handle=f"sha256:{hashlib.sha256(event.handle.encode()).hexdigest()[:12]}")
+        if isinstance(event, EndpointError) and len(event.message) > _MESSAGE_CHARS:
+            # It is shown to a person; the frame itself is in the wire log.
+            event = replace(event, message=self._redactor.text(event.message)[:_MESSAGE_CHARS] + "…")
         self._send(event, t_rx_ns, wire_ref)
 
     def wire(

@@ -170,3 +170,10 @@ def test_a_long_text_is_cut_after_its_keys_are_masked() -> None:
     shown = json.dumps(fold("word " * 10_000 + f"{KEY} " * 20_000))
     assert KEY[:8] not in shown
     assert "characters more" in shown
+
+
+@pytest.mark.parametrize("before", [b"", b"\x02", b"\xff" * 8])
+def test_a_key_in_a_binary_frame_is_not_written_down_as_digits(before: bytes) -> None:
+    shown = json.dumps(fold(described_frame(before + KEY.encode(), Redactor(Secret(KEY)))))
+    assert KEY[:8].encode().hex() not in shown
+    assert json.dumps(fold({"payload": (before + KEY.encode() + b"!").hex()})).count(KEY[:8].encode().hex()) == 0

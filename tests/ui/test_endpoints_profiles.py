@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from tmlapp.core.secret import Secret
 from tmlapp.endpoints.remote.contract import Dialect, Option
 from tmlapp.live.try_endpoint import Trial
 from tmlapp.ui.endpoints import profiles_dialog
-from tmlapp.ui.endpoints.profile_draft import Draft, draft_of, keep, problems_of
+from tmlapp.ui.endpoints.profile_draft import Draft, draft_of, keep, new_draft, problems_of
 from tmlapp.ui.endpoints.profiles_dialog import ProfilesDialog
 from tmlapp.ui.endpoints.trial_panel import TrialServices
 from tmlapp.ui.settings_dialog import Choice
@@ -224,6 +225,26 @@ def test_an_empty_list_says_what_to_do(open_dialog: Callable[..., Clerk]) -> Non
     assert clerk.dialog.empty.isVisible()
     assert not clerk.dialog.save.isEnabled()
     assert not clerk.dialog.test.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "variable", "key"),
+    [
+        (LAB, "", "none"),
+        (LAB, "LAB_KEY", "env:LAB_KEY"),
+        (replace(LAB, default_url="wss://lab.example.org"), "", "keyring"),
+        (CLOUD, "", "keyring"),
+        (CLOUD, "CLOUD_KEY", "env:CLOUD_KEY"),
+    ],
+)
+def test_a_new_profile_asks_for_a_key_only_where_there_probably_is_one(
+    dialect: Dialect, variable: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LAB_KEY", "CLOUD_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, MARKER)
+    assert new_draft(dialect, set()).key == key
 
 
 def test_a_profile_is_added_with_its_key_which_is_never_shown_again(

@@ -71,7 +71,8 @@ def new_draft(dialect: Dialect, taken: set[str]) -> Draft:
     key = "none"
     if dialect.key_variable and secret_from_environment(dialect.key_variable) is not None:
         key = f"env:{dialect.key_variable}"
-    elif dialect.key_variable or dialect.key_required:
+    elif dialect.key_required or (dialect.key_variable and dialect.default_url):
+        # Hosted services ask for a key; a server of one's own often does not, and is to be tried without one.
         key = "keyring"
     plain = "".join(c if c.isalnum() or c in " .+-_" else " " for c in dialect.title)
     return Draft(name=free_name(" ".join(plain.split())[:48] or dialect.kind, taken), kind=dialect.kind, key=key)

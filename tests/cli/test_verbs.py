@@ -19,7 +19,6 @@ from typer.testing import CliRunner, Result
 from tests.endpoints.minimodel import mini_graph, write_model
 from tmlapp.cli.main import app
 from tmlapp.cli.recover import told
-from tmlapp.cli.show import interruption
 from tmlapp.core.errors import AppError
 from tmlapp.recording.recover import RecoveryReport
 
@@ -78,18 +77,6 @@ def test_show_prints_the_same_object_from_the_recording(session: dict[str, Any])
     assert "20 micro-turns" in shown.stdout
     assert "endpoint: scripted:" in shown.stdout
     assert "interrupted" not in shown.stdout
-
-
-@pytest.mark.parametrize(
-    ("not_sent", "reconnects", "says"),
-    [
-        (0, 0, ""),
-        (71, 1, "interrupted: 71 micro-turns (14.2 s) did not reach the model, the connection was made again."),
-        (0, 2, "interrupted: the connection was made again 2 times."),
-    ],
-)
-def test_what_a_broken_connection_cost_is_told_in_words(not_sent: int, reconnects: int, says: str) -> None:
-    assert interruption({"not_sent": not_sent, "reconnects": reconnects}) == says
 
 
 def test_a_replay_into_the_same_endpoint_says_the_same(session: dict[str, Any], script: Path) -> None:

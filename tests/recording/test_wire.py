@@ -27,7 +27,7 @@ from tmlapp.recording.part import PartFile
 from tmlapp.recording.reader import Recording
 from tmlapp.recording.recover import recover
 from tmlapp.recording.schema import FIRST_TOPICS, TOPICS
-from tmlapp.recording.summary import summarize
+from tmlapp.recording.summary import interruption, summarize
 from tmlapp.recording.verify import verify
 
 pytestmark = pytest.mark.unit
@@ -86,8 +86,15 @@ def test_what_was_not_sent_is_summed_up(tmp_path: Path) -> None:
         UnitDone(micro_turn=0, latency_ns=1),
     ):
         writer.event(event)
-    health = summarize(Recording.open(writer.close()))["health"]
+    recording = Recording.open(writer.close())
+    health = summarize(recording)["health"]
     assert (health["not_sent"], health["reconnects"]) == (1, 2)
+    told = "1 micro-turn (0.2 s) did not reach the model, the connection was made again 2 times"
+    assert interruption(recording) == told
+
+
+def test_a_session_without_losses_was_not_interrupted(tmp_path: Path) -> None:
+    assert interruption(Recording.open(record(tmp_path))) == ""
 
 
 def test_frames_survive_a_repair_but_for_those_that_are_none(tmp_path: Path) -> None:

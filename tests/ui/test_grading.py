@@ -11,14 +11,16 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel
 
+from tests.recording.parts import make_turn, recorder
 from tests.ui.conftest import Person
 from tests.ui.sessions import Desk, counting
 from tests.ui.test_session_in_window import close_session
 from tmlapp.bench.sidecar import read_grades
 from tmlapp.core.errors import AppError
+from tmlapp.core.event import ConnectionChanged, InputLost
 from tmlapp.core.units import NS_PER_S
 from tmlapp.endpoints.scripted import Line
-from tmlapp.ui.judging import companions, grade_from_json, suite_of
+from tmlapp.ui.judging import Judgement, companions, grade_by_hand, grade_from_json, suite_of
 
 pytestmark = pytest.mark.qt
 
@@ -260,3 +262,15 @@ def test_the_task_decides_what_is_asked(instruction: str, task: str, suite: str 
 def test_a_grade_that_lacks_something_is_an_error_that_says_so() -> None:
     with pytest.raises(AppError, match="cannot be read"):
         grade_from_json({"verdicts": []})
+
+
+def test_a_grade_of_a_session_whose_connection_broke_says_so(tmp_path: Path) -> None:
+    writer = recorder(tmp_path, [])
+    writer.start()
+    for index in range(5):
+        writer.turn(make_turn(index), ready_ns=index, pushed_ns=index, drift_ppm=None)
+    writer.event(InputLost(micro_turn=1, what="turn", reason="network"))
+    writer.event(ConnectionChanged(state="open", epoch=1))
+    (graded,) = grade_by_hand(writer.close(), Judgement("repcount-a", "squats", count=1))
+    said = "1 micro-turn (0.2 s) did not reach the model, the connection was made again"
+    assert graded.verdict.endswith(f"\nNot the model's alone: {said}.")

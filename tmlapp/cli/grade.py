@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tmlapp.cli.common import Json, emit, out, reported
-from tmlapp.cli.show import interruption
 
 
 def command(
@@ -24,7 +23,7 @@ def command(
     """Grade a recording against the truth; the recording itself is never touched."""
     from tmlapp.bench.grading import grade_recording, write_grade
     from tmlapp.recording.reader import Recording
-    from tmlapp.recording.summary import summarize
+    from tmlapp.recording.summary import interruption
 
     with reported(as_json):
         opened = Recording.open(recording)
@@ -36,8 +35,10 @@ def command(
             return
         console = out()
         console.print(f"{grade.suite} {grade.metric}: {grade.score}", markup=False)
-        if lost := interruption(summarize(opened)["health"]):
-            console.print(f"  {lost} The score is not the model's alone: a run would not grade this.", markup=False)
+        if lost := interruption(opened):
+            console.print(
+                f"  interrupted: {lost}. The score is not the model's alone: a run would not grade this.", markup=False
+            )
         for verdict in grade.verdicts:
             console.print(f"  {verdict.why}", markup=False)
         for baseline in grade.baselines:

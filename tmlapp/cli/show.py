@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tmlapp.cli.common import Json, emit, out, reported, visible
-from tmlapp.core.units import NS_PER_S, TURN_NS
 
 if TYPE_CHECKING:
     from tmlapp.recording.reader import Recording
@@ -19,7 +18,7 @@ def command(
 ) -> None:
     """Show what a recording holds: length, what the model said and when, latency, health."""
     from tmlapp.recording.reader import Recording
-    from tmlapp.recording.summary import summarize
+    from tmlapp.recording.summary import interruption, summarize
 
     with reported(as_json):
         opened = Recording.open(recording)
@@ -34,8 +33,8 @@ def command(
         console.print(visible(f"endpoint: {_endpoint(opened)}"), markup=False)
         for said in summary["outputs"]:
             console.print(f"{said['t_s']:8.1f} s  {said['kind']:7} {visible(said['text'])}", markup=False)
-        if lost := interruption(summary["health"]):
-            console.print(lost, markup=False)
+        if lost := interruption(opened):
+            console.print(f"interrupted: {lost}", markup=False)
         for title in ("latency", "health"):
             for key, value in summary[title].items():
                 console.print(f"{title} {key}: {value}", markup=False)
@@ -48,14 +47,3 @@ def _endpoint(recording: Recording) -> str:
         return f"{asked}, which never answered"
     where = "on this machine" if granted.local else granted.provider and f"at {granted.provider}"
     return ", ".join(part for part in (asked, granted.name, where) if part)
-
-
-def interruption(health: dict[str, Any]) -> str:
-    """What a broken connection cost the session of a remote model; empty where it cost nothing."""
-    turns, again = health["not_sent"], health["reconnects"]
-    if not turns and not again:
-        return ""
-    told = [f"{turns} micro-turns ({turns * TURN_NS / NS_PER_S:.1f} s) did not reach the model"] if turns else []
-    if again:
-        told.append("the connection was made again" + (f" {again} times" if again > 1 else ""))
-    return f"interrupted: {', '.join(told)}."

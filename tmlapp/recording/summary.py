@@ -29,6 +29,24 @@ def summarize(recording: Recording) -> dict[str, Any]:
     }
 
 
+def interruption(recording: Recording) -> str:
+    """What a broken connection cost the session of a remote model, in words; empty where it cost nothing."""
+    turns = again = 0
+    for event in recording.events((InputLost, ConnectionChanged)):
+        if isinstance(event, InputLost):
+            turns += event.what == "turn"
+        elif isinstance(event, ConnectionChanged):
+            again = max(again, event.epoch)
+    told = (
+        [f"{turns} micro-turn{'s' if turns > 1 else ''} ({turns * TURN_NS / NS_PER_S:.1f} s) did not reach the model"]
+        if turns
+        else []
+    )
+    if again:
+        told.append("the connection was made again" + (f" {again} times" if again > 1 else ""))
+    return ", ".join(told)
+
+
 def _latency(recording: Recording) -> dict[str, Any]:
     late, first_ns, last_ns = [], None, None
     for record in recording.turn_records():

@@ -105,7 +105,7 @@ def grade_by_hand(path: Path, judgement: Judgement) -> list[Graded]:
     kept = _keep_truth(path, truth)
     grade = grade_recording(recording, judgement.suite, kept, profile=PROFILES[judgement.suite])
     write_grade(path, grade, why="judged by a person after the session")
-    return [in_words(grade)]
+    return [_with_losses(in_words(grade), recording)]
 
 
 def grade_clip(path: Path, source: str | None, clip: str | None) -> list[Graded]:
@@ -126,7 +126,7 @@ def grade_clip(path: Path, source: str | None, clip: str | None) -> list[Graded]
         return []  # Stopped early: what was not shown cannot have been missed.
     grade = grade_recording(recording, suite, truth)
     write_grade(path, grade)
-    return [in_words(grade)]
+    return [_with_losses(in_words(grade), recording)]
 
 
 def in_words(grade: Grade) -> Graded:
@@ -143,6 +143,17 @@ def in_words(grade: Grade) -> Graded:
         f"{grade.metric.removesuffix(', %')} {one_decimal(grade.score)} % – {verdict.why}",
         " · ".join([*figures, made, texts, tr("trivial answers: {list}").format(list=trivial)]),
     )
+
+
+def _with_losses(graded: Graded, recording: Recording) -> Graded:
+    """A grade of a session whose connection broke says so: it measures more than the model."""
+    from tmlapp.recording.summary import interruption
+
+    lost = interruption(recording)
+    if not lost:
+        return graded
+    caution = tr("Not the model's alone: {what}.").format(what=lost)
+    return Graded(f"{graded.verdict}\n{caution}", graded.how)
 
 
 def write_report(path: Path) -> Path:

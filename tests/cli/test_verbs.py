@@ -277,3 +277,4 @@ def test_a_session_that_fails_on_the_way_names_what_it_left(tmp_path: Path) -> N
     error = json.loads(failed.stdout)["error"]
     assert "E_NONFINITE" in error["what"]
     assert answer(invoke("show", error["recording"], "--json"))["micro_turns"] == 11
+    assert error["fix"].endswith(f"Recording: {error['recording']}")

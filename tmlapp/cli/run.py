@@ -140,7 +140,7 @@ class SessionFailedError(AppError):
     """A session that failed on the way; `recording` is what it left behind."""
 
     def __init__(self, error: AppError, recording: Path | None) -> None:
-        super().__init__(error.what, error.why, error.fix)
+        super().__init__(error.what, error.why, f"{error.fix} Recording: {recording}" if recording else error.fix)
         self.recording = recording
 
     def to_json(self) -> dict[str, str]:

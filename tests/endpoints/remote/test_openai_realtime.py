@@ -317,7 +317,9 @@ def test_pictures_are_items_at_the_rate_that_is_set() -> None:
         if fps in "105":
             assert found == expected, fps
     model = talking()
-    item = sent(model.turn(micro_turn(0, jpegs=[b"old", JPEG])))[0]["item"]
+    first = sent(model.turn(micro_turn(0, jpegs=[b"old", JPEG])))
+    assert [m["type"] for m in first] == ["input_audio_buffer.append", "conversation.item.create"]
+    item = first[1]["item"]
     assert item["content"] == [
         {"type": "input_image", "image_url": "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQAAAQABAAD/2Q==", "detail": "low"}
     ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from tmlapp.core.event import Granted, Rejection
+from tmlapp.core.media import Pcm
 from tmlapp.core.turn import MicroTurn, ToolResult
 from tmlapp.endpoints.openai_family import fields
 from tmlapp.endpoints.openai_family.codec import FamilyCodec
@@ -53,7 +55,7 @@ class RealtimeCodec(FamilyCodec):
         self._refusals = Refusals(pictures=self.no_pictures)
         silence_ms = self.number("silence_duration_ms") or 500
         self._turns = ClientTurns(silence_ms, self.number("ask_every_s") or 0.0)
-        self._spoke_at: int | None = None
+        self._newest: deque[Pcm] = deque(maxlen=_TAIL_TURNS)
 
     def number(self, name: str) -> float | None:
         """The number that an option is set to; None where it is not set."""
@@ -152,11 +154,16 @@ class RealtimeCodec(FamilyCodec):
         else:
             yield from super().tool_result(result)
 
+    def media(self, turn: MicroTurn) -> Iterable[Action]:
+        """Sound first, since it is what cannot wait; but a picture that belongs to what is answered now goes before."""
+        if self.turn_detection == "none":
+            return super().media(turn)
+        return (*self.sound(turn), *self.pictures(turn))
+
     def sound(self, turn: MicroTurn) -> Iterable[Action]:
         yield from super().sound(turn)
         if self.turn_detection != "none":
-            if is_loud(turn.pcm):
-                self._spoke_at = turn.index
+            self._newest.append(turn.pcm)
             return
         match self._turns.after(turn):
             case "ended":
@@ -177,13 +184,12 @@ class RealtimeCodec(FamilyCodec):
             yield from self.commit()
 
     def outstanding(self) -> bool:
-        late = self._spoke_at is not None and self.index - self._spoke_at < _TAIL_TURNS
-        return super().outstanding() or self.hearing.speaking or late
+        return super().outstanding() or self.hearing.speaking or any(is_loud(pcm) for pcm in self._newest)
 
     # ------------------------------------------------------------------ what is read
 
     def on_response_created(self, message: Message) -> Iterable[Action]:
-        self._spoke_at = None
+        self._newest.clear()
         return super().on_response_created(message)
 
     def grant(self, session: Message) -> Granted:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from tmlapp.core.errors import AppError
@@ -24,10 +22,11 @@ from tmlapp.endpoints.remote.contract import (
     Send,
     Waiting,
 )
+from tmlapp.endpoints.remote.ends import End
 from tmlapp.endpoints.remote.errors import endpoint_error
 from tmlapp.endpoints.remote.flood import Flood
 from tmlapp.endpoints.remote.link import Link, LinkClosedError
-from tmlapp.endpoints.remote.media import Base64
+from tmlapp.endpoints.remote.media import encoded, size_of
 from tmlapp.endpoints.remote.outbox import Outbox
 from tmlapp.endpoints.remote.outlet import Outlet
 from tmlapp.endpoints.remote.wirelog import described_frame
@@ -37,18 +36,6 @@ MAX_UNKNOWN_KINDS = 100
 
 
 Noticed = EndpointEvent | Opened | Waiting | Drained | MicroTurn | None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a connection, or the conversation, came to its end."""
-
-    code: str
-    reason: str
-    by: Literal["us", "server", "network"]
-    error: EndpointError | None = None
-    app: AppError | None = None
-    wire_ref: int | None = None
 
 
 class Connection:
@@ -85,6 +72,9 @@ class Connection:
         self._replies: deque[Mapping[str, Any] | bytes] = deque()
         self._flowing = False
         self._in_flight: MicroTurn | None = None
+        self._parts: deque[Action] = deque()
+        self._unlogged: deque[tuple[Mapping[str, Any] | bytes, str | bytes, int]] = deque()
+        self._resting = False
         self._ending: Literal["no", "asked", "said"] = "no"
         self._leaving = False
         self._unknown: set[str] = set()
@@ -162,11 +152,13 @@ class Connection:
         """Stop the tasks and close the socket; a micro-turn that is not out yet is lost."""
         for task in self._tasks:
             task.cancel()
+        self._log_sent()
         if self._in_flight is not None:
             # What the system has not taken yet must not go out after it was called lost.
             self._link.abort()
             self._lose(self._in_flight, "The connection ended while it was being sent.")
             self._in_flight = None
+            self._parts.clear()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._link.close()
 
@@ -197,17 +189,22 @@ class Connection:
     async def _write(self) -> None:
         try:
             while True:
-                if self._replies:
+                if self._in_flight is not None:
+                    await self._rest_of_turn()
+                elif self._replies:
                     await self._transmit(self._replies.popleft())
                 elif self._flowing and (turn := self._outbox.take()) is not None:
-                    await self._turn(turn)
+                    self._begin(turn)
                 elif self._ending == "asked" and self._flowing:
                     self._ending = "said"
                     self._perform(self._ask("ending the input", self._codec.end_of_input))
                 else:
+                    self._log_sent()
                     self._rested.set()
                     self._wake.clear()
+                    self._resting = True
                     await self._wake.wait()
+                    self._resting = False
         except LinkClosedError:
             # The reader learns the same, and first hears what the service still said.
             return
@@ -230,28 +227,64 @@ class Connection:
 
     # ------------------------------------------------------------------ out
 
-    async def _turn(self, turn: MicroTurn) -> None:
+    def send_now(self, turn: MicroTurn) -> bool:
+        """Send `turn` at once, where nothing is in its way; on whatever thread has borrowed the loop.
+
+        What else there is to do is left to the loop, which must be woken: no event leaves from here.
+        """
+        waits = self._replies or self._wake.is_set() or self._in_flight is not None or not self._resting
+        if waits or not self._flowing or self._ending != "no" or not self._link.idle:
+            return False
+        whole = self._outbox.pass_by(turn)
+        if whole is None:
+            return False
+        try:
+            self._begin(whole)
+            while self._parts and isinstance(part := self._parts[0], Send) and self._link.idle:
+                payload = encoded(part.message)
+                self._parts.popleft()
+                self._link.write(payload)
+                self._unlogged.append((part.message, payload, self._outlet.now_ns()))
+            if not self._parts and self._link.idle:
+                self._in_flight = None
+        except Exception as error:  # noqa: BLE001 - as in a task: a bug of ours is told, logged, and ends the session
+            self._fault("sending a micro-turn", error)
+        return True
+
+    def _begin(self, turn: MicroTurn) -> None:
         self._in_flight = turn
         self._notice(turn)
-        actions = self._ask("encoding a micro-turn", lambda: self._codec.turn(turn))
-        for action in actions:
-            if isinstance(action, Send):
-                await self._transmit(action.message)
+        self._parts.extend(self._ask("encoding a micro-turn", lambda: self._codec.turn(turn)))
+
+    async def _rest_of_turn(self) -> None:
+        self._log_sent()
+        await self._link.taken()
+        while self._parts:
+            part = self._parts.popleft()
+            if isinstance(part, Send):
+                await self._transmit(part.message)
             else:
-                self._perform((action,))
+                self._perform((part,))
         self._in_flight = None
 
     async def _transmit(self, message: Mapping[str, Any] | bytes) -> None:
-        payload = message if isinstance(message, bytes) else encoded(message)
+        payload = encoded(message)
+        self._log_sent()
         await self._link.send(payload)
-        size = len(payload) if isinstance(payload, bytes) or payload.isascii() else len(payload.encode())
-        shown = self._describe(message)
-        self._outlet.wire("sent", size, shown, self._outlet.now_ns())
+        self._unlogged.append((message, payload, self._outlet.now_ns()))
+        self._log_sent()
+
+    def _log_sent(self) -> None:
+        """Write down what was sent; before anything that comes after it."""
+        while self._unlogged:
+            message, payload, t_ns = self._unlogged.popleft()
+            self._outlet.wire("sent", size_of(payload), self._describe(message), t_ns)
 
     # ------------------------------------------------------------------ in
 
     def _received(self, frame: str | bytes, t_rx_ns: int) -> None:
-        size = len(frame) if isinstance(frame, bytes) or frame.isascii() else len(frame.encode())
+        self._log_sent()
+        size = size_of(frame)
         try:
             message = self._codec.parse(frame)
         except (MessageError, RecursionError) as error:
@@ -262,15 +295,21 @@ class Connection:
         except Exception as error:  # noqa: BLE001 - whatever a codec throws is a bug of ours, told and logged
             self._fault("reading a frame", error)
             return
+        actions, fault = self._understood(message)
+        # All that costs time comes before the first event: a session that is woken wants the interpreter for itself.
         wire_ref = self._outlet.wire("received", size, self._describe(message), t_rx_ns)
-        try:
-            actions = self._codec.receive(message)
-        except MessageError as error:
-            self._malformed(str(error), wire_ref, t_rx_ns)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fault("understanding a frame", error)
+        if isinstance(fault, MessageError):
+            self._malformed(str(fault), wire_ref, t_rx_ns)
+        elif fault is not None:
+            self._fault("understanding a frame", fault)
         else:
             self._perform(actions, t_rx_ns, wire_ref)
+
+    def _understood(self, message: Any) -> tuple[Sequence[Action], Exception | None]:
+        try:
+            return self._codec.receive(message), None
+        except Exception as error:  # noqa: BLE001 - as above
+            return (), error
 
     def _perform(self, actions: Sequence[Action], t_rx_ns: int | None = None, wire_ref: int | None = None) -> None:
         for action in actions:
@@ -358,20 +397,3 @@ class Connection:
 
     def _lose(self, turn: MicroTurn, reason: str) -> None:
         self._outlet.emit(InputLost(micro_turn=turn.index, what="turn", reason=reason))
-
-
-def encoded(message: Mapping[str, Any]) -> str:
-    """A message as the text of a JSON frame."""
-    if not any(isinstance(member, Base64 | dict) for member in message.values()):
-        return _dumps(message)
-    # Base64 needs no escaping, which is most of the work in a frame of sound.
-    return "{" + ",".join(f"{_dumps(name)}:{_member(member)}" for name, member in message.items()) + "}"
-
-
-def _member(value: Any) -> str:
-    if isinstance(value, Base64):
-        return f'"{value}"'
-    return encoded(value) if type(value) is dict else _dumps(value)
-
-
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode

@@ -20,8 +20,9 @@ from tmlapp.core.event import (
     SessionUpdated,
 )
 from tmlapp.core.turn import MicroTurn
-from tmlapp.endpoints.remote.connection import Connection, End, Noticed
+from tmlapp.endpoints.remote.connection import Connection, Noticed
 from tmlapp.endpoints.remote.contract import Dialect, Drained, Opened, Patience, Resumption, Target, Waiting
+from tmlapp.endpoints.remote.ends import End
 from tmlapp.endpoints.remote.errors import RECONNECT, endpoint_error
 from tmlapp.endpoints.remote.limits import Expiry, Quiet
 from tmlapp.endpoints.remote.link import Link
@@ -99,8 +100,12 @@ class Course:
         self._outlet.state("draining")
         self._connection.end_input()
 
+    def send_now(self, turn: MicroTurn) -> bool:
+        """Send `turn` from the thread that has borrowed the loop; False where it has to wait its turn."""
+        return self._serving and self._connection is not None and self._connection.send_now(turn)
+
     def pushed(self) -> None:
-        """A micro-turn was put into the outbox."""
+        """A micro-turn was sent, or put into the outbox."""
         self._expiry.check(self._outlet.now_ns())
         if self._connection is None or not self._serving:
             self._lose_waiting("There was no connection.")
@@ -307,9 +312,8 @@ class Course:
             pause_s = self._patience.backoff_s[self._tries]
             self._tries += 1
             stopping = asyncio.ensure_future(self._stop.wait())
-            await asyncio.wait(
-                [old.over, self._overflow, stopping], timeout=pause_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            ends: list[asyncio.Future[Any]] = [old.over, self._overflow, stopping]
+            await asyncio.wait(ends, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
         return not (old.over.done() or self._overflow.done() or self._stop.is_set())
 
@@ -317,7 +321,9 @@ class Course:
 
     def _note(self, what: Noticed) -> None:
         """A connection met this."""
-        self._pause_configuring(what)
+        if not isinstance(what, MicroTurn):
+            # A micro-turn may be told of on a thread that has borrowed the loop, and says nothing about the set-up.
+            self._pause_configuring(what)
         match what:
             case Opened():
                 self._grant(what.granted)
@@ -339,9 +345,10 @@ class Course:
 
     def _pause_configuring(self, what: object) -> None:
         """The time limit of the set-up stands still while the service keeps us in its queue."""
-        limit, now_s = self._configuring, asyncio.get_running_loop().time()
+        limit = self._configuring
         if limit is None:
             return
+        now_s = asyncio.get_running_loop().time()
         if self._paused_s is not None:
             limit.reschedule(now_s + self._paused_s)
             self._paused_s = None

@@ -15,6 +15,7 @@ from tmlapp.core.turn import MicroTurn
 from tmlapp.endpoints.remote.contract import Dialect, Patience, Target
 from tmlapp.endpoints.remote.course import Course
 from tmlapp.endpoints.remote.errors import endpoint_error, refused
+from tmlapp.endpoints.remote.lending import Lender
 from tmlapp.endpoints.remote.opening import LostError
 from tmlapp.endpoints.remote.outbox import Outbox
 from tmlapp.endpoints.remote.outlet import Outlet
@@ -43,6 +44,7 @@ class RemoteDuplex:
         self._granted: Granted | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._course: Course | None = None
+        self._lender = Lender()
         self._lock = threading.Lock()
         self._unwanted = False
         self._ended = False
@@ -72,8 +74,9 @@ class RemoteDuplex:
         raise self._why_not()
 
     def push(self, turn: MicroTurn) -> None:
-        """Queue `turn` for the network; after the end it is ignored."""
-        if self._outbox.put(turn):
+        """Hand `turn` to the network, or queue it for it; never waits for either. After the end it is ignored."""
+        # Another thread is woken in a millisecond or many: what can go at once goes from here.
+        if self._gone(turn) or self._outbox.put(turn):
             self._on_loop(lambda course: course.pushed)
 
     def drain(self, timeout_s: float) -> None:
@@ -98,7 +101,7 @@ class RemoteDuplex:
     # ------------------------------------------------------------------ the connection's thread
 
     def _run(self) -> None:
-        loop = asyncio.new_event_loop()
+        loop = self._lender.loop()
         loop.set_exception_handler(self._loop_fault)
         try:
             loop.run_until_complete(self._converse(loop))
@@ -157,6 +160,13 @@ class RemoteDuplex:
             if self._ended or self._loop is None or self._course is None:
                 return
             self._loop.call_soon_threadsafe(what(self._course))
+
+    def _gone(self, turn: MicroTurn) -> bool:
+        course = self._course
+        if course is None:
+            return False
+        with self._lender.borrowed() as mine:
+            return mine and course.send_now(turn)
 
     def _on_own_thread(self) -> bool:
         return threading.current_thread() is self._thread

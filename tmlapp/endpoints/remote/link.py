@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, NegotiationError
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from tmlapp.core.event import EndpointError
@@ -113,6 +115,38 @@ class Link:
         except ConnectionClosed:
             code, reason = self.closing()
         raise LinkClosedError(code, reason)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is open, and the system has taken all that was sent."""
+        return self._is_open and not self._connection.transport.get_write_buffer_size()
+
+    @property
+    def _is_open(self) -> bool:
+        return self._connection.state is State.OPEN and not self._connection.transport.is_closing()
+
+    def write(self, payload: str | bytes) -> None:
+        """Send one frame without waiting; only while it is `idle`, and by whoever has the loop."""
+        protocol = self._connection.protocol
+        if isinstance(payload, str):
+            protocol.send_text(payload.encode())
+        else:
+            protocol.send_binary(payload)
+        self._connection.transport.write(b"".join(protocol.data_to_send()))
+
+    async def taken(self) -> None:
+        """Wait until the system has taken all that was sent.
+
+        Raises:
+            LinkClosedError: the socket is closed.
+        """
+        if self._is_open and not self.idle:
+            # A socket that is lost is told of below.
+            with contextlib.suppress(OSError):
+                await self._connection.drain()
+        if not self._is_open:
+            code, reason = self.closing()
+            raise LinkClosedError(code, reason)
 
     async def ping(self) -> float:
         """Seconds until a ping was answered.

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeVar
 from tmlapp.core.endpoint import EndpointSetup
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import EndpointError
-from tmlapp.endpoints.remote.connection import End
 from tmlapp.endpoints.remote.contract import Codec, Dialect, Patience, Resumption, Start, Target
+from tmlapp.endpoints.remote.ends import End
 from tmlapp.endpoints.remote.errors import endpoint_error
 from tmlapp.endpoints.remote.http import fetch
 from tmlapp.endpoints.remote.link import Link, LinkError

@@ -43,11 +43,12 @@ class Outbox:
         with self._lock:
             if not self._turns:
                 return None
-            turn = self._turns.popleft()
-            if self._results:
-                turn = replace(turn, controls=(*self._results, *turn.controls))
-                self._results.clear()
-            return turn
+            return self._with_results(self._turns.popleft())
+
+    def pass_by(self, turn: MicroTurn) -> MicroTurn | None:
+        """`turn`, with the results of those that were thrown away before; None where others wait already."""
+        with self._lock:
+            return None if self._turns else self._with_results(turn)
 
     def clear(self) -> list[int]:
         """Throw away everything that waits but the results of calls; indices of what was and of what found no room."""
@@ -72,3 +73,10 @@ class Outbox:
                     self._turns[place] = replace(turn, frames=kept)
                     lost.append(turn.index)
             return lost[::-1]
+
+    def _with_results(self, turn: MicroTurn) -> MicroTurn:
+        if not self._results:
+            return turn
+        turn = replace(turn, controls=(*self._results, *turn.controls))
+        self._results.clear()
+        return turn

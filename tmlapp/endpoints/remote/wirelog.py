@@ -27,7 +27,7 @@ _SECRET_NAMES: Final = frozenset(
         "clientsecret", "ephemeralkey", "cookie", "setcookie", "password",
     )
 )  # fmt: skip
-# Python gives the interpreter away while it hashes more than this, and a busy thread keeps it far longer than that takes.
+# Python gives the interpreter away while it hashes more than this, and a busy thread keeps it far longer.
 _QUIET: Final = 2047
 _ALOUD: Final = 2**16
 _HEAD: Final = re.compile(r"[A-Za-z0-9+/_-]{64}")

@@ -14,8 +14,11 @@ from keyring.errors import KeyringLocked, PasswordDeleteError
 from typer.testing import CliRunner, Result
 
 from tests.cli.invoking import answer, invoke
+from tmlapp.cli.endpoints import _plain_trial
 from tmlapp.cli.main import app
 from tmlapp.config.secrets import SERVICE
+from tmlapp.core.granted import Granted
+from tmlapp.live.try_endpoint import Trial
 from tmlapp.core.errors import AppError
 
 pytestmark = pytest.mark.unit
@@ -211,3 +214,9 @@ def test_a_test_of_a_profile_that_does_not_exist_names_those_that_do() -> None:
     failed = invoke("endpoints", "test", "laboratory")
     assert failed.exit_code == 1
     assert "Known profiles: lab." in failed.output
+
+
+def test_a_grant_that_is_no_json_is_told_as_null() -> None:
+    granted = Granted(endpoint="x:y", name="Y", local=False, details={"a": float("inf"), "b": [float("nan"), 1]})
+    plain = _plain_trial(Trial(address="x:y", host="y", granted=granted))
+    assert plain["granted"]["details"] == {"a": None, "b": [None, 1]}

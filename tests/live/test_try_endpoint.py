@@ -199,6 +199,13 @@ def test_an_address_that_nobody_knows_is_an_error_in_the_trial() -> None:
     assert "nobody" in trial.error.what
 
 
+def test_a_refused_address_is_not_told_again_for_a_key_may_stand_in_it() -> None:
+    trial = try_endpoint("sglang_omni:wss://lab.example/?token=marker-0123456789", Settings())
+    assert trial.error is not None
+    assert "carries a key" in trial.error.why
+    assert "marker-0123456789" not in " ".join(trial.lines())
+
+
 def test_a_cancelled_trial_stops_at_once_and_says_so() -> None:
     model = Model(lambda turn, now: [])  # noqa: ARG005
     trial = _try(model, cancelled=lambda: len(model.turns) >= 4)

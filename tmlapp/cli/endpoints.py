@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -293,7 +294,8 @@ def _plain_trial(trial: Trial) -> dict[str, Any]:
     return {
         "address": trial.address,
         "host": trial.host,
-        "granted": asdict(trial.granted) if trial.granted else None,
+        # A service may say 1e999, which JSON cannot: what is no number is null, as in a recording.
+        "granted": json.loads(json.dumps(asdict(trial.granted)), parse_constant=_none) if trial.granted else None,
         **{name: None if (ms := getattr(trial, name)) is None else round(ms, 1) for name in times},
         "sent": trial.sent,
         "said": trial.said,
@@ -302,6 +304,10 @@ def _plain_trial(trial: Trial) -> dict[str, Any]:
         "errors": list(trial.errors),
         "error": trial.error.to_json() if trial.error else None,
     }
+
+
+def _none(constant: str) -> None:  # noqa: ARG001 - NaN or an infinity
+    return None
 
 
 def _save(path: Path, sound: AudioClip) -> None:

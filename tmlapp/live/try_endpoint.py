@@ -219,9 +219,13 @@ def try_endpoint(
     clock = clock or MonotonicClock()
     try:
         endpoint = endpoint or make_endpoint(address, settings)
+    except AppError as error:
+        # An address that is refused may be so because a key stands in it: it is not told again.
+        return Trial(address=address.partition(":")[0] + ":…", host="", sent=sentence, error=error)
+    try:
         endpoint.check(instruction)
     except AppError as error:
-        return Trial(address=address, host=endpoint.host if endpoint else "", sent=sentence, error=error)
+        return Trial(address=endpoint.address, host=endpoint.host, sent=sentence, error=error)
     return _Conversation(endpoint, sentence, instruction, longest_s, on_progress, cancelled, clock).run()
 
 

@@ -17,9 +17,9 @@ from tests.cli.invoking import answer, invoke
 from tmlapp.cli.endpoints import _plain_trial
 from tmlapp.cli.main import app
 from tmlapp.config.secrets import SERVICE
+from tmlapp.core.errors import AppError
 from tmlapp.core.granted import Granted
 from tmlapp.live.try_endpoint import Trial
-from tmlapp.core.errors import AppError
 
 pytestmark = pytest.mark.unit
 

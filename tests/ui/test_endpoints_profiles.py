@@ -351,7 +351,8 @@ def test_a_copy_has_a_key_of_its_own(open_dialog: Callable[..., Clerk], ring: Ri
     clerk.dialog.duplicate()
     assert clerk.form.name.text() == "lab copy"
     clerk.dialog.keep()
-    clerk.sees(lambda: clerk.names() == ["lab", "lab copy"])
+    clerk.sees(lambda: "Saved" in clerk.dialog.state.text())
+    assert clerk.names() == ["lab", "lab copy"]
     assert ring.kept == {"lab": MARKER, "lab copy": MARKER}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -194,6 +194,17 @@ def test_the_first_audible_sample_is_found_whatever_piece_it_lies_in() -> None:
     assert (heard.t_rx_ns, heard.t_media_ns, heard.t_ns) == (100 * MS, 77, 100 * MS)
     assert first_audible(np.zeros(0, np.int16)) is None
     assert first_audible(np.array([0, -32768], np.int16)) == 1
+
+
+def test_a_place_in_the_output_becomes_session_time_where_its_item_is_played() -> None:
+    playout = VirtualPlayout()
+    playout.play(replace(part(100, 50, media_ns=0), media_kind="output"), "first")
+    playout.play(replace(part(110, 50, media_ns=0), media_kind="output"), "second")
+    playout.play(replace(part(110, 50, media_ns=80 * MS), media_kind="output"), "in a stream")
+    playout.play(replace(part(120, 50, media_ns=80 * MS), media_kind="output"), "never played")
+    playout.flush(210 * MS)
+    heard = {e.item_id: e.t_media_ns for e in playout.advance(1_000 * MS)[1] if isinstance(e, Heard)}
+    assert heard == {"first": 100 * MS, "second": 150 * MS, "in a stream": 200 * MS, "never played": None}
 
 
 def test_on_a_real_loudspeaker_an_item_goes_on_after_it_ran_dry() -> None:

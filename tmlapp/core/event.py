@@ -246,7 +246,8 @@ class Heard(SessionEvent):
 
     Attributes:
         t_rx_ns: when its first sound was received; with `t_ns` it says how long that waited.
-        t_media_ns: place of that sound on the endpoint's own clock, where it gives one.
+        t_media_ns: where that sound belongs on the session clock by the endpoint's own account, where it gives one.
+            For a clock of its output (`media_kind`) that is where the item's playing began; None if it never did.
         audible_ns: when the first sample at or above -54 dBFS was heard; None where there was none.
     """
 

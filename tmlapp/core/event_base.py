@@ -14,8 +14,10 @@ class EndpointEvent:
     Attributes:
         seq: adapter-local counter, +1 each.
         t_rx_ns: session time when it was received in full.
-        t_media_ns, dur_media_ns: the endpoint's own media time on the session clock, where it gives one.
-        media_kind: which clock `t_media_ns` was on.
+        t_media_ns, dur_media_ns: the endpoint's own media time, where it gives one.
+        media_kind: which clock that was. `input` (place in what we sent) and `session` are on the session clock here.
+            `output` is the place in what the endpoint says, from the beginning of its item, or of its output where
+            that is one stream without items: only playing it gives it a place in the session, `Heard.t_media_ns`.
         epoch: +1 per connection.
     """
 

@@ -124,7 +124,6 @@ class MoshiCodec:
         self._loudness = Loudness(epoch=start.epoch)
         self._granted: Granted | None = None
         self._metadata: dict[str, Any] = {}
-        self._offset_ns: int | None = None
         self._turns = 0
         self._frames_sent = 0
         self._samples_heard = 0
@@ -142,8 +141,6 @@ class MoshiCodec:
         return ()
 
     def turn(self, turn: MicroTurn) -> Sequence[Action]:
-        if self._offset_ns is None:
-            self._offset_ns = turn.t_ns
         self._turns += 1
         actions: list[Action] = [*self._packed(self._sound.pcm(turn.pcm)), *self._refusals.of(turn)]
         heard = self._turns * TURN_NS
@@ -318,8 +315,8 @@ class MoshiCodec:
         return [SessionUpdated(granted=self._granted)]
 
     def _position_ns(self) -> int:
-        """Where the output stream stands, counted in samples, on the session's clock."""
-        return (self._offset_ns or 0) + samples_to_ns(self._samples_heard, OUTPUT_RATE_HZ)
+        """Where the output stream stands, from its beginning, counted in samples."""
+        return samples_to_ns(self._samples_heard, OUTPUT_RATE_HZ)
 
     def _drained(self) -> Iterator[Action]:
         frames = self._samples_heard // self._encoder.frame

@@ -114,6 +114,7 @@ class _Item:
     text: str
     t_rx_ns: int
     t_media_ns: int | None
+    on_output: bool
     more: bool
     start_ns: int | None = None
     audible_ns: int | None = None
@@ -124,7 +125,8 @@ class _Item:
 
     @classmethod
     def of(cls, audio: AudioOut, item_id: str) -> _Item:
-        return cls(item_id, audio.text, audio.t_rx_ns, audio.t_media_ns, more=False)
+        on_output = audio.media_kind == "output"
+        return cls(item_id, audio.text, audio.t_rx_ns, audio.t_media_ns, on_output, more=False)
 
     def hear(self, t_ns: int, pcm: Pcm, rate_hz: int) -> None:
         if self.start_ns is None:
@@ -146,9 +148,14 @@ class _Item:
             dur_ns=self.played_ns,
             interrupted=self.interrupted,
             t_rx_ns=self.t_rx_ns,
-            t_media_ns=self.t_media_ns,
+            t_media_ns=self.media_ns,
             audible_ns=self.audible_ns,
         )
+
+    @property
+    def media_ns(self) -> int | None:
+        """Where its first sound belongs on the session clock: a place in the output begins when it is played."""
+        return self.start_ns if self.on_output and self.t_media_ns is not None else self.t_media_ns
 
 
 class _Items:

@@ -246,7 +246,7 @@ def test_sound_stands_where_the_output_stream_stands() -> None:
     actions = [a for _ in range(3) for a in receive(codec, b"\x01" + encoder.push(np.zeros(1_920, np.int16)))]
 
     sounds = told(actions, AudioOut)
-    assert [e.t_media_ns for e in sounds] == [600_000_000, 680_000_000, 760_000_000]
+    assert [e.t_media_ns for e in sounds] == [0, 80_000_000, 160_000_000]
     assert {(e.media_kind, e.dur_media_ns, e.rate) for e in sounds} == {("output", 80_000_000, 24_000)}
 
 

@@ -65,7 +65,6 @@ class VllmCodec(Sending):
         self._resumable = True
         self._afresh = start.resumption is not None and start.resumption.kind == "history"
         self._before: Granted | None = None
-        self._offset_before_ns: int | None = None
         self._more_ms = LAST_WORDS_MS
         self._over = False
         self._leaving = False
@@ -255,7 +254,7 @@ class VllmCodec(Sending):
                 remember(self._spans, action.item_id, (begin, dur))
                 if action.item_id not in self.item_of:
                     remember(self.item_of, action.item_id, (action.response_id or "", 0))
-                yield replace(action, **self._at(begin, dur))
+                yield replace(action, **_at(begin, dur))
             else:
                 yield action
         self.decided += 1
@@ -268,13 +267,7 @@ class VllmCodec(Sending):
         """The words of the sound just before: one message each."""
         for action in super().on_transcript_delta(message):
             span = self._spans.get(action.item_id or "") if isinstance(action, TextOut) else None
-            yield replace(action, **self._at(*span)) if span and isinstance(action, TextOut) else action
-
-    def _at(self, begin_ns: int, dur_ns: int) -> dict[str, Any]:
-        offset_ns = self._offset_before_ns if self.hearing.offset_ns is None else self.hearing.offset_ns
-        if offset_ns is None:
-            return {}
-        return {"t_media_ns": offset_ns + begin_ns, "dur_media_ns": dur_ns, "media_kind": "output"}
+            yield replace(action, **_at(*span)) if span and isinstance(action, TextOut) else action
 
     # ------------------------------------------------------------------ from one connection to the next
 
@@ -295,7 +288,6 @@ class VllmCodec(Sending):
                 "seq": self._seq,
                 "appended": self.appended,
                 "decided": self.decided,
-                "offset_ns": self._offset_before_ns if self.hearing.offset_ns is None else self.hearing.offset_ns,
                 "granted": self.granted,
                 "books": (self.replies, self.asking, self.history, self.item_of, self._spans),
             },
@@ -305,6 +297,9 @@ class VllmCodec(Sending):
         self.session_id, self.token, self._seq = data["session_id"], data["token"], data["seq"]
         self.appended, self.decided = data["appended"], data["decided"]
         self._before = data["granted"]
-        # What was said meanwhile is told before the first sound of this connection.
-        self._offset_before_ns = data["offset_ns"]
         self.replies, self.asking, self.history, self.item_of, self._spans = data["books"]
+
+
+def _at(begin_ns: int, dur_ns: int) -> dict[str, Any]:
+    """A place inside its item; when the item is played gives it a place in the session."""
+    return {"t_media_ns": begin_ns, "dur_media_ns": dur_ns, "media_kind": "output"}

@@ -29,6 +29,7 @@ from tmlapp.endpoints.remote.link import Link, LinkClosedError
 from tmlapp.endpoints.remote.media import encoded, size_of
 from tmlapp.endpoints.remote.outbox import Outbox
 from tmlapp.endpoints.remote.outlet import Outlet
+from tmlapp.endpoints.remote.pulse import beat
 from tmlapp.endpoints.remote.wirelog import described_frame
 
 MAX_REPLIES = 5_000
@@ -210,20 +211,15 @@ class Connection:
             return
 
     async def _ping(self) -> None:
-        while True:
-            await asyncio.sleep(self._patience.ping_every_s)
-            try:
-                async with asyncio.timeout(self._patience.pong_s):
-                    rtt_s = await self._link.ping()
-            except LinkClosedError:
-                return
-            except TimeoutError:
-                what = f"The service has not answered a ping for {self._patience.pong_s:g} s."
-                self._finish(End("1006", what, "network", endpoint_error("timeout", "pong_timeout", what)))
-                # Nobody would answer a close either.
-                self._link.abort()
-                return
-            self._outlet.emit(RoundTrip(rtt_ns=round(rtt_s * 1e9)))
+        try:
+            await beat(self._link, self._patience, self.granted, lambda ns: self._outlet.emit(RoundTrip(rtt_ns=ns)))
+        except LinkClosedError:
+            return
+        except TimeoutError:
+            what = f"The service has not answered a ping for {self._patience.pong_s:g} s."
+            self._finish(End("1006", what, "network", endpoint_error("timeout", "pong_timeout", what)))
+            # Nobody would answer a close either.
+            self._link.abort()
 
     # ------------------------------------------------------------------ out
 
@@ -254,7 +250,8 @@ class Connection:
     def _begin(self, turn: MicroTurn) -> None:
         self._in_flight = turn
         self._notice(turn)
-        self._parts.extend(self._ask("encoding a micro-turn", lambda: self._codec.turn(turn)))
+        own = self._outlet.names.inner(turn)
+        self._parts.extend(self._ask("encoding a micro-turn", lambda: self._codec.turn(own)))
 
     async def _rest_of_turn(self) -> None:
         self._log_sent()

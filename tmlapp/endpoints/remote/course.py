@@ -155,7 +155,10 @@ class Course:
         """Socket, set-up, and the service's word that the session is granted."""
         if link is None:
             link = await self._opener.link(resumption)
-        self._outlet.epoch += self._connection is not None
+        if self._connection is not None:
+            self._outlet.epoch += 1
+            if resumption is None or resumption.kind != "native":
+                self._outlet.names.era = self._outlet.epoch
         codec = await self._opener.codec(link, self._outlet.epoch, resumption)
         connection = Connection(link, codec, self._outbox, self._outlet, self._patience, self._note)
         self._connection = connection

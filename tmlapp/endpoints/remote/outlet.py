@@ -18,10 +18,14 @@ from tmlapp.core.event import (
     EndpointEvent,
     ResumeHandle,
     RoundTrip,
+    TurnDone,
+    TurnStarted,
     UnitDone,
     WireFrame,
 )
 from tmlapp.core.units import TURN_NS
+from tmlapp.endpoints.remote.names import Names
+from tmlapp.endpoints.remote.open_turns import LOST, OpenTurns
 from tmlapp.endpoints.remote.wirelog import Folder, Redactor, member_names
 
 _log = logging.getLogger(__name__)
@@ -33,6 +37,7 @@ class Outlet:
 
     Attributes:
         epoch: of the connection whose events leave now.
+        names: of items and responses, see there.
     """
 
     def __init__(self, sink: EventSink, setup: EndpointSetup, redactor: Redactor) -> None:
@@ -40,6 +45,7 @@ class Outlet:
         self._setup = setup
         self._redactor = redactor
         self._folder = Folder(redactor)
+        self._turns = OpenTurns()
         # A sink may close the conversation from inside its call, hence re-entrant.
         self._lock = threading.RLock()
         self._seq = 0
@@ -47,6 +53,7 @@ class Outlet:
         self._last_ns = 0
         self._closed = False
         self.epoch = 0
+        self.names = Names()
 
     @property
     def closed(self) -> bool:
@@ -89,12 +96,19 @@ class Outlet:
         """The connection has moved on."""
         self.emit(ConnectionChanged(state=state, reason=reason, attempt=attempt))
 
+    def end_turns(self, reason: str = LOST) -> None:
+        """Turns that are open end here: what comes next knows nothing of them."""
+        with self._lock:
+            for event in self._turns.end(reason):
+                self._emit_one(event, None, None)
+
     def close(self, code: str, reason: str, by: Literal["us", "server", "network"], *, timeout_s: float = -1.0) -> bool:
         """Send `Closed`, once; False where the sink still has not returned from an event after `timeout_s`."""
         if not self._lock.acquire(timeout=timeout_s):
             return False
         try:
             if not self._closed:
+                self.end_turns(LOST if by == "network" else "the session ended")
                 self.state("closed", reason)
                 self.emit(Closed(code=code[:80], reason=self._redactor.text(reason)[:500], initiated_by=by))
                 self._closed = True
@@ -108,6 +122,14 @@ class Outlet:
         _log.critical("%s failed\n%s", doing, self._redactor.text(lines))
 
     def _send(self, event: EndpointEvent, t_rx_ns: int | None, wire_ref: int | None) -> None:
+        if isinstance(event, TurnStarted | TurnDone):
+            with self._lock:
+                for told in self._turns.pass_on(event):
+                    self._emit_one(told, t_rx_ns, wire_ref)
+        else:
+            self._emit_one(event, t_rx_ns, wire_ref)
+
+    def _emit_one(self, event: EndpointEvent, t_rx_ns: int | None, wire_ref: int | None) -> None:
         members = self._redactor.changes(event) if not isinstance(event, WireFrame) else {}
         with self._lock:
             if self._closed:
@@ -118,6 +140,9 @@ class Outlet:
                 "epoch": self.epoch,
                 "wire_ref": wire_ref,
             }
+            if self.names.era:
+                for name in ("item_id", "response_id"):
+                    members[name] = self.names.outer(members.get(name, getattr(event, name)))
             if isinstance(event, UnitDone):
                 members["latency_ns"] = members["t_rx_ns"] - (event.micro_turn + 1) * TURN_NS
             self._seq += 1

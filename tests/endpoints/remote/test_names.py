@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from tests.endpoints.remote.echo import ECHO, EchoCodec
+from tests.endpoints.remote.kit import Events, Peer, converse
+from tmlapp.core.event import SessionUpdated, TextOut
 from tmlapp.core.turn import Control, Interrupt, MicroTurn, PlaybackReport, ToolResult
 from tmlapp.core.units import TURN_SAMPLES
+from tmlapp.endpoints.remote.contract import Action, Send
 from tmlapp.endpoints.remote.names import Names
 
 pytestmark = pytest.mark.unit
@@ -44,3 +52,41 @@ def test_controls_of_an_earlier_session_cut_short_nothing_of_the_present_one() -
     turn = names.inner(_turn(Interrupt(5, "item_1", by_person=True), Interrupt(6, "item_3~1", by_person=False),
                              PlaybackReport("item_1", 9)))  # fmt: skip
     assert turn.controls == (Interrupt(0, "", by_person=True), Interrupt(0, "", by_person=False))
+
+
+class Counting(EchoCodec):
+    """Its service calls every first utterance `item_1`, in each session of its own."""
+
+    def receive(self, message: Any) -> Sequence[Action]:
+        return [
+            replace(e, item_id="item_1", response_id="resp_1") if isinstance(e, TextOut) else e
+            for e in super().receive(message)
+        ]
+
+    def turn(self, turn: MicroTurn) -> Sequence[Action]:
+        cut = [c.item_id for c in turn.controls if isinstance(c, Interrupt)]
+        return [*super().turn(turn), *([Send({"type": "cut", "items": cut})] if cut else [])]
+
+
+@pytest.mark.parametrize(("handle", "second"), [(None, "item_1~1"), ("h-1", "item_1")])
+def test_over_a_lost_connection(handle: str | None, second: str) -> None:
+    """A service that begins anew counts anew; one that takes its session up again goes on with its names."""
+    events = Events()
+    with Peer() as peer:
+        duplex = converse(replace(ECHO, codec=Counting), peer.url, events)
+        if handle:
+            peer.say(type="handle", handle=handle)
+        peer.say(type="say", text="one")
+        events.until(TextOut)
+        peer.close(1012)
+        events.until(SessionUpdated)
+        peer.say(type="say", text="two")
+        events.until(TextOut, count=2)
+        duplex.push(_turn(Interrupt(5, second)))
+        [cut] = peer.until("cut", connection=1)
+        duplex.close()
+    assert [(e.item_id, e.response_id) for e in events.of(TextOut)] == [
+        ("item_1", "resp_1"),
+        (second, second.replace("item", "resp")),
+    ]
+    assert cut["items"] == ["item_1"]

@@ -76,7 +76,7 @@ class SocketRun:
         spoken = self._spoken
         target = Target(
             kind=spoken.dialect.kind, address=f"{spoken.dialect.kind}:recorded", name="recorded", url=url,
-            model=spoken.model, options=spoken.options, secret=Secret("recorded-key-0000"),
+            model=spoken.model, options=spoken.options, secret=Secret("q7Xw2Lz9-4Bn8Rt5Y"),
         )  # fmt: skip
         setup = EndpointSetup(
             instruction=spoken.instruction, clock=ManualClock(), session_now_ns=lambda: 0, tools=spoken.tools,

@@ -771,6 +771,41 @@ def test_a_new_connection_is_told_what_was_said_and_what_was_added_to_the_instru
     assert again.resumption() == left
 
 
+@pytest.mark.parametrize("store", ["on", "off"])
+def test_work_that_a_lost_connection_leaves_behind_is_ended_by_the_next_one(store: str) -> None:
+    codec = running(options={**RESPONSES, "store": store}, tools=(WEATHER,))
+    audio(codec, LOUD)
+    delegated(codec, "item_D", "responses")
+    nested(codec, "response.created", response={"id": "resp_1"})
+    called = {"type": "function_call", "name": "lookup_forecast", "arguments": "{}"}
+    for call_id in ("call_1", "call_2"):
+        nested(codec, "response.output_item.done", item={**called, "call_id": call_id})
+    give(codec, 1, ToolResult("call_1", "Sun."))
+    delegated(codec, "item_E")
+
+    left = codec.resumption()
+    assert left is not None
+    silent = codec_of(options={**RESPONSES, "store": store}, resumption=left, epoch=1)
+    silent.hello()
+    again = silent.resumption()
+    assert again is not None
+    assert again.unfinished == left.unfinished
+    following = codec_of(options={**RESPONSES, "store": store}, resumption=again, epoch=2)
+    following.hello()
+    begun = say(following, type="session.started", session={"id": "live_2"})
+
+    assert [e.call_id for e in told(begun, ToolCancelled)] == ["call_2"]
+    assert [(e.id, e.target, e.state) for e in told(begun, Delegation)] == [
+        ("item_D", "responses", "failed"),
+        ("item_E", "client", "failed"),
+    ]
+    assert [(e.status, e.reason) for e in told(begun, TurnDone)] == [("incomplete", "connection lost")]
+    assert isinstance(begun[-1], Opened)
+    after = following.resumption()
+    assert after is not None
+    assert after.unfinished == ()
+
+
 def test_a_stored_session_is_forked_and_its_words_are_kept_for_when_it_is_gone() -> None:
     codec = running(options={"store": "on"})
     spoken_turn(codec)

@@ -31,6 +31,7 @@ from tmlapp.endpoints.remote.contract import Action, Drained, Ended, MessageErro
 from tmlapp.endpoints.remote.errors import Kind, close_error, endpoint_error, service_error
 from tmlapp.endpoints.remote.history import FinishedTurns
 from tmlapp.endpoints.remote.loudness import Loudness
+from tmlapp.endpoints.remote.open_turns import LOST
 from tmlapp.endpoints.remote.sound import Samples, decode_base64
 
 Handler = Callable[[Message], Iterable[Action]]
@@ -125,9 +126,19 @@ class LiveCodec(Outward):
     def resumption(self) -> Resumption | None:
         """The stored session to go on with where there is one, and what was said for when it is gone."""
         told = {"turns": self._history.turns, "instructions": tuple(self._instructions)}
+        unfinished = self._unfinished()
         if not self._wishes.store or not self._session_id or self._fork_gone:
-            return Resumption("history", told)
-        return Resumption("native", {**told, "session_id": self._session_id})
+            return Resumption("history", told, unfinished)
+        return Resumption("native", {**told, "session_id": self._session_id}, unfinished)
+
+    def _unfinished(self) -> tuple[EndpointEvent, ...]:
+        """A fork has everything that was said, but neither the turn that was being said nor the work under way."""
+        before = self._start.resumption
+        if self._granted is None and before is not None:
+            return before.unfinished
+        turn = self._loudness.turn_id
+        cut = () if turn is None else (TurnDone(status="incomplete", reason=LOST, response_id=turn),)
+        return (*cut, *self._work.unfinished("The connection was lost."))
 
     def describe(self, message: Any) -> Any:
         return message
@@ -143,6 +154,8 @@ class LiveCodec(Outward):
         self._session_id = fields.name_or(session, "id")
         if self._granted is None:
             self._granted = self._grant(session)
+            if self._start.resumption is not None:
+                yield from self._start.resumption.unfinished
             yield Opened(self._granted)
 
     def _grant(self, session: Message) -> Granted:

@@ -100,8 +100,17 @@ class Delegations:
             yield from self.fail(oldest, why)
 
     def fail_all(self, why: str) -> Iterator[EndpointEvent]:
-        for delegation_id in list(self._open):
-            yield from self.fail(delegation_id, why)
+        yield from self.unfinished(why)
+        self._open.clear()
+        self._calls.clear()
+
+    def unfinished(self, why: str) -> Iterator[EndpointEvent]:
+        """What ends everything that is open: nobody waits for a result any more."""
+        for call_id in self._calls:
+            if call_id in self._told:
+                yield ToolCancelled(call_id=call_id)
+        for work in self._open.values():
+            yield Delegation(id=work.id, target=work.target, state="failed", text=why[:_TEXT])
 
     def nested(self, delegation_id: str, event: Message) -> Iterator[EndpointEvent]:
         """A streaming event of the backend's response inside a `response.event`; kinds without a meaning here pass."""

@@ -72,11 +72,17 @@ class Request:
 class Resumption:
     """What the next connection needs in order to go on: a handle of the service's, or the finished turns.
 
-    `data` stays in memory and is never logged.
+    `data` stays in memory and is never logged. Open turns of the model are gone on with or ended by the codec that
+    takes up `native`, and end by themselves (`open_turns`) where a connection begins anew.
+
+    Attributes:
+        unfinished: ends of what was begun and cannot be gone on with (`ToolCancelled`, `Delegation(failed)`): told by
+            the codec of the next connection once that is granted, and at the end of the session if there is none.
     """
 
     kind: Literal["native", "history"]
     data: Mapping[str, Any] = field(repr=False)
+    unfinished: tuple[EndpointEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

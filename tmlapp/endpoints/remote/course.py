@@ -140,6 +140,9 @@ class Course:
         self._serving = False
         if self._connection is not None:
             await self._connection.shut()
+            left = self._connection.resumption()
+            for event in () if left is None else left.unfinished:
+                self._outlet.emit(event)
         self._lose_waiting("The session was closed before it was sent.")
         if end.error is not None:
             self._outlet.emit(replace(end.error, fatal=True), wire_ref=end.wire_ref)
@@ -153,6 +156,8 @@ class Course:
 
     async def _connect(self, resumption: Resumption | None, link: Link | None = None) -> Connection:
         """Socket, set-up, and the service's word that the session is granted."""
+        if resumption is not None and resumption.kind != "native":
+            self._outlet.end_turns()
         if link is None:
             link = await self._opener.link(resumption)
         if self._connection is not None:

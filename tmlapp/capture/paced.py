@@ -22,6 +22,9 @@ from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS, ns_to_samples
 AHEAD_TURNS = 20
 """Turns that are read, decoded and encoded ahead: 4 s."""
 
+_AFTER_TURN_S = 0.02
+"""How long reading ahead keeps still at the end of a micro-turn while there is enough."""
+
 _LEVEL_SAMPLES = SAMPLE_RATE_HZ // 20
 
 
@@ -126,15 +129,19 @@ class PacedFeed(ABC):
                 if self._error is not None:
                     error, self._error = self._error, None
                     raise error
+                self._changed.notify_all()
                 return None
             if self._closed or (self._realtime and not self._releases):
+                if len(self._queue) < self._ahead_turns:
+                    self._changed.notify_all()
                 return None
             if not self._realtime and self._paused_at is not None:
                 return None
             content = self._queue.popleft()
             release = self._releases.popleft() if self._realtime else self._fast_release(content.index)
             self._latest = content
-            self._changed.notify_all()
+            if not self._realtime or len(self._queue) <= self._ahead_turns // 2:
+                self._changed.notify_all()
         return Captured(
             index=content.index,
             pcm=content.pcm,
@@ -191,6 +198,9 @@ class PacedFeed(ABC):
         """Queue `content` as soon as there is room; False once the feed was closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._queue) < self._ahead_turns)
+            if self._realtime and len(self._queue) > self._ahead_turns // 2:
+                # A micro-turn has just ended, and whoever sends and records it wants the interpreter now.
+                self._changed.wait_for(lambda: self._closed, _AFTER_TURN_S)
             if self._closed:
                 return False
             self._queue.append(content)

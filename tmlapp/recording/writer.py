@@ -24,6 +24,8 @@ from tmlapp.recording.part import PartFile, sync_folder
 _SYNC_NS = NS_PER_S
 _FRAME_BYTES = 2**19
 """What is left of a frame of the wire, at most."""
+_GATHER_S = 0.02
+"""How long the writer waits for more after the first thing it could write."""
 _OVERHEAD_BYTES = 1024
 MAX_PENDING_BYTES = 64 * 1024 * 1024
 
@@ -67,6 +69,7 @@ class Recorder:
         self._work = threading.Event()
         self._room = threading.Event()
         self._room.set()
+        self._hurry = threading.Event()
         self._closing = False
         self._failure: AppError | None = None
         self._acknowledged = -1
@@ -179,6 +182,7 @@ class Recorder:
                 self._work.set()
                 if self._pending_bytes > self._max_pending // 2:
                     self._room.clear()
+                    self._hurry.set()
         if not fits:
             self._fail(AppError(
                 f"The recording {self.path.name} cannot keep up.",
@@ -218,6 +222,8 @@ class Recorder:
         while True:
             dirty = part.flushed > synced_at
             self._clock.wait(self._work, synced_ns + _SYNC_NS if dirty else None)
+            # Whoever has just put something here is in the middle of a micro-turn, and wants the interpreter.
+            self._hurry.wait(_GATHER_S)
             # Cleared before it is looked at: whatever comes after this wakes the next round.
             self._work.clear()
             closing = self._closing
@@ -245,6 +251,8 @@ class Recorder:
                 self._pending_bytes -= size
                 if self._pending_bytes <= self._max_pending // 2:
                     self._room.set()
+                    if not self._closing:
+                        self._hurry.clear()
 
     def close(self) -> Path:
         """Write what is pending, rewrite the file with an index, verify it, and give it its final name.
@@ -260,6 +268,7 @@ class Recorder:
         part = self._opened()
         with self._lock:
             self._closing = True
+            self._hurry.set()
             self._work.set()
         self._thread.join()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from tests.cli.invoking import answer, invoke, write_script, write_sound
 from tests.endpoints.remote.family import Log, micro_turn
+from tests.endpoints.remote.serving import Model
 from tmlapp.cli import serve
 from tmlapp.core.clock import MonotonicClock
 from tmlapp.core.endpoint import EndpointSetup
@@ -30,8 +32,11 @@ from tmlapp.core.event import (
     TextOutDone,
     UnitDone,
 )
+from tmlapp.core.secret import Secret
 from tmlapp.core.units import TURN_NS
 from tmlapp.endpoints.registry import endpoint_from_address
+from tmlapp.endpoints.serve.certificate import names_in
+from tmlapp.endpoints.serve.server import ModelServer, ServeOptions
 from tmlapp.recording.reader import Recording
 
 pytestmark = pytest.mark.unit
@@ -190,10 +195,6 @@ def test_models_are_named_by_folder_shipped_name_or_address(monkeypatch: pytest.
 
 
 def test_address_to_paste_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    from tests.endpoints.remote.serving import Model
-    from tmlapp.core.secret import Secret
-    from tmlapp.endpoints.serve.server import ModelServer, ServeOptions
-
     options = ServeOptions(host="0.0.0.0", token=Secret("abc"))
     server = ModelServer(options, Model, address="x")
     server.url = "wss://0.0.0.0:8765"
@@ -201,5 +202,39 @@ def test_address_to_paste_is_printed(capsys: pytest.CaptureFixture[str]) -> None
     told = capsys.readouterr().out
     assert "tmlapp run --endpoint sglang_omni:wss://" in told
     assert "0.0.0.0" not in told
+    assert "wss://NAME-IN-THE-CERTIFICATE:8765" in told
     assert "abc" not in told
     assert os.environ.get("SGLANG_OMNI_API_KEY") is None
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl to make a certificate with")
+def test_an_address_that_is_printed_for_other_machines_is_one_in_the_certificate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=other",
+    ]
+    names = "subjectAltName=DNS:localhost,DNS:*.lab.local,DNS:lab.local,IP:192.0.2.1"
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command, "-addext", names, *files], check=True, capture_output=True)
+    options = ServeOptions(host="0.0.0.0", token=Secret("abc"), certificate=certificate, private_key=key)
+    context = options.check()
+    assert context is not None
+    assert names_in(certificate, context) == ("localhost", "lab.local", "192.0.2.1")
+    assert names_in(key, context) == ()
+    server = ModelServer(options, lambda: endpoint_from_address("onnx:tiny"), address="onnx:tiny")
+    server.url = "wss://0.0.0.0:8765"
+    serve._ready(server, options, as_json=False)
+    assert "tmlapp run --endpoint sglang_omni:wss://lab.local:8765" in capsys.readouterr().out

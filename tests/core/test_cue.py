@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.core.strategies import any_event
 from tmlapp.core.cue import TOAST_NS, Cue, Overlay, action_of, classify, fold, numbers_in_rest
-from tmlapp.core.event import AudioOut, Interrupted, Listen, Marker, TaskSet, TextOut, TextOutDone
+from tmlapp.core.event import AudioOut, ConnectionChanged, Interrupted, Listen, Marker, TaskSet, TextOut, TextOutDone
 from tmlapp.core.units import NS_PER_S
 
 pytestmark = pytest.mark.unit
@@ -130,3 +130,11 @@ def test_events_without_meaning_for_the_picture_change_nothing() -> None:
 @settings(max_examples=100, deadline=None)
 def test_no_event_breaks_the_fold_and_the_same_events_give_the_same_overlay(events: list[Any]) -> None:
     assert folded(*events) == folded(*events)
+
+
+def test_a_lost_connection_takes_the_words_of_the_last_utterance_off_the_picture() -> None:
+    before = folded(said("three"), TextOut(delta="fo"))
+    assert (before.caption, before.count) == ("fo", 3)
+    after = folded(said("three"), TextOut(delta="fo"), ConnectionChanged(state="reconnecting"))
+    assert (after.caption, after.caption_open, after.count) == ("", False, 3)
+    assert folded(said("three"), ConnectionChanged(state="open")).caption == "three"

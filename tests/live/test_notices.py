@@ -72,8 +72,12 @@ def test_lost_input_is_told_when_it_begins_and_when_it_is_over() -> None:
     end = ("info", "The connection to the model is back.", "2 micro-turns (0.4 s) did not reach the model")
     found = told(lost(1), lost(2), ConnectionChanged(state="open", epoch=1))
     assert found == [begin, (end[0], end[1], end[2] + " and are not sent later.")]
-    found = told(lost(1), ConnectionChanged(state="closed"), ConnectionChanged(state="closed"))
-    assert found == [begin, ("warning", "1 micro-turn (0.2 s) did not reach the model.", "")]
+    ours = Closed(code="1000", reason="closed", initiated_by="us")
+    cost = "1 micro-turn (0.2 s) did not reach the model."
+    assert told(lost(1), ConnectionChanged(state="closed"), ours, ours) == [begin, ("warning", cost, "")]
+    theirs = Closed(code="1011", reason="It failed", initiated_by="server")
+    end = ("warning", "The service has closed the session.", f"It failed. {cost}")
+    assert told(lost(1), ConnectionChanged(state="closed"), theirs) == [begin, end]
 
 
 def test_older_pictures_that_stay_behind_are_told_once_in_a_while() -> None:
@@ -92,9 +96,19 @@ def test_a_connection_is_told_of_only_where_it_matters() -> None:
     opened = ConnectionChanged(state="open")
     assert told(waiting, waiting, opened, again, again, opened) == [
         ("info", "The service keeps this session in its queue.", "3 before you."),
-        ("warning", "The connection to the model is lost; it is made again.", "Reset."),
+        ("warning", "The connection to the model is lost. Reconnecting…", "Reset."),
         ("info", "The connection to the model is back.", "Nothing was lost."),
     ]
+
+
+def test_one_lost_connection_and_one_clean_end_are_one_notice_each() -> None:
+    broken = EndpointError(kind="network", code="1006", message="The connection broke.", fatal=False)
+    again = ConnectionChanged(state="reconnecting", reason="The connection broke.")
+    assert told(broken, again) == [
+        ("warning", "The connection to the model is lost. Reconnecting…", "The connection broke.")
+    ]
+    theirs = Closed(code="1000", reason="bye", initiated_by="server")
+    assert told(ConnectionChanged(state="draining"), ConnectionChanged(state="closed"), theirs) == []
 
 
 def test_limits_are_announced_with_what_is_left() -> None:

@@ -274,7 +274,7 @@ def test_a_person_is_told_once_of_a_lost_connection_and_of_what_it_cost() -> Non
     hall.session.wait()
     assert hall.notices() == [
         "Not granted: voice.",
-        "The connection to the model is lost; it is made again.",
+        "The connection to the model is lost. Reconnecting…",
         "The connection to the model is back.",
     ]
     back = next(n for n in hall.of(Notice) if "back" in n.what)

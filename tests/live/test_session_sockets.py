@@ -140,7 +140,7 @@ def test_a_connection_that_breaks_costs_micro_turns_and_no_time(tmp_path: Path) 
     assert [e.micro_turn for e in recording.events((InputLost,)) if isinstance(e, InputLost)] == [1, 2, 3]
     told = [e.what for e in recording.events((Notice,)) if isinstance(e, Notice)]
     assert [w for w in told if "connection" in w] == [
-        "The connection to the model is lost; it is made again.",
+        "The connection to the model is lost. Reconnecting…",
         "The connection to the model is back.",
     ]
     lanes = read_lanes(recording.path)

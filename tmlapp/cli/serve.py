@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from tmlapp.endpoints.serve.server import ModelServer, ServeOptions
 
 _EVERYWHERE = ("", "0.0.0.0", "::")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1", "0:0:0:0:0:0:0:1")
 
 
 def command(
@@ -101,7 +101,7 @@ def _stops_on_signal(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> di
 def _ready(server: ModelServer, options: ServeOptions, as_json: bool) -> None:
     url = server.url
     if options.host in _EVERYWHERE:
-        url = f"wss://{socket.gethostname()}:{url.rpartition(':')[2]}"
+        url = f"wss://{_name_for_clients(options)}:{url.rpartition(':')[2]}"
     address = f"sglang_omni:{url}"
     if as_json:
         emit({"model": server.offer.model, "url": url, "endpoint": address, "token": options.token is not None})
@@ -110,6 +110,16 @@ def _ready(server: ModelServer, options: ServeOptions, as_json: bool) -> None:
     out().print(f"  tmlapp run --endpoint {address}", markup=False)
     if options.token is not None:
         out().print("  Set SGLANG_OMNI_API_KEY to the token there, or keep it in a profile.", markup=False)
+
+
+def _name_for_clients(options: ServeOptions) -> str:
+    """A name by which clients may connect: the certificate must have it."""
+    from tmlapp.endpoints.serve.certificate import names_in
+
+    context = options.check() if options.certificate is not None else None
+    names = names_in(options.certificate, context) if options.certificate is not None and context is not None else ()
+    name = next((n for n in names if n not in _LOOPBACK), "NAME-IN-THE-CERTIFICATE")
+    return f"[{name}]" if ":" in name else name
 
 
 def _address(model: str) -> str:

@@ -15,6 +15,13 @@ ANSWER_S = 60.0
 """So long a key ring may take: it may be asking a person for its password."""
 
 
+_WHY = {
+    "NoKeyringError": "There is no key ring here.",
+    "KeyringLocked": "It is locked.",
+}
+"""Errors of the library in words, by their kind."""
+
+
 def secret_from_environment(variable: str) -> Secret | None:
     """The key in the environment variable `variable`; None where it is not set."""
     value = os.environ.get(variable, "").strip()
@@ -83,7 +90,7 @@ def _answer(ask: Callable[[], object]) -> object:
     if failures:
         raise AppError(
             "The key ring of this system cannot be used.",
-            f"It says: {failures[0]}.",
+            _WHY.get(failures[0], f"It says: {failures[0]}."),
             "Unlock or install one (on Linux: GNOME Keyring or KWallet), or keep the key in an environment variable.",
         )
     if not answers:

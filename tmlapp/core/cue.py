@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tmlapp.core.event import AudioOut, Event, Interrupted, TaskSet, TextOut, TextOutDone
+from tmlapp.core.event import AudioOut, ConnectionChanged, Event, Interrupted, TaskSet, TextOut, TextOutDone
 from tmlapp.core.numbers import numbers_in
 from tmlapp.core.units import NS_PER_S, samples_to_ns
 
@@ -129,6 +129,9 @@ def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
             return replace(
                 overlay, speaking_until_ns=begins_ns + samples_to_ns(len(event.pcm16) // 2, event.rate)
             ), None
+        case ConnectionChanged(state="reconnecting"):
+            # What was being said is not said any more; left standing it would look like what the model says now.
+            return replace(overlay, caption="", caption_open=False), None
         case Interrupted():
             return replace(overlay, speaking_until_ns=min(overlay.speaking_until_ns, event.t_rx_ns)), None
         case _:

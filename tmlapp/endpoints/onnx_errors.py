@@ -38,7 +38,8 @@ FIXES = MappingProxyType(
 )
 """What a person can do about each code."""
 
-_OF_THE_INSTRUCTION = ("E_TASK_UNSUPPORTED", "E_TASK_TOO_LONG")
+OF_THE_INSTRUCTION = ("E_TASK_UNSUPPORTED", "E_TASK_TOO_LONG")
+"""Codes that say nothing against the model."""
 
 
 class OnnxContractError(AppError):
@@ -51,7 +52,7 @@ class OnnxContractError(AppError):
     """
 
     def __init__(self, code: str, message: str, path: Path | str, *, fix: str = "") -> None:
-        problem = "cannot do what was asked" if code in _OF_THE_INSTRUCTION else "cannot be used"
+        problem = "cannot do what was asked" if code in OF_THE_INSTRUCTION else "cannot be used"
         super().__init__(f"{code}: the model in {path} {problem}.", message, fix or FIXES[code])
         self.code = code
         self.message = message

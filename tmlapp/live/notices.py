@@ -46,7 +46,7 @@ class Notices:
         self._told: dict[tuple[str, ...], int] = {}
         self._refused: set[Rejection] = set()
         self._lost = 0
-        self._away = self._waiting = False
+        self._away = self._waiting = self._ending = False
         self._state = ""
 
     def of(self, event: EndpointEvent) -> Iterator[Notice]:
@@ -65,10 +65,12 @@ class Notices:
                 yield from self._once(
                     ("unrecognized", event.name), "info", what, "It was written down and passed over."
                 )
+            case EndpointError(fatal=False, kind="network" | "session_expired"):
+                return  # That the connection is lost is told next, once.
             case EndpointError(fatal=False):
                 what = f"The endpoint reported a problem ({event.code or event.kind})."
                 yield from self._again((event.kind, event.code), event.t_rx_ns, "warning", what, event.message)
-            case Closed(initiated_by="server"):
+            case Closed():
                 yield from self._closed(event)
             case _:
                 return
@@ -86,7 +88,7 @@ class Notices:
     def _connection(self, event: ConnectionChanged) -> Iterator[Notice]:
         if event.state == "reconnecting" and not self._away:
             self._away = True
-            yield self._notice("warning", "The connection to the model is lost; it is made again.", event.reason)
+            yield self._notice("warning", "The connection to the model is lost. Reconnecting…", event.reason)
         elif event.state == "waiting" and not self._waiting:
             self._waiting = True
             yield self._notice("info", "The service keeps this session in its queue.", event.reason)
@@ -94,9 +96,8 @@ class Notices:
             self._waiting = False
             if self._away or self._lost:
                 yield self._back()
-        elif event.state == "closed" and self._lost:
-            yield self._notice("warning", f"{_turns(self._lost)} did not reach the model.")
-            self._lost = 0
+        elif event.state == "draining":
+            self._ending = True
 
     def _back(self) -> Notice:
         lost, self._lost, self._away = self._lost, 0, False
@@ -119,7 +120,14 @@ class Notices:
         yield from self._again(key, event.t_rx_ns, "warning", f"{_LIMITS[event.kind]}{left}.", event.message)
 
     def _closed(self, event: Closed) -> Iterator[Notice]:
-        yield self._notice("warning", "The service has closed the session.", event.reason or event.code)
+        lost, self._lost = self._lost, 0
+        cost = f"{_turns(lost)} did not reach the model." if lost else ""
+        if event.initiated_by == "server" and not self._ending:
+            reason = (event.reason or event.code).strip()
+            why = f"{reason.rstrip('.')}. {cost}" if cost else reason
+            yield self._notice("warning", "The service has closed the session.", why)
+        elif cost:
+            yield self._notice("warning", cost)
 
     def _once(self, key: tuple[str, ...], level: str, what: str, why: str) -> Iterator[Notice]:
         if key not in self._told and len(self._told) < MOST_KINDS:

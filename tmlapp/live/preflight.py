@@ -119,7 +119,10 @@ def check_endpoint(plan: SessionPlan, settings: Settings) -> Check:
         check_clock(endpoint, plan.clock)
     except AppError as error:
         return _red("endpoint", "Model", error, "choose_endpoint")
-    return Check(key="endpoint", title="Model", ok=True, detail=f"{endpoint.address}, {where_it_goes(endpoint)}")
+    # Nobody was asked yet: that would need the network before a person has agreed to it.
+    asked = "" if endpoint.local else "; it is asked at the start"
+    detail = f"{endpoint.address}, {where_it_goes(endpoint)}{asked}"
+    return Check(key="endpoint", title="Model", ok=True, detail=detail)
 
 
 def check_disk(plan: SessionPlan) -> Check:

@@ -23,7 +23,8 @@ class RecSign(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._word, self._t_ns, self._bytes = tr("READY"), 0, 0
+        self._idle = self._word = tr("READY")
+        self._t_ns = self._bytes = 0
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.set_state("idle", 0, 0)
 
@@ -35,7 +36,7 @@ class RecSign(QWidget):
     def set_state(self, state: str, t_ns: int, size: int, *, paused: bool = False) -> None:
         """Show session time `t_ns` and the recording's `size` in bytes."""
         word = {"running": tr("REC"), "draining": tr("SAVING"), "armed": tr("STARTING"), "preflight": tr("STARTING")}
-        shown = tr("PAUSED") if paused and state == "running" else word.get(state, tr("READY"))
+        shown = tr("PAUSED") if paused and state == "running" else word.get(state, self._idle)
         second = t_ns // 1_000_000_000
         same = (shown, second, size // 100_000) == (self._word, self._t_ns // 1_000_000_000, self._bytes // 100_000)
         self._word, self._t_ns, self._bytes = shown, t_ns, size
@@ -47,15 +48,22 @@ class RecSign(QWidget):
         self.updateGeometry()
         self.update()
 
+    def set_ready(self, ready: bool | None) -> None:
+        """What is said while no session runs: whether one can start; None while that is being found out."""
+        idle = self._word == self._idle
+        self._idle = tr("CHECKING") if ready is None else tr("READY") if ready else tr("NOT READY")
+        if idle:
+            self.set_state("idle", 0, 0)
+
     def text(self) -> str:
         """All of it in words."""
-        if self._word == tr("READY"):
+        if self._word == self._idle:
             return self._word
         return f"{self._word} {clock_text(self._t_ns)} {bytes_text(self._bytes)}"
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         bold = QFontMetricsF(self._bold())
-        if self._word == tr("READY"):
+        if self._word == self._idle:
             return QSize(round(bold.horizontalAdvance(self._word)) + 42, self._theme.px(30))
         size = QFontMetricsF(font(self._theme.font_px)).horizontalAdvance(bytes_text(max(self._bytes, 100_000_000)))
         return QSize(round(bold.horizontalAdvance(f"{self._word}  00:00:00") + size) + 54, self._theme.px(30))
@@ -76,7 +84,7 @@ class RecSign(QWidget):
         painter.setPen(color)
         painter.setFont(self._bold())
         left = QRectF(27, 0, self.width(), self.height())
-        if self._word == tr("READY"):
+        if self._word == self._idle:
             painter.drawText(left, Qt.AlignmentFlag.AlignVCenter, self._word)
             return
         painter.drawText(left, Qt.AlignmentFlag.AlignVCenter, f"{self._word}  {clock_text(self._t_ns)}")

@@ -37,6 +37,8 @@ class LiveView(QWidget):
         self.preflight = PreflightPage(theme)
         for key in ("live.check", "live.file", "live.clip", "live.devices"):
             self.preflight.add_command(actions[key])
+        self.preflight.changed.connect(self._show_ready)
+        self._show_ready()
         self.result = ResultPage(theme)
         self.pages = QStackedWidget()
         for page in (self.preflight, self.stage, self.result):
@@ -72,6 +74,9 @@ class LiveView(QWidget):
         margin = 0 if on else _MARGIN_PX
         self._middle.setContentsMargins(margin, margin, margin, margin)
         self.stage.set_presenter(on)
+
+    def _show_ready(self) -> None:
+        self.header.rec.set_ready(None if self.preflight.checking else self.preflight.ready)
 
     def share(self) -> None:
         """Events and lanes give way in a small window; the stage keeps at least half of the height.

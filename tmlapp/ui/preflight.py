@@ -171,6 +171,11 @@ class PreflightPage(QFrame):
             return False
         return self._facts is None or self._facts.local or self.consent.isChecked()
 
+    @property
+    def checking(self) -> bool:
+        """True until the checks that run now have an answer."""
+        return self._checks is None
+
     def add_command(self, action: QAction) -> None:
         """A button for `action` at the foot of the page."""
         button = KeyButton(self._theme)

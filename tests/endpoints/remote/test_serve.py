@@ -50,12 +50,14 @@ from tmlapp.core.event import (
 from tmlapp.core.secret import Secret
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS
+from tmlapp.endpoints.onnx_errors import OnnxContractError
 from tmlapp.endpoints.remote.contract import Target
 from tmlapp.endpoints.remote.endpoint import RemoteEndpoint
 from tmlapp.endpoints.serve import server as server_module
 from tmlapp.endpoints.serve.conversation import ModelPool
 from tmlapp.endpoints.serve.intake import picture_size
 from tmlapp.endpoints.serve.offer import Limits, Offer
+from tmlapp.endpoints.serve.refusal import told_to_clients, without_paths
 from tmlapp.endpoints.serve.replies import Replies
 from tmlapp.endpoints.serve.schema import RefusedError, check_event, read_frame
 from tmlapp.endpoints.serve.server import ServeOptions, is_loopback
@@ -305,8 +307,26 @@ def test_model_that_refuses_the_instruction_leaves_the_session_to_be_opened_othe
         peer.until("session.created")
         (refused,) = peer.say(update(instructions="Let us dance."))
         assert (refused["error"]["code"], refused["sglang"]["fatal"]) == ("admission_rejected", False)
-        assert "It counts." in refused["error"]["message"]
+        assert refused["error"]["message"] == "It cannot do this. It counts. Change the instruction."
         assert peer.open(instructions="Count.")["instructions"] == "Count."
+
+
+@pytest.mark.parametrize("folder", ["/srv/lab models/tiny", "/srv/models/tiny"])
+def test_what_a_client_is_told_names_no_file_of_the_server(folder: str) -> None:
+    error = OnnxContractError(
+        "E_TASK_UNSUPPORTED", "tiny does not understand “x”.", folder, fix="Say: Count"
+    )
+    told_ = told_to_clients(error, "x")
+    assert told_ == (
+        "The model cannot do what was asked. tiny does not understand “x”. Change the instruction. Say: Count"
+    )
+    broken = told_to_clients(OnnxContractError("E_RUN", f"It failed in {folder}.", folder), "x")
+    assert broken == "The model cannot be used. It failed in tiny."
+    other = told_to_clients(
+        AppError("The script /home/me/a.txt, cannot be read.", "No C:\\x\\y.txt here.", "Look."), ""
+    )
+    assert other == "The script …, cannot be read. No … here."
+    assert without_paths("1/2 of http://lab/x and and/or") == "1/2 of http://lab/x and and/or"
 
 
 def test_model_that_fails_at_the_start_refuses_the_session() -> None:

@@ -16,6 +16,7 @@ from tmlapp.core.turn import Control, Interrupt, TextInput
 from tmlapp.endpoints.serve.conversation import Conversation, ModelPool, ModelSilentError
 from tmlapp.endpoints.serve.intake import Intake, Unit, ms_of
 from tmlapp.endpoints.serve.offer import Offer
+from tmlapp.endpoints.serve.refusal import told_to_clients, without_paths
 from tmlapp.endpoints.serve.replies import Replies, Wire, failure, place
 from tmlapp.endpoints.serve.schema import RefusedError, check_event, event_id_of, read_frame
 
@@ -175,14 +176,15 @@ class Session:
         try:
             self._conversation = await asyncio.to_thread(self._pool.open, instruction, loop)
         except AppError as error:
-            raise RefusedError("admission_rejected", str(error)) from error
+            _log.info("session %s is refused: %s", self.id, error)
+            raise RefusedError("admission_rejected", told_to_clients(error, instruction)) from error
         greeting = self._conversation.greeting()
         failed = [e.message for e in greeting if isinstance(e, EndpointError) and e.fatal]
         if failed or self.state != "CREATED":
             conversation, self._conversation = self._conversation, None
             await asyncio.to_thread(conversation.close)
             raise (
-                RefusedError("admission_rejected", failed[0])
+                RefusedError("admission_rejected", without_paths(failed[0]))
                 if failed
                 else RefusedError("invalid_state", "session is closing")
             )
@@ -285,7 +287,7 @@ class Session:
         """End the session with an error; the client is told and the socket is closed as usual."""
         if self._closing is None:
             _log.warning("session %s fails: %s: %s", self.id, code, message)
-            self._tell(failure(code, message, None, fatal=True), must=True)
+            self._tell(failure(code, without_paths(message), None, fatal=True), must=True)
             self._closing = asyncio.create_task(self._close(code, None))
 
     async def _close(self, reason: str, client_event_id: str | None) -> None:

@@ -11,6 +11,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,10 @@ WARM_UP_TURNS = 25
 
 
 class Stamps(BlankObserver):
-    """When micro-turns were complete, and when sound reached the session as an event."""
+    """When micro-turns were complete and on the socket, and when sound was read and reached the session as an event.
+
+    The adapter's own stamps (`t_rx_ns`) are session time; `session_now_ns` notes what time of the machine each was.
+    """
 
     def __init__(self) -> None:
         self.ready_ns: dict[int, int] = {}
@@ -45,11 +50,21 @@ class Stamps(BlankObserver):
         self.sent: dict[str, int] = {}
         self.sent_ns: dict[str, int] = {}
         self.heard_ms: list[float] = []
+        self.read_ms: list[float] = []
+        self._mono_ns: dict[int, int] = {}
         self.bare = BareThread()
         self._sent_ns = 0
 
     def on_turn(self, turn: MicroTurn, captured: Captured) -> None:
         self.ready_ns[turn.index] = captured.ready_ns
+
+    def noted(self, session_now_ns: Callable[[], int]) -> Callable[[], int]:
+        def now_ns() -> int:
+            t_ns = session_now_ns()
+            self._mono_ns[t_ns] = time.monotonic_ns()
+            return t_ns
+
+        return now_ns
 
     def wrap(self, sink: EventSink) -> EventSink:
         def stamped(event: EndpointEvent) -> None:
@@ -57,6 +72,7 @@ class Stamps(BlankObserver):
             sink(event)
             if isinstance(event, AudioOut):
                 self.heard_ms.append((now_ns - self._sent_ns) / 1e6)
+                self.read_ms.append((now_ns - self._mono_ns[event.t_rx_ns]) / 1e6)
             elif isinstance(event, WireFrame):
                 self._frame(event)
 
@@ -67,7 +83,7 @@ class Stamps(BlankObserver):
         if frame.direction == "received" and message["event_id"].isdigit():
             self._sent_ns = int(message["event_id"])
         elif message["type"] == "input_audio_buffer.append":
-            self.sent_ns[message["event_id"]] = time.monotonic_ns()
+            self.sent_ns[message["event_id"]] = self._mono_ns[frame.t_rx_ns]
             self.sent[message["event_id"]] = len(self.sent)
 
 
@@ -77,10 +93,13 @@ class BareThread(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.hop_ms: list[float] = []
+        self.send_ms: list[float] = []
         self._near, self._far = socket.socketpair()
 
     def wake(self) -> None:
-        self._near.send(str(time.monotonic_ns()).encode())
+        sent_ns = time.monotonic_ns()
+        self._near.send(str(sent_ns).encode())
+        self.send_ms.append((time.monotonic_ns() - sent_ns) / 1e6)
 
     def run(self) -> None:
         while sent := self._far.recv(64):
@@ -100,6 +119,7 @@ class Stamped(RemoteEndpoint):
         self._stamps = stamps
 
     def open(self, setup: EndpointSetup, sink: EventSink) -> RemoteDuplex:
+        setup = replace(setup, session_now_ns=self._stamps.noted(setup.session_now_ns))
         duplex = super().open(setup, self._stamps.wrap(sink))
         push = duplex.push
 
@@ -153,6 +173,8 @@ def main(port: int, folder: Path) -> None:
                 "sent": {event_id: stamps.sent_ns[event_id] for event_id in measured},
                 "push_us": stamps.push_us[WARM_UP_TURNS:],
                 "bare_ms": stamps.bare.hop_ms[WARM_UP_TURNS:],
+                "send_ms": stamps.bare.send_ms[WARM_UP_TURNS:],
+                "read_ms": stamps.read_ms[WARM_UP_TURNS:],
                 "heard_ms": stamps.heard_ms[WARM_UP_TURNS:],
             }
         )

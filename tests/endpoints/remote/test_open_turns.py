@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.endpoints.remote.echo import ECHO, EchoCodec
+from tests.endpoints.remote.fakes.vllm import CAPABILITIES
 from tests.endpoints.remote.family import b64, micro_turn, setup, start
 from tests.endpoints.remote.kit import QUICK, Events, Peer, converse
 from tmlapp.core.event import (
@@ -81,7 +82,7 @@ SERVICES: dict[str, tuple[Dialect, Mapping[str, str], Mapping[str, Messages]]] =
         },
     ),
     "realtime": (OPENAI_REALTIME, {}, _responses(_CREATED, {"type": "session.updated", "session": {"id": "s"}})),
-    "vllm": (VLLM_OMNI, {}, _responses({**_CREATED, **_RESUMABLE, "session": {"capabilities": {}}})),
+    "vllm": (VLLM_OMNI, {}, _responses({**_CREATED, **_RESUMABLE, "session": {"capabilities": CAPABILITIES}})),
     **{
         f"gpt-live, store={store}": (
             OPENAI_LIVE,

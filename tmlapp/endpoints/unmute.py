@@ -6,7 +6,6 @@ Sources: kyutai-labs/unmute `docs/browser_backend_communication.md`, `unmute/ope
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
@@ -34,6 +33,7 @@ from tmlapp.endpoints.remote.contract import (
     Target,
 )
 from tmlapp.endpoints.remote.endpoint import remote_endpoint
+from tmlapp.endpoints.remote.media import base64_of
 from tmlapp.endpoints.remote.opus import FRAME_MS, OpusDecoder, OpusEncoder, require_opus
 from tmlapp.endpoints.remote.refusals import Refusals, rejected
 from tmlapp.endpoints.remote.sound import decode_base64
@@ -84,7 +84,7 @@ class UnmuteCodec(FamilyCodec):
         yield from self._refusals.of(turn)
         pages = self._encoder.push(self.sound_out.pcm(turn.pcm))
         if pages:
-            yield self.message("input_audio_buffer.append", audio=base64.b64encode(pages).decode("ascii"))
+            yield self.message("input_audio_buffer.append", audio=base64_of(pages))
 
     def text(self, text: TextInput) -> Iterable[Action]:  # noqa: ARG002 - refused with the micro-turn
         return ()

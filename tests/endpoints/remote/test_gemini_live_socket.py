@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterator
@@ -156,7 +157,7 @@ def test_an_announced_end_is_left_for_a_new_connection_with_the_handle() -> None
     assert "clientContent" not in fake.seen[1].frames[1]
     shown = [e.message for e in events.of(WireFrame)]
     assert {"sessionResumptionUpdate": {"newHandle": MASK, "resumable": True}} in shown
-    assert events.of(ResumeHandle)
+    assert {e.handle for e in events.of(ResumeHandle)} == {f"sha256:{hashlib.sha256(HANDLE.encode()).hexdigest()[:12]}"}
 
 
 def test_a_lost_connection_goes_on_with_the_handle_and_a_refused_one_with_the_turns() -> None:

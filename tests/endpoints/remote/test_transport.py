@@ -249,17 +249,15 @@ def test_the_person_learns_what_the_service_said_when_it_answers_no_set_up() -> 
 
 def test_waiting_in_the_services_queue_stops_the_clock_of_the_set_up() -> None:
     events = Events()
-    waited = threading.Event()
 
     def queue(ws, _message) -> None:  # type: ignore[no-untyped-def]
         send(ws, type="waiting", reason="You are number 3.")
-        assert waited.wait(10)
+        # So many pings take longer than the set-up may: it would have failed by then, were its clock not stopped.
+        events.until(RoundTrip, count=15)
         send(ws, type="granted")
 
     with Peer() as peer:
         peer.react["hello"] = queue
-        # The set-up would have failed by the time the timer fires, were its clock not stopped.
-        threading.Timer(0.3, waited.set).start()
         duplex = converse(ECHO, peer.url, events, patience=replace(QUICK, configure_s=0.2))
         duplex.close()
     waits = [e for e in events.of(ConnectionChanged) if e.state == "waiting"]

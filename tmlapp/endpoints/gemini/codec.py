@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -133,9 +132,7 @@ class GeminiCodec(Outward):
         if not handle or not flag(message, "resumable"):
             return
         self._handle, self._known_calls = handle, self._calls.open
-        # Who has the handle has the conversation: what leaves here only tells one handle from another.
-        print_of = f"sha256:{hashlib.sha256(handle.encode()).hexdigest()[:12]}"
-        yield ResumeHandle(handle=print_of, valid_from_index=self._index + 1)
+        yield ResumeHandle(handle=handle, valid_from_index=self._index + 1)
 
     def _on_go_away(self, message: Message) -> Iterator[Action]:
         left_ns = duration_ns(message, "timeLeft")

@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 from tmlapp.core.units import NS_PER_S
 from tmlapp.endpoints.remote.contract import MessageError
+from tmlapp.endpoints.remote.json_text import LONGEST_NAME
+from tmlapp.endpoints.remote.json_text import parse_object as parse_object
 
 Message = Mapping[str, Any]
 
-LONGEST_NAME = 256
-"""Names and identifiers are kept in memory: none may be longer."""
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SECONDS = re.compile(r"(\d{1,9})(?:\.(\d{1,9})\d*)?s")
-
-
-def parse_object(frame: str | bytes) -> dict[str, Any]:
-    """The JSON object in `frame`, text or UTF-8 bytes; half characters become U+FFFD.
-
-    Raises:
-        MessageError: it is no JSON object.
-    """
-    try:
-        text = frame if isinstance(frame, str) else frame.decode("utf-8")
-        value = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise MessageError(f"not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise MessageError("not a JSON object")
-    # Half of a surrogate pair cannot be written to any file, and a file is where every message ends.
-    return _whole(value) if _SURROGATE.search(text) else value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole(v) for v in value]
-    if isinstance(value, dict):
-        return {_whole(k): _whole(v) for k, v in value.items()}
-    return value
 
 
 @lru_cache(maxsize=256)

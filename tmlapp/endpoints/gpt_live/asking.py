@@ -11,6 +11,7 @@ from tmlapp.core.endpoint import EndpointSetup
 from tmlapp.core.event import Rejection
 from tmlapp.core.tool import HistoryTurn, ToolSpec
 from tmlapp.endpoints.asked import TOOLS
+from tmlapp.endpoints.openai_family.functions import function_tools
 from tmlapp.endpoints.remote.contract import Target
 
 RATE_HZ = 24_000
@@ -178,15 +179,7 @@ def _backend(tools: tuple[ToolSpec, ...], wishes: Wishes, rejections: list[Rejec
     if wishes.backend_instructions:
         backend["instructions"] = wishes.backend_instructions
     backend |= wishes.backend
-    functions = [
-        {
-            "type": "function",
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": dict(tool.parameters) or {"type": "object", "properties": {}},
-        }
-        for tool in tools
-    ]
+    functions = function_tools(tools)
     given = backend.get("tools")
     if functions or given:
         backend["tools"] = [*functions, *(given if isinstance(given, list) else ())]

@@ -2,65 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
+from tmlapp.endpoints.remote import json_text
 from tmlapp.endpoints.remote.contract import MessageError
+from tmlapp.endpoints.remote.json_text import LONGEST_NAME
+from tmlapp.endpoints.remote.json_text import object_in as object_in
 
 Message = Mapping[str, Any]
 
-LONGEST_NAME = 256
-"""Identifiers and kinds are kept in memory: none may be longer."""
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-
 
 def parse_object(frame: str | bytes) -> dict[str, Any]:
-    """The JSON object in `frame`, text or UTF-8 bytes; half characters become U+FFFD.
+    """The message in `frame`.
 
     Raises:
         MessageError: it is no JSON object with a `type`.
     """
-    try:
-        text = frame if isinstance(frame, str) else frame.decode("utf-8")
-        value = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise MessageError(f"not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise MessageError("not a JSON object")
+    value = json_text.parse_object(frame)
     kind = value.get("type")
     if not isinstance(kind, str) or not kind or len(kind) > LONGEST_NAME:
         raise MessageError("a message without a type")
-    # Half of a surrogate pair cannot be written to any file, and a file is where every message ends.
-    return _whole(value) if _SURROGATE.search(text) else value
-
-
-def object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object that a string of a message holds; None where it holds something else."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict):
-        return None
-    found: dict[str, Any] = _whole(value) if _SURROGATE.search(text) else value
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole(v) for v in value]
-    if isinstance(value, dict):
-        return {_whole(k): _whole(v) for k, v in value.items()}
     return value
 
 

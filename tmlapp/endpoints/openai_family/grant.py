@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tmlapp.core.event import Rejection
@@ -14,13 +14,9 @@ _MOST = 1e15
 _UNSAID = "The service's answer does not mention it."
 
 
-def differences(asked: Message, echoed: Message, *, ignored: Sequence[str] = ()) -> tuple[Rejection, ...]:
-    """A rejection for every setting in `asked` that `echoed` does not have, or has otherwise.
-
-    Args:
-        ignored: dotted names that a service never repeats.
-    """
-    return tuple(r for r in _differences(asked, echoed, "") if r.asked.split(": ")[0] not in ignored)
+def differences(asked: Message, echoed: Message) -> tuple[Rejection, ...]:
+    """A rejection for every setting in `asked` that `echoed` does not have, or has otherwise."""
+    return tuple(_differences(asked, echoed, ""))
 
 
 def _differences(asked: Message, echoed: Message, path: str) -> Iterator[Rejection]:

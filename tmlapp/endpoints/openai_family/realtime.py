@@ -13,6 +13,7 @@ from tmlapp.core.turn import MicroTurn, ToolResult
 from tmlapp.endpoints.openai_family import fields
 from tmlapp.endpoints.openai_family.codec import FamilyCodec
 from tmlapp.endpoints.openai_family.fields import Message
+from tmlapp.endpoints.openai_family.functions import function_tools
 from tmlapp.endpoints.openai_family.grant import differences
 from tmlapp.endpoints.openai_family.pace import ClientTurns, PicturePace, is_loud
 from tmlapp.endpoints.remote.contract import Action, Dialect, Start
@@ -94,15 +95,7 @@ class RealtimeCodec(FamilyCodec):
         if self.start.setup.instruction:
             said["instructions"] = self.start.setup.instruction
         if self.start.setup.tools:
-            said["tools"] = [
-                {
-                    "type": "function",
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": dict(tool.parameters) or {"type": "object", "properties": {}},
-                }
-                for tool in self.start.setup.tools
-            ]
+            said["tools"] = function_tools(self.start.setup.tools)
             said["tool_choice"] = "auto"
         if tokens and (limit := self.option("max_output_tokens")):
             said[tokens] = int(limit) if limit.isdigit() else limit

@@ -5,7 +5,6 @@ Source: `sglang-omni` 0.1.9, package `sglang_omni.serve.realtime`.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -31,6 +30,7 @@ from tmlapp.endpoints.openai_family.fields import Message
 from tmlapp.endpoints.remote.contract import Action, Dialect, Ended, MessageError, Resumption, Send, Start
 from tmlapp.endpoints.remote.errors import Kind, endpoint_error, kind_of
 from tmlapp.endpoints.remote.history import turns_of
+from tmlapp.endpoints.remote.media import base64_of
 from tmlapp.endpoints.remote.refusals import Refusals, rejected
 from tmlapp.endpoints.remote.sound import SoundOut
 from tmlapp.endpoints.remote.target import host_of
@@ -178,13 +178,13 @@ class SglangCodec(FamilyCodec):
 
     def _stretch(self, sound: Sound) -> Send:
         place = {"seq": sound.seq, "t_start_ms": self._uplink.ms(sound.start)}
-        audio = base64.b64encode(sound.pcm16).decode("ascii")
+        audio = base64_of(sound.pcm16)
         send = self.message("input_audio_buffer.append", audio=audio, sglang=place)
         self._uplink.sent(_id(send), self.index, sound)
         return send
 
     def _picture(self, picture: Picture) -> Send:
-        image = base64.b64encode(picture.jpeg).decode("ascii")
+        image = base64_of(picture.jpeg)
         send = self.message("sglang.input_image.append", image=image, sglang={"t_ms": picture.t_ms})
         self._uplink.sent(_id(send), picture.index)
         return send

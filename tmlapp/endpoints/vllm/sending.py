@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from tmlapp.core.turn import Interrupt, MicroTurn, PlaybackReport, TextInput, To
 from tmlapp.core.units import NS_PER_MS, SAMPLE_RATE_HZ, samples_to_ns
 from tmlapp.endpoints.openai_family.codec import FamilyCodec
 from tmlapp.endpoints.remote.contract import Action, Dialect, Send, Start
+from tmlapp.endpoints.remote.media import base64_of
 from tmlapp.endpoints.remote.refusals import Refusals
 from tmlapp.endpoints.vllm.session import OUTPUT_RATE_HZ, UNIT_MS, Asked
 
@@ -83,7 +83,7 @@ class Sending(FamilyCodec):
         self.appended += len(sound)
         end_ms = self.appended * 1000 // rate
         members: dict[str, Any] = {
-            "audio": base64.b64encode(self._encoded(sound)).decode("ascii"),
+            "audio": base64_of(self._encoded(sound)),
             "format": self.asked_for.input_format,
             "sample_rate_hz": rate,
             "duration_ms": end_ms - before_ms,
@@ -93,7 +93,7 @@ class Sending(FamilyCodec):
         for unit in units:
             remember(self.closed_by, unit, self.index)
         if self._frames and units:
-            members["video_frames"] = [base64.b64encode(jpeg).decode("ascii") for jpeg in self._frames]
+            members["video_frames"] = [base64_of(jpeg) for jpeg in self._frames]
             self._frames = []
         return self.message("input_audio_buffer.append", **members)
 

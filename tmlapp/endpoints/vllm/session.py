@@ -9,6 +9,7 @@ from typing import Any
 from tmlapp.core.endpoint import EndpointSetup
 from tmlapp.core.event import Granted, Rejection
 from tmlapp.endpoints.openai_family.fields import Message, mapping_or_empty, number_or_none, text_or
+from tmlapp.endpoints.openai_family.functions import function_tools
 from tmlapp.endpoints.openai_family.grant import differences
 from tmlapp.endpoints.remote.contract import Dialect, Target
 from tmlapp.endpoints.remote.refusals import rejected
@@ -56,15 +57,7 @@ class Asked:
         if self._target.voice:
             said["voice"] = self._target.voice
         if self._setup.tools:
-            said["tools"] = [
-                {
-                    "type": "function",
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": dict(tool.parameters) or {"type": "object", "properties": {}},
-                }
-                for tool in self._setup.tools
-            ]
+            said["tools"] = function_tools(self._setup.tools)
         said |= {name: value for name in _TEXTS if (value := self._option(name))}
         said |= {name: float(value) for name in _NUMBERS if (value := self._option(name))}
         return {**said, **self._prepared}

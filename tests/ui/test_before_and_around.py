@@ -29,6 +29,7 @@ def test_a_red_check_says_why_and_holds_up_the_start(open_window: OpenWindow, ch
     person = open_window()
     window = person.window
     person.sees(lambda: window.preflight.title.text() == "Not ready yet")
+    assert window.header.rec.text() == "NOT READY"
     row = window.preflight.row("camera")
     assert "Another program uses it." in row.text.text()
     assert "failed" in row.accessibleName()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
 
 from tests.ui.conftest import Person
@@ -87,3 +89,27 @@ def test_large_texts_in_a_small_window_squeeze_nothing_on_the_result_card(
     for part in parts:
         if part.isVisible():
             assert part.height() >= part.fontMetrics().height(), part
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_consent_and_the_buttons_before_a_start_are_read_whole_at_any_size(
+    open_window: OpenWindow, facts: dict[str, Any], tmp_path: Path, scale: float
+) -> None:
+    facts.update(local=False, host="127.0.0.1:18765")
+    person = open_window(settings=Settings(text_scale=scale, recordings_dir=tmp_path))
+    window = person.window
+    window.resize(1280, 800)
+    page = window.preflight
+    person.sees(page.consent.isVisible)
+    person.sees(lambda: page.consent.height() >= page.consent.heightForWidth(page.consent.width()))
+    shown = [button for button in page.buttons if button.isVisible()]
+    assert len(shown) >= 3
+    for button in shown:
+        assert button.width() >= button.minimumSizeHint().width()
+        assert button.geometry().right() < page.width()
+    assert window.header.rec.text() == "NOT READY"
+    person.press(Qt.Key.Key_Y)
+    assert page.title.text() == "Ready"
+    assert window.header.rec.text() == "READY"
+    QTest.mouseClick(page.consent, Qt.MouseButton.LeftButton, pos=page.consent.rect().center())
+    assert not page.ready

@@ -68,9 +68,11 @@ class Lanes(QWidget):
             painter.drawLine(QPointF(plot.left(), rows[key]), QPointF(plot.right(), rows[key]))
         if view is None:
             painter.setPen(theme.muted)
-            painter.setFont(font(theme.font_px))
             hint = tr("The last 30 seconds are drawn here once a session runs.")
-            painter.drawText(plot.adjusted(0, 90 * self._zoom, 0, -40 * self._zoom), Qt.AlignmentFlag.AlignCenter, hint)
+            wide = QFontMetricsF(font(theme.font_px)).horizontalAdvance(hint) > plot.width()
+            painter.setFont(font(theme.font_small_px if wide else theme.font_px))
+            box = plot.adjusted(0, (84 if wide else 90) * self._zoom, 0, -(28 if wide else 40) * self._zoom)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, hint)
             return
         self._gaps(painter, plot, rows["you"], view)
         self._you(painter, plot, rows["you"], view)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.endpoints.link import Link, state_word
@@ -111,6 +111,64 @@ def action_text(action: str) -> str:
     }.get(action, action)
 
 
+def _row_width(widths: list[int], columns: int, gap: int) -> int:
+    """Width of a grid of buttons that has so many columns."""
+    return sum(max(widths[at::columns]) for at in range(columns)) + gap * (columns - 1)
+
+
+class Consent(QWidget):
+    """A box to tick whose words wrap; a click on the words ticks it too.
+
+    Signals:
+        toggled: it is ticked, or not any more.
+    """
+
+    toggled = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._box, self._words = QCheckBox(), QLabel()
+        self._words.setWordWrap(True)
+        self._words.setTextFormat(Qt.TextFormat.PlainText)
+        self._box.setAccessibleName(tr("Agree to send sound and picture"))
+        self._box.toggled.connect(self.toggled)
+        self.setFocusProxy(self._box)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self._box, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._words, 1)
+
+    def text(self) -> str:
+        return self._words.text()
+
+    def setText(self, text: str) -> None:  # noqa: N802 - as a check box has it
+        self._words.setText(text)
+        self._box.setAccessibleName(text)
+        self._keep_height()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._keep_height()
+
+    def _keep_height(self) -> None:
+        # A layout that has too little room would squeeze what wraps, and what is agreed to must be read whole.
+        self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
+
+    def isChecked(self) -> bool:  # noqa: N802 - as a check box has it
+        return self._box.isChecked()
+
+    def setChecked(self, on: bool) -> None:  # noqa: N802 - as a check box has it
+        self._box.setChecked(on)
+
+    def toggle(self) -> None:
+        self._box.toggle()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.toggle()
+
+
 class PreflightPage(QFrame):
     """Stands where the stage will be.
 
@@ -131,6 +189,9 @@ class PreflightPage(QFrame):
         self.rows: list[CheckRow] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
+        self._margins = column.contentsMargins()
+        self._actions: list[QAction] = []
+        self._arranged: tuple[int, list[KeyButton]] = (0, [])
         column.setSpacing(4)
         self.title, self.hint = QLabel(), QLabel()
         self.title.setObjectName("big")
@@ -142,6 +203,7 @@ class PreflightPage(QFrame):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setMinimumHeight(40)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         inner = QWidget()
         inner.setObjectName("scrolled")
@@ -151,12 +213,10 @@ class PreflightPage(QFrame):
         self._list.addStretch(1)
         scroll.setWidget(inner)
         column.addWidget(scroll, 1)
-        self._footer = QHBoxLayout()
+        self._footer = QGridLayout()
         self._footer.setSpacing(10)
-        self._footer.addStretch(1)
         self.buttons: list[KeyButton] = []
-        self.consent = QCheckBox()
-        self.consent.setAccessibleName(tr("Agree to send sound and picture"))
+        self.consent = Consent()
         self.consent.setVisible(False)
         self.consent.toggled.connect(self._on_consent)
         column.addWidget(self.consent)
@@ -180,13 +240,38 @@ class PreflightPage(QFrame):
         """A button for `action` at the foot of the page."""
         button = KeyButton(self._theme)
         button.follow(action)
-        self._footer.insertWidget(len(self.buttons), button)
         self.buttons.append(button)
+        self._actions.append(action)
+        action.changed.connect(self._arrange)
+        self._arrange()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """The buttons in one row; in as many as are needed where large texts leave no room for that."""
+        margins, gap = self._margins, self._footer.spacing()
+        room = self.width() - margins.left() - margins.right()
+        shown = [b for b, action in zip(self.buttons, self._actions, strict=True) if action.isVisible()]
+        # Where room is short a button goes without its key.
+        widths = [b.minimumSizeHint().width() for b in shown]
+        fits = next((n for n in range(len(widths), 1, -1) if _row_width(widths, n, gap) <= room), 1)
+        if (fits, shown) == self._arranged:
+            return
+        self._arranged = fits, shown
+        for button in self.buttons:
+            self._footer.removeWidget(button)
+        for i, button in enumerate([*shown, *(b for b in self.buttons if b not in shown)]):
+            self._footer.addWidget(button, i // fits, i % fits)
+        for at in range(len(widths) + 1):
+            self._footer.setColumnStretch(at, int(at == fits))
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         for button in self.buttons:
             button.set_theme(theme)
+        self._arrange()
         if self._checks is not None:
             self._fill(self._checks)
 
@@ -222,7 +307,6 @@ class PreflightPage(QFrame):
         if facts is not None and remote:
             words = tr("Yes, send sound and picture to {host} from the start until I stop (Y)")
             self.consent.setText(words.format(host=facts.host))
-            self.consent.setAccessibleName(self.consent.text())
         self.consent.setVisible(remote)
         self._fill(checks)
         self._say()

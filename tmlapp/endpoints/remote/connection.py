@@ -34,6 +34,8 @@ from tmlapp.endpoints.remote.wirelog import described_frame
 
 MAX_REPLIES = 5_000
 MAX_UNKNOWN_KINDS = 100
+_LOOKS = 3
+"""Rounds of the loop in which bytes that lie in the system's buffer become events."""
 
 
 Noticed = EndpointEvent | Opened | Waiting | Drained | MicroTurn | None
@@ -138,9 +140,11 @@ class Connection:
             return
 
     async def leave(self, timeout_s: float, *, goodbye: bool) -> None:
-        """Say goodbye, wait for the answer at most `timeout_s`, and close the socket."""
+        """Say goodbye, wait for the answer at most `timeout_s`, and close the socket; what has come is still heard."""
         self._leaving = True
         self._flowing = False
+        for _ in range(_LOOKS):
+            await asyncio.sleep(0)
         if goodbye and not self.over.done():
             actions = self._ask("saying goodbye", self._codec.goodbye)
             self._perform(actions)

@@ -19,13 +19,8 @@ class LendingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.loan = threading.Lock()
-        self._looked = True
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        # With callbacks at hand every other look at the sockets is enough: each gives the interpreter away.
-        self._looked = not self._looked or timeout is None or timeout > 0
-        if not self._looked:
-            return []
         self.loan.release()
         try:
             return super().select(timeout)

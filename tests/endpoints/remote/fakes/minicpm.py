@@ -9,14 +9,15 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.http11 import Request
+from websockets.sync.server import ServerConnection
+
+from tests.endpoints.remote.fakes.loopback import Loopback
 
 WORDS = ("One", " two", " three")
 TONE = (np.sin(np.arange(24_000) * 2 * np.pi * 440 / 24_000) * 0.5).astype("<f4")
@@ -34,7 +35,7 @@ class Seen:
         return [message["type"] for message in self.messages]
 
 
-class FakeMiniCpm:
+class FakeMiniCpm(Loopback):
     """`places` is the queue; `let_in` is waited for before its last place; `extra` are messages after that second."""
 
     def __init__(
@@ -47,6 +48,7 @@ class FakeMiniCpm:
         extra: Mapping[int, Sequence[dict[str, Any] | str]] | None = None,
         queue: bool = True,
     ) -> None:
+        super().__init__()
         self.wire = wire
         self.places = places
         self.listens = listens
@@ -55,34 +57,13 @@ class FakeMiniCpm:
         self.queue = queue
         self.let_in = threading.Event()
         self.connections: list[Seen] = []
-        self._server: Server | None = None
 
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
-
-    @contextmanager
-    def running(self) -> Iterator[FakeMiniCpm]:
-        self._server = serve(self._serve, "127.0.0.1", 0, max_size=2**24)
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join(5)
-
-    def _serve(self, socket: ServerConnection) -> None:
-        assert socket.request is not None
-        seen = Seen(socket.request.path)
+    def converse(self, socket: ServerConnection, request: Request) -> None:
+        seen = Seen(request.path)
         self.connections.append(seen)
-        try:
-            if self.queue:
-                self._queue(socket)
-            _Talk(self, socket, seen).run()
-        except ConnectionClosed:
-            return
+        if self.queue:
+            self._queue(socket)
+        _Talk(self, socket, seen).run()
 
     def _queue(self, socket: ServerConnection) -> None:
         for n, place in enumerate(self.places):

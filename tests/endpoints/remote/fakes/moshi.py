@@ -7,16 +7,19 @@ session at a time: who comes second gets no handshake until the first has left.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import sphn
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.http11 import Request
+from websockets.sync.server import ServerConnection
 
+from tests.endpoints.remote.fakes.loopback import Loopback, headers_of
 from tmlapp.core.media import Pcm
 
 FRAME = 1_920
@@ -42,7 +45,7 @@ class Seen:
         return np.concatenate(self.heard) if self.heard else np.zeros(0, np.int16)
 
 
-class FakeMoshi:
+class FakeMoshi(Loopback):
     """`extra` maps numbers of output frames to binary messages that go out before them."""
 
     def __init__(
@@ -55,6 +58,7 @@ class FakeMoshi:
         extra: Mapping[int, Sequence[bytes | str]] | None = None,
         hangs_up_after: int = 0,
     ) -> None:
+        super().__init__()
         self.handshake = handshake
         self.begins, self.ends = begins, ends
         self.pieces = pieces
@@ -63,28 +67,13 @@ class FakeMoshi:
         self.connections: list[Seen] = []
         self.served = threading.Semaphore(0)
         self._one = threading.Lock()
-        self._server: Server | None = None
 
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
+    def listening(self) -> dict[str, Any]:
+        return {}
 
-    @contextmanager
-    def running(self) -> Iterator[FakeMoshi]:
-        self._server = serve(self._serve, "127.0.0.1", 0)
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join(5)
-
-    def _serve(self, socket: ServerConnection) -> None:
-        assert socket.request is not None
-        parts = urlsplit(socket.request.path)
-        headers = {name.lower(): value for name, value in socket.request.headers.raw_items()}
+    def converse(self, socket: ServerConnection, request: Request) -> None:
+        parts = urlsplit(request.path)
+        headers = headers_of(request)
         seen = Seen(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers)
         self.connections.append(seen)
         with self._one:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.http11 import Request
+from websockets.sync.server import ServerConnection
+
+from tests.endpoints.remote.fakes.loopback import Loopback, headers_of
 
 Spelling = Literal["ga", "beta"]
 
@@ -46,7 +46,7 @@ class Seen:
         return [frame["type"] for frame in self.frames]
 
 
-class FakeRealtime:
+class FakeRealtime(Loopback):
     """Serves one connection after the other; `speech` names the appends between which speech is heard, or None."""
 
     def __init__(
@@ -58,44 +58,24 @@ class FakeRealtime:
         speech: tuple[int, int] | None = None,
         hold: str = "hold",
     ) -> None:
+        super().__init__()
         self.spelling = spelling
         self.rate_hz = rate_hz
         self.changes = changes or {}
         self.speech = speech
         self.hold = hold
         self.connections: list[Seen] = []
-        self._server: Server | None = None
 
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
-
-    @contextmanager
-    def running(self) -> Iterator[FakeRealtime]:
-        self._server = serve(self._serve, "127.0.0.1", 0, max_size=2**24)
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join(5)
-
-    def _serve(self, socket: ServerConnection) -> None:
-        assert socket.request is not None
-        headers = {name.lower(): value for name, value in socket.request.headers.raw_items()}
-        seen = Seen(socket.request.path, headers)
+    def converse(self, socket: ServerConnection, request: Request) -> None:
+        headers = headers_of(request)
+        seen = Seen(request.path, headers)
         self.connections.append(seen)
         talk = _Talk(self, socket, seen)
-        try:
-            talk.begin()
-            for frame in socket:
-                message = json.loads(frame)
-                seen.frames.append(message)
-                talk.take(message)
-        except ConnectionClosed:
-            return
+        talk.begin()
+        for frame in socket:
+            message = json.loads(frame)
+            seen.frames.append(message)
+            talk.take(message)
 
 
 class _Talk:

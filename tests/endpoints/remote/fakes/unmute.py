@@ -5,51 +5,34 @@ from __future__ import annotations
 import base64
 import http
 import json
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.sync.server import ServerConnection
 from websockets.typing import Subprotocol
 
+from tests.endpoints.remote.fakes.loopback import Loopback
 from tmlapp.endpoints.remote.opus import OpusDecoder, OpusEncoder
 
 WORDS = ("One,", "two.")
 SECONDS = 1.2
 
 
-class FakeUnmute:
+class FakeUnmute(Loopback):
     """Answers each stretch of loud sound that ends; `health` is what it says of itself."""
 
     def __init__(self, *, health: dict[str, Any] | None = None, status: int = 200) -> None:
+        super().__init__()
         self.health = {"ok": True, "stt_up": True} if health is None else health
         self.status = status
         self.frames: list[dict[str, Any]] = []
         self.heard: list[np.ndarray] = []
         self.paths: list[str] = []
-        self._server: Server | None = None
 
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
-
-    @contextmanager
-    def running(self) -> Iterator[FakeUnmute]:
-        self._server = serve(
-            self._serve, "127.0.0.1", 0, process_request=self._health, select_subprotocol=self._choose, max_size=2**24
-        )
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join(5)
+    def listening(self) -> dict[str, Any]:
+        return {**super().listening(), "process_request": self._health, "select_subprotocol": self._choose}
 
     def _health(self, socket: ServerConnection, request: Request) -> Response | None:
         self.paths.append(request.path)
@@ -62,15 +45,12 @@ class FakeUnmute:
     def _choose(self, _socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         return offered[0] if offered else None
 
-    def _serve(self, socket: ServerConnection) -> None:
+    def converse(self, socket: ServerConnection, request: Request) -> None:
         talk = _Talk(self, socket)
-        try:
-            for frame in socket:
-                message = json.loads(frame)
-                self.frames.append(message)
-                talk.take(message)
-        except ConnectionClosed:
-            return
+        for frame in socket:
+            message = json.loads(frame)
+            self.frames.append(message)
+            talk.take(message)
 
 
 class _Talk:

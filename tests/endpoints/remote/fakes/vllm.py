@@ -9,15 +9,17 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
+from websockets.http11 import Request
+from websockets.sync.server import ServerConnection
+
+from tests.endpoints.remote.fakes.loopback import Loopback
 
 CAPABILITIES: dict[str, Any] = {
     "implementation_level": "model_native_duplex",
@@ -66,7 +68,7 @@ class Seen:
         return [frame for frame in self.frames if frame["type"] == kind]
 
 
-class FakeVllm:
+class FakeVllm(Loopback):
     """Serves one connection after the other.
 
     Attributes:
@@ -86,6 +88,7 @@ class FakeVllm:
         refuse: str = "",
         refuse_resume: str = "",
     ) -> None:
+        super().__init__()
         self.capabilities = {**CAPABILITIES, **(capabilities or {})}
         self.listens = listens
         self.cut_after = cut_after
@@ -96,43 +99,22 @@ class FakeVllm:
         self.connections: list[Seen] = []
         self.tokens: list[str] = []
         self.let_in = threading.Event()
-        self._server: Server | None = None
-
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
-
-    @contextmanager
-    def running(self) -> Iterator[FakeVllm]:
-        self._server = serve(self._serve, "127.0.0.1", 0, max_size=2**24)
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join(5)
 
     def new_token(self) -> str:
         token = f"token-{len(self.tokens)}-of-a-session-that-nobody-may-see"
         self.tokens.append(token)
         return token
 
-    def _serve(self, socket: ServerConnection) -> None:
-        assert socket.request is not None
-        seen = Seen(dict(parse_qsl(urlsplit(socket.request.path).query)))
+    def converse(self, socket: ServerConnection, request: Request) -> None:
+        seen = Seen(dict(parse_qsl(urlsplit(request.path).query)))
         self.connections.append(seen)
         talk = _Talk(self, socket)
-        try:
-            if len(self.connections) > 1:
-                self.let_in.wait(15)
-            for frame in socket:
-                message = json.loads(frame)
-                seen.frames.append(message)
-                talk.take(message)
-        except ConnectionClosed:
-            return
+        if len(self.connections) > 1:
+            self.let_in.wait(15)
+        for frame in socket:
+            message = json.loads(frame)
+            seen.frames.append(message)
+            talk.take(message)
 
 
 class _Talk:

@@ -7,12 +7,14 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from mcap.writer import Writer
 
 from tests.bench.catalogue_parts import Inline, make_recording, truncate
+from tests.recording.parts import make_turn, recorder
 from tmlapp.bench.annotations import annotate
 from tmlapp.bench.catalogue.entry import Candidate, Entry
 from tmlapp.bench.catalogue.refresh import Progress, Refreshed, refresh
@@ -20,6 +22,8 @@ from tmlapp.bench.catalogue.schema import FILE
 from tmlapp.bench.catalogue.store import Catalogue
 from tmlapp.bench.catalogue.workers import Workers
 from tmlapp.core.errors import AppError
+from tmlapp.core.event import ConnectionChanged, Granted, InputLost, SessionOpened
+from tmlapp.ui.library.texts import cell_text, state_text
 
 pytestmark = pytest.mark.device
 
@@ -481,3 +485,34 @@ def test_rows_of_other_folders_are_left_alone_and_not_shown(shelf: Shelf, root: 
     assert shelf.catalogue.search(roots=[]) == []
     assert shelf.catalogue.counts([elsewhere]) == {"ok": 1}
     assert shelf.catalogue.counts() == {"ok": 2}
+
+
+def test_a_session_whose_connection_broke_is_shown_as_such_with_the_model_that_was_met(
+    shelf: Shelf, root: Path
+) -> None:
+    granted = Granted(endpoint="profile:srv", name="omni-7b", local=False, provider="lab.example.org")
+    writer = recorder(root, [])
+    writer.start()
+    for event in (
+        SessionOpened(granted=granted),
+        ConnectionChanged(state="reconnecting", epoch=0),
+        InputLost(micro_turn=1, what="turn", reason="gone"),
+        ConnectionChanged(state="open", epoch=1),
+    ):
+        writer.event(event)
+    for index in range(3):
+        writer.turn(make_turn(index), ready_ns=0, pushed_ns=1, drift_ppm=None)
+    writer.close()
+    run = root / "a-run"
+    (run / "items" / "0").mkdir(parents=True)
+    (run / "items" / "0" / "result.json").write_text(json.dumps({"id": "x", "state": "interrupted"}))
+    made = {"suite": "timespeak", "endpoint": "profile:srv", "n_items": 1, "granted": asdict(granted)}
+    (run / "run.json").write_text(json.dumps(made))
+    shelf.look()
+    found = {entry.kind: entry for entry in shelf.found()}
+    recording = found["recording"]
+    cost = "1 micro-turn (0.2 s) did not reach the model, the connection was made again"
+    assert (recording.details["interrupted"], recording.details["model"]) == (cost, "omni-7b at lab.example.org")
+    assert (state_text(recording), cell_text(recording, "endpoint")) == ("interrupted", "omni-7b at lab.example.org")
+    assert found["run"].details["interrupted"] == "1 item"
+    assert found["run"].details["model"] == "omni-7b at lab.example.org"

@@ -128,7 +128,7 @@ def _start(cache: Path) -> Figure:
         done = subprocess.run([sys.executable, "-c", _STARTED, cache], capture_output=True, text=True, check=True)
         took, rows = done.stdout.split()
         runs.append(float(took))
-    size = (cache / "catalogue-1.db").stat().st_size
+    size = (cache / "catalogue-2.db").stat().st_size
     reference = _time(lambda: _bare_start(cache))
     return at_most(
         "catalogue.start_10000",
@@ -144,7 +144,7 @@ def _start(cache: Path) -> Figure:
 
 
 def _bare_start(cache: Path) -> None:
-    db = sqlite3.connect(cache / "catalogue-1.db")
+    db = sqlite3.connect(cache / "catalogue-2.db")
     db.execute("SELECT * FROM entry ORDER BY created_s DESC").fetchall()
     db.close()
 
@@ -186,7 +186,7 @@ def _search(cache: Path) -> Iterable[Figure]:
 
 
 def _all_words(cache: Path) -> list[str]:
-    db = sqlite3.connect(cache / "catalogue-1.db")
+    db = sqlite3.connect(cache / "catalogue-2.db")
     rows = [r[0] for r in db.execute("SELECT folded FROM plain")]
     db.close()
     return rows

@@ -37,11 +37,15 @@ def interruption(recording: Recording) -> str:
             turns += event.what == "turn"
         elif isinstance(event, ConnectionChanged):
             again = max(again, event.epoch)
-    told = (
-        [f"{turns} micro-turn{'s' if turns > 1 else ''} ({turns * TURN_NS / NS_PER_S:.1f} s) did not reach the model"]
-        if turns
-        else []
-    )
+    return interruption_text(turns, again)
+
+
+def interruption_text(turns: int, again: int) -> str:
+    """What it cost that `turns` micro-turns were not sent and the connection was made `again` so many times."""
+    told = []
+    if turns:
+        seconds = turns * TURN_NS / NS_PER_S
+        told.append(f"{turns} micro-turn{'s' if turns > 1 else ''} ({seconds:.1f} s) did not reach the model")
     if again:
         told.append("the connection was made again" + (f" {again} times" if again > 1 else ""))
     return ", ".join(told)

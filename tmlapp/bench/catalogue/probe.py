@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,12 @@ from tmlapp.recording.lock import try_lock
 from tmlapp.recording.log import Log
 from tmlapp.recording.names import PART, base_of
 from tmlapp.recording.scan import Found, scan
+from tmlapp.recording.summary import interruption_text
 
 LONGEST_TEXT = 20_000
 _HEAD, _TAIL = 512 * 1024, 1024 * 1024
 _SAID, _HEARD = b'"type":"TextOutDone"', b'"type":"UserTranscript"'
+_LOST, _CONNECTED, _OPENED = b'"type":"InputLost"', b'"type":"ConnectionChanged"', b'"type":"SessionOpened"'
 _VERDICTS = {
     "right": "pass", "pass": "pass", "passed": "pass", "wrong": "fail", "fail": "fail", "failed": "fail",
     "unsure": "unsure", "blocked": "unsure",
@@ -44,6 +46,40 @@ class _Texts:
         return "\n".join(self.found)[:LONGEST_TEXT]
 
 
+@dataclass(slots=True)
+class _Connection:
+    """Who was met, and what a broken connection cost."""
+
+    model: str = ""
+    not_sent: int = 0
+    again: int = 0
+
+    def take(self, message: Found) -> None:
+        """Look at one message of an endpoint."""
+        data = message.data
+        if _LOST in data:
+            self.not_sent += _object(message).get("what") == "turn"
+        elif _CONNECTED in data:
+            epoch = _object(message).get("epoch")
+            self.again = max(self.again, epoch if isinstance(epoch, int) else 0)
+        elif _OPENED in data and not self.model:
+            granted = _object(message).get("granted")
+            self.model = model_text(granted if isinstance(granted, dict) else {})
+
+    def details(self) -> dict[str, Any]:
+        """For the row; nothing where there is nothing to say."""
+        told = {"model": self.model, "interrupted": interruption_text(self.not_sent, self.again)}
+        return {name: text for name, text in told.items() if text}
+
+
+def model_text(granted: Mapping[str, Any]) -> str:
+    """The model's name, and at which host, of what a remote endpoint granted; empty for a local one."""
+    if granted.get("local") is not False:
+        return ""
+    name, host = str(granted.get("name") or ""), str(granted.get("provider") or "")
+    return f"{name} at {host}" if name and host else name or host
+
+
 def probe_recording(candidate: Candidate) -> Entry:
     """The row of a recording; one that cannot be read gets a state and a reason instead."""
     entry = Entry(
@@ -63,7 +99,7 @@ def probe_recording(candidate: Candidate) -> Entry:
 def _finished(entry: Entry) -> Entry:
     log = Log.open(entry.path)
     turns = int(log.metadata["turns"])
-    said, notes = _Texts(), _Texts()
+    said, notes, connection = _Texts(), _Texts(), _Connection()
     setup: dict[str, Any] = {}
     # A recording of an hour has tens of thousands of these; only the few with words in them are parsed.
     for message in log.messages(["/setup", "/cue", "/output", "/marker", "/turn"]):
@@ -71,6 +107,7 @@ def _finished(entry: Entry) -> Entry:
             setup = _object(message)
         else:
             _collect(message, said, notes)
+            connection.take(message)
     entry = _with_setup(entry, setup)
     lost = len(log.metadata["lost_turns"].split())
     return replace(
@@ -80,7 +117,7 @@ def _finished(entry: Entry) -> Entry:
         said=str(said),
         notes=str(notes),
         picture=bool(log.counts.get("/camera")),
-        details={**entry.details, "turns": turns, "lost_turns": lost, "topics": log.counts},
+        details={**entry.details, "turns": turns, "lost_turns": lost, "topics": log.counts, **connection.details()},
     )
 
 

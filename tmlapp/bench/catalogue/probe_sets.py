@@ -13,7 +13,16 @@ from typing import Any
 
 from tmlapp.bench.annotations import read_annotations
 from tmlapp.bench.catalogue.entry import Candidate, Entry
-from tmlapp.bench.catalogue.probe import LONGEST_TEXT, folded, iso, listed, newest_grade, plain_number, probe_recording
+from tmlapp.bench.catalogue.probe import (
+    LONGEST_TEXT,
+    folded,
+    iso,
+    listed,
+    model_text,
+    newest_grade,
+    plain_number,
+    probe_recording,
+)
 from tmlapp.bench.runs.lines import read_lines, read_object
 from tmlapp.core.errors import AppError
 
@@ -82,6 +91,11 @@ def _run(entry: Entry) -> Entry:
     done = len(read_lines(entry.path.with_name("answers.jsonl")).values)
     entry = _dated(entry, info.get("created"))
     open_items = not info.get("finished")
+    broken, granted = _interrupted(entry.path.parent), info.get("granted")
+    told = {
+        "model": model_text(granted) if isinstance(granted, dict) else "",
+        "interrupted": f"{broken} item{'s' if broken > 1 else ''}" if broken else "",
+    }
     return replace(
         entry,
         identity=f"run:{info.get('items_sha256', '')}:{info.get('created', '')}:{info.get('endpoint', '')}",
@@ -91,8 +105,15 @@ def _run(entry: Entry) -> Entry:
         state="unfinished" if open_items else "ok",
         why="Items of it are still open." if open_items else "",
         notes="\n".join(str(n) for n in listed(info.get("notes"))),
-        details={"items": info.get("n_items"), "answers": done, "instruct": str(info.get("instruct", ""))},
+        details={"items": info.get("n_items"), "answers": done, "instruct": str(info.get("instruct", ""))}
+        | {name: text for name, text in told.items() if text},
     )
+
+
+def _interrupted(run: Path) -> int:
+    """Of how many items the connection broke; such an item is not graded."""
+    results = (read_object(path) for path in run.glob("items/*/result.json"))
+    return sum(result is not None and result.get("state") == "interrupted" for result in results)
 
 
 def _set(entry: Entry) -> Entry:

@@ -186,11 +186,11 @@ def _span(value: str, now: datetime) -> tuple[datetime, datetime]:
         year, month, date = (int(g) if g else None for g in match.groups())
         try:
             # Naive, which means the person's own time.
-            first = datetime(max(year or 0, 1971), 1 if month is None else month, 1 if date is None else date)  # noqa: DTZ001
+            first = datetime(max(year or 0, 1971), 1 if month is None else month, 1 if date is None else date)  # noqa: DTZ001 - naive
             if date is not None:
                 return first, first + day
             months = first.year * 12 + (12 if month is None else month)
-            return first, datetime(months // 12, months % 12 + 1, 1)  # noqa: DTZ001
+            return first, datetime(months // 12, months % 12 + 1, 1)  # noqa: DTZ001 - naive
         except (ValueError, OverflowError):
             pass  # 2026-13 or 2026-02-30: told below, like everything else that is no date.
     raise _unclear(f"“{value}” is no date.", "Dates are 2026, 2026-11, 2026-11-22, today, yesterday, week.")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 APPLICATION_ID = 0x746D6C63
-VERSION = 1
+VERSION = 2
 """Stands in the file's name too, so that two versions of the app keep one each and neither spoils the other's."""
 
 FILE = f"catalogue-{VERSION}.db"

@@ -263,7 +263,7 @@ class Acts:
 
     def _empty(self, bundles: list[Bundle]) -> None:
         self._undos.clear()
-        done: Callable[[int], object] = lambda n: self._tell(tr("{n} given to the system's trash").format(n=n))  # noqa: E731
+        done: Callable[[int], object] = lambda n: self._tell(tr("{n} given to the system's trash").format(n=n))  # noqa: E731 - a default
         self._do(tr("Emptying the trash…"), lambda _shelf: doing.empty_trash(bundles), done)
 
     # ------------------------------------------------------------------ helpers

@@ -12,7 +12,16 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdi
 from tmlapp.bench.catalogue.entry import Entry
 from tmlapp.ui.actions import Actions
 from tmlapp.ui.controls import KeyButton, KeyEdit
-from tmlapp.ui.library.texts import date_text, kind_text, length_text, second_line, state_text, title_text, verdict_text
+from tmlapp.ui.library.texts import (
+    date_text,
+    kind_text,
+    length_text,
+    second_line,
+    sentence,
+    state_text,
+    title_text,
+    verdict_text,
+)
 from tmlapp.ui.text import bytes_text, tr
 from tmlapp.ui.theme import Theme, font
 
@@ -278,6 +287,8 @@ class Detail(QFrame):
         facts = (
             (tr("State"), state_text(entry)), (tr("Date"), date_text(entry)),
             (tr("Length"), length_text(entry.duration_s)), (tr("Endpoint"), entry.endpoint),
+            (tr("Model"), str(entry.details.get("model") or "")),
+            (tr("Interrupted"), sentence(str(entry.details.get("interrupted") or ""))),
             (tr("Suite"), entry.suite), (tr("Run"), Path(entry.part_of).parent.name if entry.part_of else ""),
             (tr("Item"), str(entry.details.get("item") or "")),
             (tr("Grade"), verdict_text(entry)), (tr("Tags"), ", ".join(entry.tags)),

@@ -55,7 +55,7 @@ def kind_text(entry: Entry) -> str:
 def state_text(entry: Entry) -> str:
     """How it is, in a word; nothing where all is well."""
     return {
-        "ok": tr("copy {n}×").format(n=entry.copies) if entry.copies > 1 else "",
+        "ok": _fine_text(entry),
         "recording": tr("recording"),
         "unfinished": tr("unfinished"),
         "damaged": tr("damaged"),
@@ -63,6 +63,17 @@ def state_text(entry: Entry) -> str:
         "missing": tr("missing"),
         "trashed": tr("in trash"),
     }[entry.state]
+
+
+def _fine_text(entry: Entry) -> str:
+    if entry.details.get("interrupted"):
+        return tr("interrupted")
+    return tr("copy {n}×").format(n=entry.copies) if entry.copies > 1 else ""
+
+
+def model_text(entry: Entry) -> str:
+    """Who was met: the model at its host, where that is known of a remote one, else the address."""
+    return str(entry.details.get("model") or "") or endpoint_text(entry)
 
 
 def verdict_text(entry: Entry) -> str:
@@ -98,7 +109,7 @@ def cell_text(entry: Entry, column: str) -> str:
     if column == "created":
         return short_date_text(entry)
     if column == "endpoint":
-        return endpoint_text(entry)
+        return model_text(entry)
     if column == "duration":
         return length_text(entry.duration_s)
     if column == "tags":

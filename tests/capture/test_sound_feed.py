@@ -43,7 +43,7 @@ class Card:
         self.sound = noise(60.0, RATE)
         self.sent = 0
 
-    def RawInputStream(self, **options: Any) -> SimpleNamespace:  # noqa: N802
+    def RawInputStream(self, **options: Any) -> SimpleNamespace:  # noqa: N802 - the library's name
         if self.refuse or options["samplerate"] != RATE:
             raise PortAudioError("Invalid sample rate", -9997)
         stream = SimpleNamespace(

@@ -41,7 +41,7 @@ class Card:
         self.dead = False
         self.heard: list[np.ndarray[Any, Any]] = []
 
-    def RawOutputStream(self, **options: Any) -> SimpleNamespace:  # noqa: N802
+    def RawOutputStream(self, **options: Any) -> SimpleNamespace:  # noqa: N802 - the library's name
         if self.refuse:
             raise PortAudioError("Device unavailable", -9985)
         self.options = options

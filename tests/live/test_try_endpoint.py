@@ -148,7 +148,7 @@ def test_it_listens_no_longer_than_needed_after_an_answer() -> None:
 
 
 def test_a_silent_model_is_listened_to_for_the_whole_time_and_said_to_be_silent() -> None:
-    model = Model(lambda turn, now: [])  # noqa: ARG005
+    model = Model(lambda turn, now: [])  # noqa: ARG005 - the form of what it stands for
     trial = _try(model, longest_s=5.0)
     assert len(model.turns) == 25
     assert "It wrote no words." in trial.lines()
@@ -187,7 +187,7 @@ def test_a_fatal_error_ends_the_trial_and_says_why() -> None:
 
 def test_an_endpoint_that_cannot_be_opened_is_an_error_in_the_trial() -> None:
     error = AppError("No.", "The key is refused.", "Use another.")
-    trial = _try(Model(lambda turn, now: [], fails=error))  # noqa: ARG005
+    trial = _try(Model(lambda turn, now: [], fails=error))  # noqa: ARG005 - the form of what it stands for
     assert trial.error is error
     assert trial.granted is None
     assert trial.connect_ms is None
@@ -207,7 +207,7 @@ def test_a_refused_address_is_not_told_again_for_a_key_may_stand_in_it() -> None
 
 
 def test_a_cancelled_trial_stops_at_once_and_says_so() -> None:
-    model = Model(lambda turn, now: [])  # noqa: ARG005
+    model = Model(lambda turn, now: [])  # noqa: ARG005 - the form of what it stands for
     trial = _try(model, cancelled=lambda: len(model.turns) >= 4)
     assert len(model.turns) == 4
     assert trial.error is not None
@@ -216,7 +216,7 @@ def test_a_cancelled_trial_stops_at_once_and_says_so() -> None:
 
 
 def test_without_a_voice_the_sentence_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tmlapp.live.voice.shutil.which", lambda program: None)  # noqa: ARG005
+    monkeypatch.setattr("tmlapp.live.voice.shutil.which", lambda program: None)  # noqa: ARG005 - the form of what it stands for
     model = Model(_says_hello_at(6))
     trial = _try(model, sentence="Hi there.")
     assert [t.text for turn in model.turns for t in turn.texts] == ["Hi there."]

@@ -75,7 +75,10 @@ def show(person: Person, place: Path) -> JudgePage:
     person.sees(lambda: page.judge.state.current is not None)
     person.sees(lambda: page.judge.values.isVisible())
     column = page.judge.judges
-    shown = lambda: [w.isVisible() for n in range(column.count()) if (w := column.itemAt(n).widget())]  # noqa: E731
+
+    def shown() -> list[bool]:
+        return [w.isVisible() for n in range(column.count()) if (w := column.itemAt(n).widget())]
+
     person.sees(lambda: bool(shown()) and all(shown()))
     return page
 

@@ -187,7 +187,7 @@ class _StopAfter(BlankObserver):
 
 @contextmanager
 def _stops_on_signal(stop: Callable[[str], None]) -> Iterator[None]:
-    def handler(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def handler(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's form
         stop(f"signal {signal.Signals(number).name}")
 
     # SIGHUP, where there is one: the terminal was closed.

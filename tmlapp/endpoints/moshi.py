@@ -96,7 +96,7 @@ def _url(target: Target, instruction: str) -> str:
     return url
 
 
-def _request_for(target: Target, resumption: Resumption | None, setup: EndpointSetup) -> Request:  # noqa: ARG001
+def _request_for(target: Target, resumption: Resumption | None, setup: EndpointSetup) -> Request:  # noqa: ARG001 - a dialect's form
     return Request(url=_url(target, setup.instruction), headers=_headers(target))
 
 
@@ -108,7 +108,7 @@ def _headers(target: Target) -> dict[str, str]:
     return {"Authorization": f"Bearer {target.secret.reveal()}"} if target.secret else {}
 
 
-def _prepare(target: Target, fetch: Fetch) -> Mapping[str, Any]:  # noqa: ARG001
+def _prepare(target: Target, fetch: Fetch) -> Mapping[str, Any]:  # noqa: ARG001 - a dialect's form
     require_opus()
     return {}
 

@@ -93,7 +93,7 @@ class Speaking:
             case Interrupted():
                 self._flush(event.t_rx_ns, by_person=False)
             case ConnectionChanged(state="reconnecting"):
-                # Nobody will say how its turns ended.
+                # What was being said has ended, or goes on under its own name.
                 self._turns.clear()
                 self._stream, self._deaf = "", False
                 self.playout.finish(None)

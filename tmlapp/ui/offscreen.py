@@ -42,7 +42,7 @@ def run_offscreen(
     moment = Moment()
 
     class Photographer(BlankObserver):
-        def on_turn(self, turn: MicroTurn, captured: Captured) -> None:  # noqa: ARG002
+        def on_turn(self, turn: MicroTurn, captured: Captured) -> None:  # noqa: ARG002 - an observer's form
             if turn.t_ns <= picture_at_ns < turn.end_ns:
                 moment.reached.emit()
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI, WebSocket
 
 sglang_stub.stub()
 
-from sglang_omni.serve.realtime.output import (  # noqa: E402
+from sglang_omni.serve.realtime.output import (  # noqa: E402 - after the stub
     AudioDelta,
     AudioFinished,
     ResponseFinished,
@@ -20,9 +20,9 @@ from sglang_omni.serve.realtime.output import (  # noqa: E402
     TextDelta,
     TextFinished,
 )
-from sglang_omni.serve.realtime.protocol import SharedRealtimeSession  # noqa: E402
-from sglang_omni.serve.realtime.runtime import SessionRuntime  # noqa: E402
-from sglang_omni.serve.realtime.types import Capabilities, InteractionAdapter, RuntimeLimits  # noqa: E402
+from sglang_omni.serve.realtime.protocol import SharedRealtimeSession  # noqa: E402 - after the stub
+from sglang_omni.serve.realtime.runtime import SessionRuntime  # noqa: E402 - after the stub
+from sglang_omni.serve.realtime.types import Capabilities, InteractionAdapter, RuntimeLimits  # noqa: E402 - after the stub
 
 UNIT_MS, RATE = map(int, sys.argv[1:3]) if len(sys.argv) > 2 else (200, 16000)
 CAPABILITIES = Capabilities(

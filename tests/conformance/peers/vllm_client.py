@@ -10,7 +10,7 @@ import vllm_stub
 
 vllm_stub.stub()
 
-from vllm_omni.clients.duplex import DuplexClient, SessionConfig  # noqa: E402
+from vllm_omni.clients.duplex import DuplexClient, SessionConfig  # noqa: E402 - after the stub
 
 
 async def main(url: str) -> None:

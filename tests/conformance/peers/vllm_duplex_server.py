@@ -25,22 +25,22 @@ log = types.ModuleType("vllm.logger")
 log.init_logger = logging.getLogger
 sys.modules |= {"vllm": types.ModuleType("vllm"), "vllm.logger": log}
 
-import websockets  # noqa: E402
-from vllm_omni.engine.duplex.commands import DuplexCommandError  # noqa: E402
-from vllm_omni.engine.duplex.config import DuplexCapabilities, DuplexSessionConfig  # noqa: E402
-from vllm_omni.engine.duplex.realtime_events import (  # noqa: E402
+import websockets  # noqa: E402 - after the stub
+from vllm_omni.engine.duplex.commands import DuplexCommandError  # noqa: E402 - after the stub
+from vllm_omni.engine.duplex.config import DuplexCapabilities, DuplexSessionConfig  # noqa: E402 - after the stub
+from vllm_omni.engine.duplex.realtime_events import (  # noqa: E402 - after the stub
     RealtimeProjectionState,
     project_internal_event,
     resolve_cancel_response,
     resolve_create_item,
     resolve_truncate_item,
 )
-from vllm_omni.entrypoints.duplex.realtime_input import RealtimeEnvelope, parse_resume_request  # noqa: E402
-from vllm_omni.entrypoints.duplex.session_attachment import (  # noqa: E402
+from vllm_omni.entrypoints.duplex.realtime_input import RealtimeEnvelope, parse_resume_request  # noqa: E402 - after the stub
+from vllm_omni.entrypoints.duplex.session_attachment import (  # noqa: E402 - after the stub
     DuplexSessionAttachmentRegistry,
     InvalidResumeTokenError,
 )
-from vllm_omni.protocol.duplex.events import SessionResumed  # noqa: E402
+from vllm_omni.protocol.duplex.events import SessionResumed  # noqa: E402 - after the stub
 
 CUT = int(sys.argv[1])
 WORDS = ("one", " two", " three")

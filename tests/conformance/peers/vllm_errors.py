@@ -6,6 +6,6 @@ import vllm_stub
 
 vllm_stub.stub()
 
-from vllm_omni.protocol.duplex import errors  # noqa: E402
+from vllm_omni.protocol.duplex import errors  # noqa: E402 - after the stub
 
 print(json.dumps({str(code): str(kind) for code, kind in errors.REALTIME_ERROR_TYPES_BY_CODE.items()}))

@@ -132,7 +132,7 @@ class RepCountA(Suite):
         folder: Path,
         items: Sequence[SuiteItem],
         answers: Answers,
-        sounds: Sounds,  # noqa: ARG002
+        sounds: Sounds,  # noqa: ARG002 - a suite's form
     ) -> list[Path]:
         """`predictions.csv` (name, count, prediction), and `utterances.jsonl` with what was said."""
         done = [(item, answers[item.id]["main"]) for item in items if "main" in answers.get(item.id, {})]

@@ -211,7 +211,7 @@ class ModelServer:
                 "Choose another port with --port, or end the program that uses it.",
             ) from error
 
-    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:  # noqa: ARG002
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:  # noqa: ARG002 - the library's form
         """Answer what is no session; None lets the upgrade go on."""
         parts = urlsplit(request.path)
         if (refusal := self._refusal(request)) is not None:

@@ -263,7 +263,10 @@ class Acts:
 
     def _empty(self, bundles: list[Bundle]) -> None:
         self._undos.clear()
-        done: Callable[[int], object] = lambda n: self._tell(tr("{n} given to the system's trash").format(n=n))  # noqa: E731 - a default
+
+        def done(n: int) -> None:
+            self._tell(tr("{n} given to the system's trash").format(n=n))
+
         self._do(tr("Emptying the trash…"), lambda _shelf: doing.empty_trash(bundles), done)
 
     # ------------------------------------------------------------------ helpers

@@ -114,23 +114,23 @@ class Lane(QObject):
     def drag(self, plot: Plot, pos: QPointF, *, final: bool) -> None:
         """The pointer moved after a press that was taken; `final` when the button is let go."""
 
-    def click(self, plot: Plot, pos: QPointF) -> bool:  # noqa: ARG002
+    def click(self, plot: Plot, pos: QPointF) -> bool:  # noqa: ARG002 - a lane's form
         """Clicked without moving; True if that was meant for something in this lane (it seeks else)."""
         return False
 
-    def key_press(self, key: int, modifiers: Qt.KeyboardModifier, axis: TimeAxis) -> bool:  # noqa: ARG002
+    def key_press(self, key: int, modifiers: Qt.KeyboardModifier, axis: TimeAxis) -> bool:  # noqa: ARG002 - a lane's form
         """A key while this lane has the focus; True if it was used."""
         return False
 
-    def hint(self, plot: Plot, pos: QPointF) -> str:  # noqa: ARG002
+    def hint(self, plot: Plot, pos: QPointF) -> str:  # noqa: ARG002 - a lane's form
         """What to say at the pointer; empty for nothing."""
         return ""
 
-    def cursor_shape(self, plot: Plot, pos: QPointF) -> Qt.CursorShape | None:  # noqa: ARG002
+    def cursor_shape(self, plot: Plot, pos: QPointF) -> Qt.CursorShape | None:  # noqa: ARG002 - a lane's form
         """The pointer's shape there, None for the usual one."""
         return None
 
-    def describe(self, axis: TimeAxis) -> str:  # noqa: ARG002
+    def describe(self, axis: TimeAxis) -> str:  # noqa: ARG002 - a lane's form
         """For a screen reader, when the lane gets the focus."""
         return self.title
 

@@ -49,7 +49,7 @@ class Session:
             yield {"type": "error", "error": error, "sglang": {"fatal": False}}
 
 
-def converse(ws: ServerConnection) -> None:
+def talk(ws: ServerConnection) -> None:
     session = Session()
     ws.send(json.dumps({"type": "session.created", "session": {"sglang": {"granted": None}}}))
     for event in map(json.loads, ws):
@@ -57,4 +57,4 @@ def converse(ws: ServerConnection) -> None:
             ws.send(json.dumps(message | {"client_event_id": event["event_id"]}))
 
 
-serve(converse, "127.0.0.1", int(sys.argv[1])).serve_forever()
+serve(talk, "127.0.0.1", int(sys.argv[1]) if sys.argv[1:] else sys.exit(f"Usage: {sys.argv[0]} PORT")).serve_forever()

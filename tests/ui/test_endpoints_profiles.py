@@ -508,9 +508,10 @@ def test_what_was_changed_is_saved_before_it_is_tested(open_dialog: Callable[...
     clerk.writes(clerk.form.name, "lab 9")
     assert clerk.dialog.test.text() == "Save and &test"
     clerk.dialog.try_out()
-    clerk.sees(lambda: "No one answers." in clerk.trial.state.text())
+    clerk.sees(lambda: "No one answers." in clerk.trial.text())
     assert trials.asked == ["profile:lab 9"]
-    assert "Start the server." in clerk.trial.state.text()
+    assert "Start the server." in clerk.trial.advice.text()
+    assert "Start the server." not in clerk.trial.state.text(), "only what happened is bold"
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,24 @@ def test_the_store_is_bounded_in_characters_too_and_with_a_filter() -> None:
     assert model.index(0, 0).data(ROW).sent
 
 
+def test_a_connection_that_broke_stands_among_the_errors_between_the_frames() -> None:
+    model = WireModel()
+    model.add([frame(0, {"type": "a"}), frame(1, {"type": "b"})])
+    model.add_connection(ConnectionChanged(state="reconnecting", reason="The connection broke.", t_rx_ns=5))
+    model.add_connection(ConnectionChanged(state="open", epoch=1))
+    failed = EndpointError(kind="network", code="1006", message="It broke for good.", fatal=True)
+    model.add_connection(failed)
+    model.add_connection(replace(failed, wire_ref=1))
+    model.add([frame(2, {"type": "c"})])
+    assert [row.kind for row in model.kept] == ["a", "b", "connection.reconnecting", "connection.1006", "c"]
+    assert model.place_of(2) == 4
+    model.set_filter(WireFilter(errors=True))
+    assert [row.summary for row in model.shown()] == ["The connection broke.", "It broke for good."]
+    assert model.data(model.index(0, 1)) == "connection"
+    assert model.data(model.index(0, 3)) == ""
+    assert not WireFilter(direction="received").shows(model.shown()[0])
+
+
 def test_saved_frames_are_one_a_line_and_read_like_a_trace(tmp_path: Path) -> None:
     rows = [row_of_frame(frame(i, {"type": "t", "n": i}, sent=i == 0, note="odd" * (i == 2))) for i in range(3)]
     path = save_wire(rows, tmp_path / "new" / "wire.jsonl")

@@ -52,7 +52,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a benchmark. What was done stays, whatever happens; go on with --resume."""
-    from tmlapp.bench.drive import DriveSettings
+    from tmlapp.bench.drive import DriveSettings, instruct_mode
     from tmlapp.bench.runs.make import RunRequest, make_run
 
     with reported(as_json):
@@ -81,6 +81,9 @@ def run(
             ),
             command=tuple(sys.argv),
         )
+        if instruct_mode(request.instruct, endpoint) == "spoken" and not as_json:
+            told = f"Instructions are spoken to {endpoint}; --instruct typed is for models that read them."
+            err().print(visible(told), markup=False)
         with _bar() as tell:
             made = make_run(request, on_progress=tell)
         _show(made, as_json)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,9 +36,37 @@ def command(
             console.print(f"{said['t_s']:8.1f} s  {said['kind']:7} {visible(said['text'])}", markup=False)
         if lost := interruption(opened):
             console.print(f"interrupted: {lost}", markup=False)
-        for title in ("latency", "health"):
-            for key, value in summary[title].items():
-                console.print(f"{title} {key}: {value}", markup=False)
+        for title, line in (*latency_lines(summary["latency"]), *health_lines(summary["health"])):
+            console.print(visible(f"{title}: {line}"), markup=False)
+
+
+def latency_lines(latency: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """`latency` of a summary as titles and lines; what was not measured is left out."""
+    titles = {"reply_ms": "reply", "turn_late_ms": "micro-turn late", "compute_ms": "computing"}
+    for key, title in titles.items():
+        if spread := latency[key]:
+            yield title, f"p50 {spread['p50']:.0f} ms, p99 {spread['p99']:.0f} ms, at most {spread['max']:.0f} ms"
+    if (factor := latency["realtime_factor"]) is not None:
+        yield "speed", f"{factor:g} times real time"
+    if share := latency["over_budget_share"]:
+        yield "over budget", f"{share:.1%} of the steps took longer than a micro-turn"
+
+
+def health_lines(health: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """`health` of a summary as titles and lines, one for each gap and error."""
+    for gap in health["gaps"]:
+        kind = f" ({gap['kind']})" if gap["kind"] else ""
+        yield "gap", f"{gap['t_s']:.1f} s, {gap['track']}{kind} {gap['dur_s']:.2f} s: {gap['reason']}"
+    for error in health["errors"]:
+        code = f" [{error['code']}]" if error["code"] else ""
+        yield "error", f"{error['t_s']:.1f} s, {error['what']}{code}"
+    lost = {"samples dropped": "dropped_samples", "frames dropped": "dropped_frames", "overruns": "xruns",
+            "micro-turns not sent": "not_sent", "reconnections": "reconnects"}  # fmt: skip
+    told = [f"{health[key]} {words}" for words, key in lost.items() if health[key]]
+    if health["drift_ppm"] is not None:
+        told.append(f"clock drift {health['drift_ppm']:.1f} ppm")
+    if told or not (health["gaps"] or health["errors"]):
+        yield "health", ", ".join(told) or "nothing was lost"
 
 
 def _endpoint(recording: Recording) -> str:

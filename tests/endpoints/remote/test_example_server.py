@@ -86,6 +86,11 @@ def test_it_is_typed_and_clean() -> None:
         )
 
 
+def test_without_a_port_it_says_how_it_is_used() -> None:
+    told = subprocess.run([sys.executable, str(EXAMPLE)], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (1, f"Usage: {EXAMPLE} PORT\n")
+
+
 def test_page_shows_what_the_example_is() -> None:
     (shown,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert shown == EXAMPLE.read_text(encoding="utf-8")

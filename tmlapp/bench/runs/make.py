@@ -165,8 +165,21 @@ class _Runner:
             media_s=self._media_s,
             took_s=took_s,
             official=official,
-            notes=notes,
+            notes=(*notes, *self._silence()),
             quarantined=len(self._store.info.quarantined),
+        )
+
+    def _silence(self) -> tuple[str, ...]:
+        """What may explain that nothing was said to any item: instructions were spoken to a model that reads them."""
+        answers = [answer for parts in self._store.answers().values() for answer in parts.values()]
+        asked = any(part.instruction for item in self._store.items for part in item.parts)
+        if self._store.info.instruct != "spoken" or not asked or not answers:
+            return ()
+        if any(a.text or a.utterances or a.speech_s or a.tools for a in answers):
+            return ()
+        return (
+            "No item got an answer. The instructions were spoken: a model that does not understand speech needs "
+            "--instruct typed.",
         )
 
     def _open_tasks(self) -> list[ItemTask]:

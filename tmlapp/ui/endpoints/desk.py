@@ -174,7 +174,7 @@ class EndpointDesk(QObject):
     def save(self) -> None:
         """Save the frames that are shown."""
         window = self._window
-        rows = self.dock.wire.model.shown()
+        rows = [row for row in self.dock.wire.model.shown() if not row.connection]
         if not rows:
             self.toasts.say(tr("There is no frame to save."))
             return
@@ -195,6 +195,9 @@ class EndpointDesk(QObject):
             return
         self._cause = what if isinstance(what, EndpointEvent) else None
         self.link = fold_link(self.link, what)
+        if isinstance(what, ConnectionChanged | EndpointError):
+            self._fetch()
+            self.dock.wire.add_connection(what)
 
     def _tell(self, notice: Notice, cause: EndpointEvent) -> None:
         if self._window.actions_["view.presenter"].isChecked():
@@ -304,14 +307,19 @@ class EndpointDesk(QObject):
     def _choices(self) -> Choices:
         from tmlapp.config.profiles import load_profiles
         from tmlapp.endpoints.registry import dialects
+        from tmlapp.endpoints.remote.target import host_of
 
         try:
             profiles = load_profiles()
         except AppError as error:
             return Choices(recent=recent_addresses(), trouble=error.what)
         known = dialects()
-        titles = {kind: dialect.title for kind, dialect in known.items()}
-        entries = [Entry(p.address, f"{p.name}   ·   {titles.get(p.kind, p.kind)}") for p in profiles]
+        entries = []
+        for p in profiles:
+            dialect = known.get(p.kind)
+            host = host_of(p.url or (dialect.default_url if dialect else ""))
+            told = (p.name, dialect.title if dialect else p.kind, host)
+            entries.append(Entry(p.address, "   ·   ".join(part for part in told if part)))
         return Choices(profiles=entries, recent=recent_addresses())
 
     def _on_managed(self, _code: int) -> None:

@@ -71,6 +71,8 @@ class TrialPanel(QFrame):
         self._round = 0
         self.state = words("heading")
         self.state.setAccessibleName(tr("State of the test"))
+        self.advice = words()
+        self.advice.setAccessibleName(tr("Why, and what to do"))
         self.again = KeyButton(theme, tr("Play again"))
         self.again.clicked.connect(self.play)
         self.cancel_button = KeyButton(theme, tr("Cancel"), key="Esc")
@@ -86,6 +88,7 @@ class TrialPanel(QFrame):
         column.setContentsMargins(14, 10, 12, 10)
         column.setSpacing(6)
         column.addLayout(head)
+        column.addWidget(self.advice)
         column.addWidget(self.area, 1)
         self._show([], ())
         self.hide()
@@ -96,7 +99,8 @@ class TrialPanel(QFrame):
 
     def text(self) -> str:
         """Everything that stands there."""
-        return "\n".join([self.state.text(), *(label.text() for label in self._inside.findChildren(QLabel))])
+        told = [self.state.text(), *([self.advice.text()] if self.advice.text() else [])]
+        return "\n".join([*told, *(label.text() for label in self._inside.findChildren(QLabel))])
 
     def run(self, address: str) -> None:
         """Test the endpoint at `address`."""
@@ -183,10 +187,12 @@ class TrialPanel(QFrame):
             self.ended.emit()
 
     def _say_error(self, error: AppError) -> None:
-        self._say(f"✕ {error.what}\n{error.why}\n{error.fix}")
+        self._say(f"✕ {error.what}", f"{error.why}\n{error.fix}")
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, advice: str = "") -> None:
         self.state.setText(text)
+        self.advice.setText(advice)
+        self.advice.setVisible(bool(advice))
 
     def _buttons(self) -> None:
         self.cancel_button.setVisible(self._stop is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tmlapp.core.errors import AppError
+from tmlapp.core.event import ConnectionChanged, EndpointError
 from tmlapp.core.units import NS_PER_S
 from tmlapp.recording.reader import Recording
 from tmlapp.ui.controls import KeyButton
@@ -18,7 +20,7 @@ from tmlapp.ui.endpoints.save_dialog import ask_save
 from tmlapp.ui.endpoints.sheet import endpoint_sheet
 from tmlapp.ui.endpoints.wire_model import MOST_FRAMES, ROW
 from tmlapp.ui.endpoints.wire_panel import WirePanel
-from tmlapp.ui.endpoints.wire_rows import WireRow, row_of_frame
+from tmlapp.ui.endpoints.wire_rows import WireRow, row_of_connection, row_of_frame
 from tmlapp.ui.items.parts import words
 from tmlapp.ui.text import stamp_text, tr
 from tmlapp.ui.theme import Theme
@@ -39,6 +41,13 @@ def rows_around(recording: Recording, at_ns: int) -> list[WireRow]:
         if len(found) == MOST_FRAMES:
             break
         found.append(row_of_frame(frame))
+    breaks = recording.events((ConnectionChanged, EndpointError), start_ns, at_ns + AROUND_NS)
+    for event in breaks if found else ():
+        if isinstance(event, ConnectionChanged | EndpointError):
+            at = bisect_right(found, event.t_rx_ns, key=lambda row: row.t_ns)
+            row = row_of_connection(event, found[max(0, at - 1)].index)
+            if row is not None:
+                found.insert(at, row)
     return found
 
 
@@ -139,5 +148,5 @@ class WireDialog(QDialog):
 
     def _save(self) -> None:
         path = self._path.with_name(f"{self._path.stem}-wire.jsonl")
-        rows = self.panel.model.shown()
+        rows = [row for row in self.panel.model.shown() if not row.connection]
         ask_save(self, rows, path, self.aside, done=self.note.setText, failed=self._fail)

@@ -9,8 +9,8 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from tmlapp.core.event import WireFrame
-from tmlapp.ui.endpoints.wire_rows import WireFilter, WireRow, row_of_frame
+from tmlapp.core.event import EndpointEvent, WireFrame
+from tmlapp.ui.endpoints.wire_rows import WireFilter, WireRow, row_of_connection, row_of_frame
 from tmlapp.ui.text import bytes_text, stamp_text, tr
 
 MOST_FRAMES = 40_000
@@ -76,11 +76,15 @@ class WireModel(QAbstractTableModel):
     def _text(self, row: WireRow, column: int) -> str:
         if column == TIME:
             return stamp_text(row.t_ns)
+        if column == DIRECTION and row.connection:
+            return tr("connection")
         if column == DIRECTION:
             return tr("↑ sent") if row.sent else tr("↓ received")
         if column == KIND:
             return f"▲ {row.kind}" if row.error else row.kind
-        return bytes_text(row.size) if column == SIZE else row.summary
+        if column == SIZE:
+            return "" if row.connection else bytes_text(row.size)
+        return row.summary
 
     # ------------------------------------------------------------------ what is kept
 
@@ -100,6 +104,12 @@ class WireModel(QAbstractTableModel):
     def add(self, frames: Iterable[WireFrame]) -> None:
         """Take frames, in their order."""
         self.add_rows([row_of_frame(frame) for frame in frames])
+
+    def add_connection(self, event: EndpointEvent) -> None:
+        """Take what became of the connection, if it broke; frames that were sent before must be here."""
+        row = row_of_connection(event, self._rows[-1].index if self._rows else 0)
+        if row is not None:
+            self.add_rows([row])
 
     def add_rows(self, rows: Sequence[WireRow]) -> None:
         """As `add`, for rows that are made already."""

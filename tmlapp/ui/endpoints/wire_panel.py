@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tmlapp.core.event import WireFrame
+from tmlapp.core.event import EndpointEvent, WireFrame
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.endpoints.frame_detail import FrameDetail
 from tmlapp.ui.endpoints.wire_model import DIRECTION, KIND, ROW, SIZE, SUMMARY, TIME, WireModel
@@ -164,6 +164,14 @@ class WirePanel(QWidget):
         self._say()
 
     # ------------------------------------------------------------------ frames
+
+    def add_connection(self, event: EndpointEvent) -> None:
+        """List what `event` says of a connection that broke, after the frames that are here."""
+        kinds = len(self.model.kinds)
+        self.model.add_connection(event)
+        if len(self.model.kinds) != kinds:
+            self._list_kinds()
+            self._say()
 
     def add(self, frames: Sequence[WireFrame]) -> None:
         """Take new frames; the list goes along only while it follows."""

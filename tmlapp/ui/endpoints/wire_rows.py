@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tmlapp.core.event import WireFrame
+from tmlapp.core.event import ConnectionChanged, EndpointError, EndpointEvent, WireFrame
 from tmlapp.core.units import NS_PER_S
 from tmlapp.ui.text import bytes_text
 
@@ -34,6 +34,8 @@ class WireRow:
     error: bool
     note: str
     text: str
+    connection: bool = False
+    """No frame, but what became of the connection; its `index` is that of the frame before it."""
 
     @property
     def whole(self) -> bool:
@@ -56,6 +58,8 @@ class WireFilter:
 
     def shows(self, row: WireRow) -> bool:
         if self.errors and not row.error:
+            return False
+        if self.direction and row.connection:
             return False
         if self.direction and (self.direction == "sent") != row.sent:
             return False
@@ -83,6 +87,19 @@ def row_of_frame(frame: WireFrame) -> WireRow:
         note=frame.note,
         text=text[:TEXT_MOST],
     )
+
+
+def row_of_connection(event: EndpointEvent, after: int) -> WireRow | None:
+    """The row of a connection that broke, after the frame `after`; None for what says nothing of that."""
+    match event:
+        case ConnectionChanged(state="reconnecting"):
+            kind, says = "connection.reconnecting", event.reason
+        case EndpointError(fatal=True, wire_ref=None):
+            kind, says = f"connection.{event.code or event.kind}", event.message
+        case _:
+            return None
+    text = json.dumps({"type": kind, "reason": says}, ensure_ascii=False)
+    return WireRow(after, event.t_rx_ns, event.epoch, False, kind, 0, says, True, says, text, connection=True)
 
 
 def kind_of(message: Any) -> str:

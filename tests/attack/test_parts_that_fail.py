@@ -58,7 +58,7 @@ def test_a_part_that_bursts_on_closing_is_named_and_the_session_still_ends(
 ) -> None:
     feed, log = ListFeed([captured(k) for k in range(3)]), MemoryLog()
     made = session(feed, AnsweringEndpoint(), log)
-    monkeypatch.setattr({"feed": feed, "log": log, "playout": made._playout}[part], "close", bursting("burst"))
+    monkeypatch.setattr({"feed": feed, "log": log, "playout": made._speaking.playout}[part], "close", bursting("burst"))
     made.start()
     made.wait()
     assert made.state == "closed"

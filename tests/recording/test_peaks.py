@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.recording.parts import record
@@ -42,6 +42,7 @@ def by_hand(pcm: np.ndarray, start: float, end: float, n: int) -> list[tuple[int
     width=st.floats(0.5, 3500, allow_nan=False),
     n=st.integers(1, 90),
 )
+@example(size=0, start=-0.5, width=1.0, n=1)
 def test_fine_columns_are_exact_to_the_sample(size: int, start: float, width: float, n: int) -> None:
     assume(width / n < 256)
     pcm = noise(size)

@@ -155,7 +155,7 @@ def _coarser(level: Buckets) -> Buckets:
 def _reduced(low: Pcm, high: Pcm, begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> Columns:
     """Least of `low` and greatest of `high` in each [begin, end); zero where that lies outside."""
     size = len(low)
-    inside = (end > 0) & (begin < size)
+    inside = (end > 0) & (begin < size) if size else np.zeros(len(begin), bool)
     least, greatest = np.zeros(len(begin), np.int16), np.zeros(len(begin), np.int16)
     if not inside.any():
         return least, greatest

@@ -30,6 +30,10 @@ class Limits:
     session_update_timeout_s: float = 60
     stalled_s: float = 20
 
+    def told(self) -> dict[str, float]:
+        """As a client is told of them, in the names of the dialect; how long we are patient is our own affair."""
+        return {name: value for name, value in asdict(self).items() if name != "stalled_s"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
@@ -87,7 +91,7 @@ class Offer:
 
     def public(self) -> dict[str, Any]:
         """What the capabilities route answers."""
-        return {"model": self.model, **self.capabilities(), "limits": asdict(self.limits)}
+        return {"model": self.model, **self.capabilities(), "limits": self.limits.told()}
 
     def negotiate(self, current: dict[str, Any], patch: Any, *, opened: bool) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings after `patch`, and what is granted of them.
@@ -167,7 +171,7 @@ class Offer:
         granted = self.capabilities() | {
             "output_modalities": given,
             "microturn_ms": None,
-            "limits": asdict(self.limits),
+            "limits": self.limits.told(),
             "rejections": rejections,
         }
         audio = config.setdefault("audio", {})

@@ -42,9 +42,20 @@ from tmlapp.core.secret import Secret
 from tmlapp.core.tool import HistoryTurn, ToolSpec
 from tmlapp.core.turn import DelegationResult, Interrupt, PlaybackReport, ToolResult
 from tmlapp.endpoints.registry import EndpointOptions, dialects
-from tmlapp.endpoints.remote.contract import Answer, Drained, Ended, MessageError, Opened, Patience, Resumption, Target
+from tmlapp.endpoints.remote.contract import (
+    Answer,
+    Drained,
+    Ended,
+    MessageError,
+    Opened,
+    Patience,
+    Resumption,
+    Send,
+    Target,
+)
 from tmlapp.endpoints.remote.duplex import RemoteDuplex
 from tmlapp.endpoints.remote.endpoint import RemoteEndpoint
+from tmlapp.endpoints.remote.media import Base64
 from tmlapp.endpoints.vllm.codec import VllmCodec
 from tmlapp.endpoints.vllm.codes import KINDS
 from tmlapp.endpoints.vllm_omni import VLLM_OMNI, vllm_omni
@@ -171,6 +182,15 @@ def test_several_pictures_of_a_unit_may_be_asked_for_and_short_units_take_each()
     (append,) = sent(codec.turn(micro_turn(0, jpegs=[JPEG, JPEG + b"1", JPEG + b"2"])))
 
     assert append["video_frames"] == [b64(JPEG + b"1"), b64(JPEG + b"2")]
+
+
+def test_sound_is_encoded_once_and_the_wire_log_does_not_decode_it() -> None:
+    codec = codec_of()
+    created(codec)
+    (append,) = (a.message for a in codec.turn(micro_turn(0, tone())) if isinstance(a, Send))
+    assert isinstance(append, Mapping)
+    assert isinstance(append["audio"], Base64)
+    assert append["audio"].data == tone().tobytes()
 
 
 def test_a_model_without_eyes_gets_no_pictures_and_that_is_a_rejection() -> None:

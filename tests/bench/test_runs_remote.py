@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keyring
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from tests.bench.test_runs_make import Echo
 from tests.endpoints.remote.serving import Model, served
 from tmlapp.bench import drive_item
 from tmlapp.bench.answer import Answer
-from tmlapp.bench.data import Part, Tail
+from tmlapp.bench.data import Loaded, Part, SuiteItem, Tail
 from tmlapp.bench.drive import drive_part
 from tmlapp.bench.drive_item import ItemDriver, ItemTask, Outcome
 from tmlapp.bench.drive_listen import Listener
@@ -28,6 +30,7 @@ from tmlapp.bench.runs.info import ItemResult, RunInfo
 from tmlapp.bench.runs.make import RunRequest, make_run
 from tmlapp.bench.runs.run import load_run
 from tmlapp.bench.runs.store import write_result
+from tmlapp.config import secrets
 from tmlapp.config.profiles import made_profile, put_profile
 from tmlapp.config.settings import Settings
 from tmlapp.core.clock import ManualClock
@@ -135,6 +138,23 @@ def test_a_check_of_the_endpoint_never_touches_the_network(tmp_path: Path) -> No
     assert not check_endpoint(replace(plan, endpoint="profile:nobody"), Settings()).ok
 
 
+def test_a_check_says_that_a_model_elsewhere_was_not_asked_yet(tmp_path: Path) -> None:
+    plan = SessionPlan(endpoint="sglang_omni:ws://127.0.0.1:9", folder=tmp_path)
+    assert check_endpoint(plan, Settings()).detail.endswith(" to 127.0.0.1:9; it is asked at the start")
+    assert "asked" not in check_endpoint(replace(plan, endpoint="onnx:tiny"), Settings()).detail
+
+
+def test_a_check_does_not_wait_for_ever_for_a_key_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_profile(made_profile(name="mute", kind="sglang_omni", url="ws://127.0.0.1:9", key="keyring"))
+    answer = threading.Event()
+    monkeypatch.setattr(keyring, "get_password", lambda *_: answer.wait())
+    monkeypatch.setattr(secrets, "ANSWER_S", 0.01)
+    red = check_endpoint(SessionPlan(endpoint="profile:mute", folder=tmp_path), Settings())
+    answer.set()
+    assert (red.ok, red.action) == (False, "choose_endpoint")
+    assert "does not answer" in red.why
+
+
 def interrupted_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, why: str) -> ItemTask:
     """A task whose only part is driven on this machine, and said to have been interrupted."""
     made = drive_part
@@ -208,6 +228,30 @@ def test_interrupted_items_are_reported_not_graded_and_run_again(
     with pytest.raises(AppError, match="cannot be resumed like this") as error:
         make_run(replace(request, resume=True), clock=ManualClock(), engine=Breaking())
     assert "target was" in error.value.why
+
+
+@pytest.mark.parametrize(
+    ("instruct", "said", "told"), [("auto", "", True), ("typed", "", False), ("auto", "one", False)]
+)
+def test_a_run_in_which_nothing_was_answered_says_that_instructions_were_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lab: str, instruct: Any, said: str, told: bool
+) -> None:
+    class Asking(Echo):
+        def load(self, folder: Path, options: Mapping[str, Any]) -> Loaded:
+            item = SuiteItem(id="i0", truth={}, parts=(Part(instruction="Count."),))
+            return Loaded(items=(item,), quarantined=(), expected=1)
+
+    class Quiet(Breaking):
+        def run(self, tasks: Sequence[ItemTask], on_outcome: OnOutcome) -> None:
+            for one in tasks:
+                result = ItemResult(id=one.item.id, state="done")
+                write_result(one.folder, result)
+                on_outcome(Outcome(result=result, answers={"main": Answer(text=said)}))
+
+    monkeypatch.setattr(make, "suite_named", lambda _: Asking())
+    request = RunRequest(suite="echo", data=tmp_path, endpoint=lab, out=tmp_path / "run", instruct=instruct)
+    made = make_run(request, clock=ManualClock(), engine=Quiet())
+    assert any("--instruct typed" in note for note in made.notes) is told
 
 
 def test_a_run_of_an_older_app_had_no_target() -> None:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 from tests.endpoints.minimodel import mini_graph, write_model
 from tmlapp.cli.main import app
 from tmlapp.cli.recover import told
+from tmlapp.cli.show import health_lines, latency_lines
 from tmlapp.core.errors import AppError
 from tmlapp.recording.recover import RecoveryReport
 
@@ -77,6 +78,28 @@ def test_show_prints_the_same_object_from_the_recording(session: dict[str, Any])
     assert "20 micro-turns" in shown.stdout
     assert "endpoint: scripted:" in shown.stdout
     assert "interrupted" not in shown.stdout
+    assert "micro-turn late: p50 " in shown.stdout
+    assert "health: " in shown.stdout
+    assert "{" not in shown.stdout
+
+
+def test_show_says_latency_and_health_in_words() -> None:
+    spread = {"p50": 12.4, "p99": 40.6, "max": 300.2}
+    latency = {"reply_ms": spread, "turn_late_ms": None, "compute_ms": None}
+    assert list(latency_lines({**latency, "realtime_factor": 0.99, "over_budget_share": 0.125})) == [
+        ("reply", "p50 12 ms, p99 41 ms, at most 300 ms"),
+        ("speed", "0.99 times real time"),
+        ("over budget", "12.5% of the steps took longer than a micro-turn"),
+    ]
+    plain = {"dropped_samples": 0, "dropped_frames": 0, "xruns": 0, "drift_ppm": None, "not_sent": 0, "reconnects": 0}
+    assert list(health_lines({**plain, "gaps": [], "errors": []})) == [("health", "nothing was lost")]
+    gap = {"t_s": 1.0, "track": "mic", "kind": "", "dur_s": 0.25, "reason": "unplugged"}
+    error = {"t_s": 2.0, "what": "It broke.", "code": "1006"}
+    assert list(health_lines({**plain, "not_sent": 3, "drift_ppm": 1.04, "gaps": [gap], "errors": [error]})) == [
+        ("gap", "1.0 s, mic 0.25 s: unplugged"),
+        ("error", "2.0 s, It broke. [1006]"),
+        ("health", "3 micro-turns not sent, clock drift 1.0 ppm"),
+    ]
 
 
 def test_a_replay_into_the_same_endpoint_says_the_same(session: dict[str, Any], script: Path) -> None:

@@ -386,7 +386,10 @@ def test_an_endpoint_is_picked_from_the_header(open_window: OpenWindow, facts: d
     person.sees(picker.isVisible)
     assert picker.entries() == ["onnx:tiny", "profile:lab", "sglang_omni:ws://127.0.0.1:5"]
     facts.update(local=False, host=HOST)
-    next(a for a in picker.actions() if a.data() == "profile:lab").trigger()
+    lab = next(a for a in picker.actions() if a.data() == "profile:lab")
+    assert lab.text().startswith("lab   ·   ")
+    assert lab.text().endswith("   ·   127.0.0.1:9"), lab.text()
+    lab.trigger()
     picker.close()
     person.sees(lambda: "lab" in window.header.endpoint.text())
     assert load_settings().endpoint == "profile:lab"

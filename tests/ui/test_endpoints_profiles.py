@@ -527,7 +527,7 @@ def test_a_test_that_comes_to_nothing_says_so(
     trials.trial = trial
     clerk = open_dialog(profile())
     clerk.dialog.try_out()
-    clerk.sees(lambda: words in clerk.trial.state.text())
+    clerk.sees(lambda: words in clerk.trial.text())
     assert trials.played == []
     assert clerk.trial.again.isHidden()
 

@@ -45,7 +45,9 @@ class Printer(BlankObserver):
             case Gap():
                 self._say(event.t_ns, f"gap     {event.track}: {event.reason}")
             case Notice():
-                self._say(event.t_ns, f"{event.level:7} {event.what}")
+                self._say(event.t_ns, f"{event.level:7} {event.what} {event.why}".rstrip())
+            case EndpointError(fatal=False, kind="network" | "session_expired"):
+                pass  # The notice that follows says that the connection is lost, and why.
             case EndpointError():
                 self._say(event.t_rx_ns, f"{event.code:7} {event.message}")
             case _:

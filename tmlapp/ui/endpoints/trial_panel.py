@@ -90,6 +90,8 @@ class TrialPanel(QFrame):
         column.addLayout(head)
         column.addWidget(self.advice)
         column.addWidget(self.area, 1)
+        # Takes the room where there is no result, so that the words stay together.
+        column.addStretch(0)
         self._show([], ())
         self.hide()
 

@@ -313,9 +313,7 @@ def test_model_that_refuses_the_instruction_leaves_the_session_to_be_opened_othe
 
 @pytest.mark.parametrize("folder", ["/srv/lab models/tiny", "/srv/models/tiny"])
 def test_what_a_client_is_told_names_no_file_of_the_server(folder: str) -> None:
-    error = OnnxContractError(
-        "E_TASK_UNSUPPORTED", "tiny does not understand “x”.", folder, fix="Say: Count"
-    )
+    error = OnnxContractError("E_TASK_UNSUPPORTED", "tiny does not understand “x”.", folder, fix="Say: Count")
     told_ = told_to_clients(error, "x")
     assert told_ == (
         "The model cannot do what was asked. tiny does not understand “x”. Change the instruction. Say: Count"

@@ -320,9 +320,7 @@ def test_what_a_client_is_told_names_no_file_of_the_server(folder: str) -> None:
     )
     broken = told_to_clients(OnnxContractError("E_RUN", f"It failed in {folder}.", folder), "x")
     assert broken == "The model cannot be used. It failed in tiny."
-    other = told_to_clients(
-        AppError("The script /srv/me/a.txt, cannot be read.", "No C:\\x\\y.txt here.", "Look."), ""
-    )
+    other = told_to_clients(AppError("The script /srv/me/a.txt, cannot be read.", "No C:\\x\\y.txt here.", "Look."), "")
     assert other == "The script …, cannot be read. No … here."
     assert without_paths("1/2 of http://lab/x and and/or") == "1/2 of http://lab/x and and/or"
 

@@ -29,7 +29,7 @@ demo: setup-run ## Run a session: in a window where there is a display, else hea
 conformance-setup:
 	@packaging/scripts/conformance.sh
 
-conformance: setup conformance-setup ## Every adapter against programs that others wrote for its protocol
+conformance: setup conformance-setup ## The adapters against programs that others wrote for their protocols
 	@TMLAPP_CONFORMANCE_REQUIRED=1 $(SCREEN) $(PY) -m pytest -q tests/conformance
 
 test: setup lint conformance-setup ## Lint, types, import contracts, all tests but the slow ones, coverage

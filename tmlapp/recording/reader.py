@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -177,9 +177,7 @@ class Recording:
 
         Frames before the first sample stand at time 0.
         """
-        for event in self.events((WireFrame,), start_ns, end_ns):
-            if isinstance(event, WireFrame):
-                yield event
+        yield from cast(Iterator[WireFrame], self.events((WireFrame,), start_ns, end_ns))
 
     def cues(self) -> Iterator[Cue]:
         """The cues as they were shown."""

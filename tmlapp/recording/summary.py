@@ -31,12 +31,9 @@ def summarize(recording: Recording) -> dict[str, Any]:
 
 def interruption(recording: Recording) -> str:
     """What a broken connection cost the session of a remote model, in words; empty where it cost nothing."""
-    turns = again = 0
-    for event in recording.events((InputLost, ConnectionChanged)):
-        if isinstance(event, InputLost):
-            turns += event.what == "turn"
-        elif isinstance(event, ConnectionChanged):
-            again = max(again, event.epoch)
+    found = list(recording.events((InputLost, ConnectionChanged)))
+    turns = sum(event.what == "turn" for event in found if isinstance(event, InputLost))
+    again = max((event.epoch for event in found if isinstance(event, ConnectionChanged)), default=0)
     return interruption_text(turns, again)
 
 

@@ -32,6 +32,9 @@ class Settings(BaseModel):
         theme: colour scheme, or `system` to follow the desktop.
         text_scale: size of the window's texts, 1.0 for the usual one.
         jpeg_quality: of recorded frames, which are the frames that a model sees.
+        echo: `on` takes the loudspeaker's sound out of the microphone before the model hears it, `headphones` says that
+            none gets in, `off` leaves the sound as it is.
+        voice: who speaks texts without a recording: `auto` (whatever is there), a speech engine's name, or `none`.
         rater: pseudonym under which the person judges; empty for one made from the name of the user.
     """
 
@@ -54,6 +57,8 @@ class Settings(BaseModel):
     theme: Literal["system", "light", "dark"] = "system"
     text_scale: float = Field(default=1.0, ge=0.8, le=2.0)
     model_threads: int = Field(default=1, ge=1, le=64)
+    echo: Literal["on", "off", "headphones"] = "on"
+    voice: str = "auto"
     rater: str = ""
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
 from tmlapp.core.event_base import EndpointEvent as EndpointEvent
+from tmlapp.core.event_hearing import Ducked as Ducked
+from tmlapp.core.event_hearing import SpeechHeard as SpeechHeard
 from tmlapp.core.event_wire import ConnectionChanged as ConnectionChanged
 from tmlapp.core.event_wire import ConnectionState as ConnectionState
 from tmlapp.core.event_wire import InputLost as InputLost
@@ -309,6 +311,8 @@ class Health(SessionEvent):
         dropped_samples: samples of the microphone that were lost, so far.
         dropped_frames: stretches in which frames of the camera were lost, so far.
         disk_free_bytes, recording_bytes: so far.
+        echo_loss_db: how much of the loudspeaker's sound the echo canceller took out of the microphone in that
+            second; None where nothing was played or nothing is cancelled.
     """
 
     turns: int
@@ -328,6 +332,7 @@ class Health(SessionEvent):
     network_ms: float | None = None
     model_ms: float | None = None
     playout_ms: float | None = None
+    echo_loss_db: float | None = None
 
 
 Event = EndpointEvent | SessionEvent

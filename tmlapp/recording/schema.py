@@ -66,6 +66,8 @@ TOPICS = (
     Topic("/gap", "tmlapp.Gap", Group.EVENTS),
     Topic("/checkpoint", "tmlapp.Checkpoint", Group.EVENTS),
     Topic("/wire", "tmlapp.Wire", Group.WIRE),
+    # What the endpoint heard where an echo canceller stood between; /mic is always as captured.
+    Topic("/mic/processed", RAW_AUDIO, Group.MIC),
 )
 """Every topic; a channel's id is its place here plus one, so that a file whose beginning is lost can still be read.
 

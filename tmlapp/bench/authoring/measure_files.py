@@ -21,10 +21,10 @@ from tmlapp.bench.authoring import measure_alike
 from tmlapp.bench.authoring.measure import VERSION, SoundFigures, Stretch, measure
 from tmlapp.bench.authoring.measure_alike import SoundPrint, print_of_rows, sound_print
 from tmlapp.bench.runs.lines import dumped, read_object, write_whole
-from tmlapp.bench.transcripts.silero import VERSION as SILERO_VERSION
 from tmlapp.bench.transcripts.silero import VoiceActivityDetector
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
+from tmlapp.endpoints.hearing.silero import VERSION as SILERO_VERSION
 
 State = Literal["there", "missing", "unreadable"]
 VoiceBy = Literal["silero", "energy", "nobody"]

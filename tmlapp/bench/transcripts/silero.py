@@ -6,31 +6,17 @@ The rule follows `get_speech_timestamps` of silero-vad 6.2.3 (MIT, see models/si
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tmlapp.bench.transcripts.base import VoiceActivity
-from tmlapp.config.paths import silero_model
-from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import SAMPLE_RATE_HZ
-
-VERSION = "6.2.3"
-SHA256 = "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3"
-"""Of the graph that silero-vad 6.2.3 ships as `silero_vad.onnx`; segments differ between versions."""
-
-WINDOW = 512
-"""Samples per probability (32 ms)."""
-
-_CONTEXT = 64
-_STATE = (2, 1, 128)
-_FIX = "Install tmlapp again, or put silero_vad.onnx of silero-vad 6.2.3 back."
+from tmlapp.endpoints.hearing.silero import SHA256, VERSION, WINDOW, SileroGraph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +47,7 @@ class VoiceActivityDetector:
 
     def __init__(self, path: Path | None = None, params: VadParams | None = None) -> None:
         self.params = params or VadParams()
-        self._session = _open(path or silero_model())
+        self._graph = SileroGraph(path)
 
     def __call__(self, pcm: Pcm) -> VoiceActivity:
         """Stretches in seconds, to the sample."""
@@ -78,18 +64,9 @@ class VoiceActivityDetector:
 
     def probabilities(self, pcm: Pcm) -> list[float]:
         """Probability of speech in each window of 512 samples; the last one is filled up with silence."""
-        count = -(-len(pcm) // WINDOW)
-        sound: npt.NDArray[np.float32] = np.zeros(_CONTEXT + count * WINDOW, np.float32)
-        sound[_CONTEXT : _CONTEXT + len(pcm)] = pcm
-        sound /= np.float32(32768)
-        state: npt.NDArray[np.float32] = np.zeros(_STATE, np.float32)
-        rate = np.array(SAMPLE_RATE_HZ, np.int64)
-        found = []
-        for at in range(0, count * WINDOW, WINDOW):
-            window = sound[None, at : at + _CONTEXT + WINDOW]
-            probability, state = self._session.run(None, {"input": window, "state": state, "sr": rate})
-            found.append(float(probability[0, 0]))
-        return found
+        filled = np.zeros(-(-len(pcm) // WINDOW) * WINDOW, np.int16)
+        filled[: len(pcm)] = pcm
+        return self._graph.stream().push(filled)
 
     def provenance(self) -> dict[str, Any]:
         """Version and sha256 of the graph, and the parameters."""
@@ -153,23 +130,3 @@ def merged(segments_s: Iterable[tuple[float, float]], gap_s: float) -> list[tupl
         else:
             found.append((begin, end))
     return found
-
-
-def _open(path: Path) -> Any:
-    try:
-        graph = path.read_bytes()
-    except OSError as error:
-        raise AppError("Voice activity cannot be found.", f"{path} cannot be read: {error.strerror}.", _FIX) from error
-    digest = hashlib.sha256(graph).hexdigest()
-    if digest != SHA256:
-        raise AppError(
-            "Voice activity cannot be found.", f"{path} is not the graph of silero-vad {VERSION}: {digest}.", _FIX
-        )
-    # Late: only those who look for voice pay for loading the runtime.
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
@@ -14,6 +16,7 @@ from models.tiny.train.export import export_graph, write_manifest
 from models.tiny.train.graph import Step
 from models.tiny.train.head import Head, Heads
 from models.tiny.train.phrases import render_all
+from models.tiny.train.stored import heads_of
 from models.tiny.train.train_head import RECIPES, train
 
 MODEL = Path(__file__).resolve().parents[1]
@@ -39,6 +42,9 @@ def main() -> None:
         "--workers", type=int, default=1, help="processes that draw clips; the result does not depend on it"
     )
     parser.add_argument("--weights", type=Path, nargs=len(RECIPES), help="export these weights instead of training")
+    parser.add_argument(
+        "--from-model", type=Path, help="take the heads of this model.onnx instead of training: after changes elsewhere"
+    )
     parser.add_argument("--out", type=Path, default=MODEL)
     parser.add_argument("--no-phrases", action="store_true", help="keep the recordings that are there")
     parser.add_argument("--clips", type=Path, help="folder of annotated clips to score on")
@@ -49,14 +55,21 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     if not args.no_phrases:
         log.info("phrases: %.1f MB", render_all(args.out) / 1e6)
-    if args.weights:
+    if args.from_model:
+        members = heads_of(args.from_model)
+    elif args.weights:
         members = [loaded(path) for path in args.weights]
     else:
         with TemporaryDirectory() as folder:
             members = [train(recipe, args.seed, Path(folder) / "head.pt", args.workers) for recipe in RECIPES]
     export_graph(Step(Heads(members)), args.out / "model.onnx")
-    described = {"seed": args.seed, "trained_on": args.date, "code": "models/tiny/train in this repository"}
-    write_manifest(args.out, metrics={}, **described)
+    described: dict[str, Any] = {"seed": args.seed, "trained_on": args.date}
+    metrics: dict[str, float] = {}
+    if args.from_model:
+        past = json.loads((args.from_model.parent / "manifest.json").read_text(encoding="utf-8"))["provenance"]
+        described, metrics = {key: past[key] for key in described}, past["metrics"]
+    described["code"] = "models/tiny/train in this repository"
+    write_manifest(args.out, metrics=metrics, **described)
     if args.clips and args.table:
         from models.tiny.train.evaluate import evaluate  # needs opencv, which training alone does not
 

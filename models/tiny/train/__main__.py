@@ -10,14 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-
 from models.tiny.train.export import export_graph, write_manifest
 from models.tiny.train.graph import Step
-from models.tiny.train.head import Head, Heads
+from models.tiny.train.head import Heads
 from models.tiny.train.phrases import render_all
 from models.tiny.train.stored import heads_of
-from models.tiny.train.train_head import RECIPES, train
+from models.tiny.train.train_head import RECIPE, train
 
 MODEL = Path(__file__).resolve().parents[1]
 
@@ -29,19 +27,14 @@ def flat(scores: dict[str, dict[str, float]]) -> dict[str, float]:
     return {f"{table}: {name}": round(value, 4) for table, row in scores.items() for name, value in row.items()}
 
 
-def loaded(path: Path) -> Head:
-    head = Head()
-    head.load_state_dict(torch.load(path, weights_only=True))
-    return head
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.tiny.train", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
         "--workers", type=int, default=1, help="processes that draw clips; the result does not depend on it"
     )
-    parser.add_argument("--weights", type=Path, nargs=len(RECIPES), help="export these weights instead of training")
+    parser.add_argument("--data", type=Path, help="folder of rendered streams; rendered anew without it")
+    parser.add_argument("--work", type=Path, help="folder in which an interrupted training goes on")
     parser.add_argument(
         "--from-model", type=Path, help="take the heads of this model.onnx instead of training: after changes elsewhere"
     )
@@ -57,11 +50,10 @@ def main() -> None:
         log.info("phrases: %.1f MB", render_all(args.out) / 1e6)
     if args.from_model:
         members = heads_of(args.from_model)
-    elif args.weights:
-        members = [loaded(path) for path in args.weights]
     else:
         with TemporaryDirectory() as folder:
-            members = [train(recipe, args.seed, Path(folder) / "head.pt", args.workers) for recipe in RECIPES]
+            kept = (args.work or Path(folder)) / f"heads-{args.seed}.pt"
+            members = train(RECIPE, args.seed, args.data, kept, args.workers)
     export_graph(Step(Heads(members)), args.out / "model.onnx")
     described: dict[str, Any] = {"seed": args.seed, "trained_on": args.date}
     metrics: dict[str, float] = {}

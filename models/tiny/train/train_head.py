@@ -3,109 +3,67 @@
 from __future__ import annotations
 
 import argparse
+import copy
+import json
 import logging
-import multiprocessing as mp
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name torch users know)
 
-from models.tiny.train.config import LAGS
-from models.tiny.train.figures import CLEAR, POSE_DIMS, WIDE, Measured, Style, disturb, draw, edit, embed
+from models.tiny.train.batch import Mix, batches
+from models.tiny.train.config import HEADS
 from models.tiny.train.head import OUTPUTS, Head
-from models.tiny.train.rows import EXTRAS, ROW_KINDS, batch_rows, batch_stats, quick_stats
-from models.tiny.train.trajectory import Trajectory, make_trajectory, quick_noise, smooth_noise
 
 log = logging.getLogger("tiny.head")
 
-BATCH = 20
-VIEWS = 2
-"""Different disturbances of each drawn figure in one batch."""
 PEAK_RATE = 3e-3
-AHEAD = 3
-"""Batches under way per worker."""
+WARM = 40
+TRUE_END, PATIENCE = 0.8, 0.25
+"""Prior of the true end of a movement as its reference, and how far (in nats per frame) the other must be better."""
+KEPT_EVERY = 100
+"""Steps between two checkpoints, from which an interrupted training goes on."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one head is trained; seed is added to the seed of the whole model."""
+    """How the heads are trained: all of them on the same batches, each from a start of its own."""
 
-    style: Style
-    frames: int
-    """Length of a synthetic clip at 10 Hz."""
-    figures: int
-    """Drawn figures per batch; the rest are abstract."""
+    mix: Mix
     steps: int
-    schedule: int
-    """Length of the cosine of the learning rate; training may end before it does."""
-    seed: int = 0
+    heads: int = HEADS
+    average: float = 0.995
+    """Decay per step of the running average of the weights, which is what is kept."""
 
 
-RECIPES = (Recipe(WIDE, 300, 4, 1500, 1500), Recipe(CLEAR, 240, 1, 900, 1700))
-"""The heads that answer together."""
-
-Batch = tuple[Tensor, Tensor, Tensor]
-"""rows [B,T,ROW_KINDS,LAGS], extras [B,T,EXTRAS], targets [B,T,4]."""
+RECIPE = Recipe(Mix(rendered=12, figures=1, abstract=6), 1500)
 
 
-Shot = tuple[Trajectory, Measured, NDArray[np.float64]]
-"""Labels, measurements, noticed cuts."""
+def either_way(logit: Tensor, away: Tensor, repeating: Tensor) -> Tensor:
+    """Cross-entropy per frame [B,T] of the way out and back, forgiving a set that is followed from its other end.
 
-
-def shoot(rng: np.random.Generator, tr: Trajectory, seen: Measured, style: Style) -> Shot:
-    cut, noticed = edit(rng, tr, seen)
-    return tr, disturb(rng, cut, style), noticed
-
-
-def pack(shots: list[Shot], style: Style) -> NDArray[np.float32]:
-    """Rows and extras [B, T, ROW_KINDS*LAGS+EXTRAS] of clips with equal widths."""
-    motion = torch.from_numpy(np.stack([seen.motion for _, seen, _ in shots]))
-    look = torch.from_numpy(np.stack([seen.look for _, seen, _ in shots]))
-    cuts = torch.from_numpy(np.stack([noticed for _, _, noticed in shots]).astype(np.float32))
-    rows, extra = batch_rows(motion, look, cuts, quick_stats if style.relative else batch_stats)
-    return np.asarray(torch.cat([rows.flatten(2), extra], 2).numpy(), np.float32)
-
-
-def targets(tr: Trajectory) -> NDArray[np.float32]:
-    """Labels [T,4] in the order of the head's outputs."""
-    return np.stack([tr.away * tr.repeating, tr.repeating, tr.ended, tr.acting], 1).astype(np.float32)
-
-
-def make_batch(recipe: Recipe, seed: int, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The batch of one training step, a pure function of its arguments."""
-    torch.set_num_threads(1)
-    rng = np.random.default_rng((seed, step))
-    noise = quick_noise if recipe.style.relative else smooth_noise
-    figures, abstract = list[Shot](), list[Shot]()
-    for _ in range(recipe.figures):
-        tr = make_trajectory(rng, recipe.frames, POSE_DIMS, noise)
-        seen = draw(rng, tr, recipe.style)
-        figures += [shoot(rng, tr, seen, recipe.style) for _ in range(VIEWS)]
-    for _ in range(BATCH - len(figures)):
-        tr = make_trajectory(rng, recipe.frames, int(rng.integers(3, 10)), noise)
-        abstract.append(shoot(rng, tr, embed(rng, tr, recipe.style), recipe.style))
-    packed = np.concatenate([pack(figures, recipe.style), pack(abstract, recipe.style)])
-    return packed, np.stack([targets(shot[0]) for shot in figures + abstract])
-
-
-def batches(recipe: Recipe, seed: int, workers: int) -> Iterator[Batch]:
-    """Batches in step order, made a few steps ahead by worker processes."""
-    with mp.get_context("spawn").Pool(workers) as pool:
-        coming = iter(range(recipe.steps))
-        waiting = deque(pool.apply_async(make_batch, (recipe, seed, step)) for step in islice(coming, AHEAD * workers))
-        while waiting:
-            packed, labels = waiting.popleft().get()
-            waiting.extend(pool.apply_async(make_batch, (recipe, seed, step)) for step in islice(coming, 1))
-            x = torch.from_numpy(packed)
-            rows = x[..., :-EXTRAS].reshape(*x.shape[:2], ROW_KINDS, len(LAGS))
-            yield rows, x[..., -EXTRAS:], torch.from_numpy(labels)
+    Which end of a movement is its reference often cannot be known. A head that is blamed for both guesses says "half
+    way" for ever; here it may settle on one for a whole set, and the true one costs less.
+    """
+    bce = F.binary_cross_entropy_with_logits
+    right, wrong = bce(logit, away, reduction="none"), bce(logit, 1 - away, reduction="none")
+    on = (repeating > 0.5).to(logit.dtype)
+    edges = torch.cat([on[:, :1], (on[:, 1:] - on[:, :-1]).abs()], 1)
+    sets = edges.cumsum(1).long() + torch.arange(len(on), device=on.device)[:, None] * (on.shape[1] + 1)
+    flat, room = sets.flatten(), len(on) * (on.shape[1] + 1)
+    zero = right.new_zeros(room)
+    length = zero.index_add(0, flat, torch.ones_like(right).flatten()).clamp_min(1.0)
+    mean_right = zero.index_add(0, flat, right.detach().flatten()) / length
+    mean_wrong = zero.index_add(0, flat, wrong.detach().flatten()) / length
+    odds = torch.logit(torch.tensor(TRUE_END)) + (mean_wrong - mean_right) / PATIENCE
+    share = torch.sigmoid(odds)[flat].reshape(right.shape)
+    share = torch.where(on > 0.5, share, torch.ones_like(share))
+    return share * right + (1 - share) * wrong
 
 
 def loss(logits: Tensor, target: Tensor) -> tuple[Tensor, list[float]]:
@@ -116,7 +74,7 @@ def loss(logits: Tensor, target: Tensor) -> tuple[Tensor, list[float]]:
         near_end = torch.maximum(near_end, F.pad(ended, (k, 0))[:, : ended.shape[1]])
     bce = F.binary_cross_entropy_with_logits
     parts = [
-        (bce(logits[..., 0], away, reduction="none") * (0.5 + repeating)).mean(),
+        (either_way(logits[..., 0], away, repeating) * (0.5 + repeating)).mean(),
         0.5 * bce(logits[..., 1], repeating),
         0.5 * bce(logits[..., 2], near_end, pos_weight=torch.tensor(2.0)),
         0.5 * bce(logits[..., 3], acting),
@@ -124,39 +82,101 @@ def loss(logits: Tensor, target: Tensor) -> tuple[Tensor, list[float]]:
     return torch.stack(parts).sum(), [float(p.detach()) for p in parts]
 
 
-def train(recipe: Recipe, seed: int, out: Path, workers: int = 1) -> Head:
-    """Train one head and keep its weights in out; seed is that of the whole model."""
-    seed += recipe.seed
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    net = Head()
-    optimiser = torch.optim.AdamW(net.parameters(), PEAK_RATE, weight_decay=1e-3)
-    recent: list[list[float]] = []
-    for step, (rows, extra, target) in enumerate(batches(recipe, seed, workers)):
-        rate = PEAK_RATE * min(1.0, (step + 1) / 40) * (0.5 + 0.5 * np.cos(np.pi * step / recipe.schedule)) + 2e-5
-        for group in optimiser.param_groups:
+def rate_at(step: int, steps: int) -> float:
+    """Learning rate: a short rise, then a cosine to almost nothing."""
+    return float(PEAK_RATE * min(1.0, (step + 1) / WARM) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 2e-5)
+
+
+class Trainee:
+    """One head with its optimiser and the running average of its weights."""
+
+    def __init__(self, seed: int, average: float, device: torch.device) -> None:
+        torch.manual_seed(seed)
+        self.device, self.decay = device, average
+        self.net = Head().to(device)
+        self.mean = copy.deepcopy(self.net)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), PEAK_RATE, weight_decay=1e-3)
+        self.seen = 0
+
+    def learn(self, rows: Tensor, extra: Tensor, target: Tensor, rate: float) -> list[float]:
+        for group in self.optimiser.param_groups:
             group["lr"] = rate
-        logits, _ = net(rows, extra)
+        logits, _ = self.net(rows, extra)
         total, parts = loss(logits, target)
-        optimiser.zero_grad()
+        self.optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        recent.append(parts)
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        self.seen += 1
+        keep = min(self.decay, self.seen / (self.seen + 10))
+        with torch.no_grad():
+            for average, value in zip(self.mean.parameters(), self.net.parameters(), strict=True):
+                average.lerp_(value, 1 - keep)
+        return parts
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "net": self.net.state_dict(),
+            "mean": self.mean.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "seen": self.seen,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.mean.load_state_dict(state["mean"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.seen = state["seen"]
+
+
+def train(recipe: Recipe, seed: int, data: Path | None, kept: Path, workers: int = 1) -> list[Head]:
+    """Train all heads; an interrupted training goes on from the file `kept`. Its report lies beside that as JSON."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_num_threads(1)
+    log.info("training on %s", torch.cuda.get_device_name() if device.type == "cuda" else "the processor")
+    trainees = [Trainee(seed * 100 + i, recipe.average, device) for i in range(recipe.heads)]
+    first, curve = 0, list[dict[str, float]]()
+    if kept.exists():
+        state = torch.load(kept, weights_only=True)
+        if state["recipe"] != str((recipe, seed)):
+            raise ValueError(f"{kept.name} is of another recipe or seed: remove it, or name another file")
+        for trainee, past in zip(trainees, state["trainees"], strict=True):
+            trainee.restore(past)
+        first, curve = state["step"], state["curve"]
+        log.info("going on after step %d", first)
+    recent: list[list[float]] = []
+    began = time.monotonic()
+    for step, batch in enumerate(batches(recipe.mix, data, seed, range(first, recipe.steps), workers), first):
+        rows, extra, target = (x.to(device) for x in batch)
+        rate = rate_at(step, recipe.steps)
+        recent.append(list(np.mean([t.learn(rows, extra, target, rate) for t in trainees], 0)))
         if step % 50 == 49:
-            means = np.mean(recent, 0)
-            log.info("step %d %s", step + 1, " ".join(f"{n} {v:.3f}" for n, v in zip(OUTPUTS, means, strict=True)))
+            means = dict(zip(OUTPUTS, np.mean(recent, 0).tolist(), strict=True))
+            curve.append({"step": step + 1, **{k: round(v, 4) for k, v in means.items()}})
+            log.info(
+                "step %d %.0f s %s",
+                step + 1,
+                time.monotonic() - began,
+                " ".join(f"{k} {v:.3f}" for k, v in means.items()),
+            )
             recent = []
-            torch.save(net.state_dict(), out)
-    torch.save(net.state_dict(), out)
-    return net
+        if step % KEPT_EVERY == KEPT_EVERY - 1 or step == recipe.steps - 1:
+            state = {"recipe": str((recipe, seed)), "step": step + 1, "curve": curve}
+            torch.save(state | {"trainees": [t.state() for t in trainees]}, kept)
+            report = {"seed": seed, "recipe": asdict(recipe), "device": str(device), "loss": curve}
+            kept.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return [t.mean.cpu().eval() for t in trainees]
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--member", type=int, choices=range(len(RECIPES)), default=0)
+    parser.add_argument("--data", type=Path, help="folder of rendered streams")
+    parser.add_argument("--steps", type=int, default=RECIPE.steps)
+    parser.add_argument("--mix", type=int, nargs=3, default=[12, 1, 6], help="rendered, figures, abstract")
+    parser.add_argument("--heads", type=int, default=HEADS)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    train(RECIPES[args.member], args.seed, args.out)
+    chosen = Recipe(Mix(*args.mix), args.steps, args.heads)
+    train(chosen, args.seed, args.data, args.out, 1)

@@ -59,43 +59,12 @@ class Thresholds:
     stop = 0.25
 
 
-class Watcher(nn.Module):
-    """The part of a micro-turn that looks at frames; every method updates the states in s."""
+class Decider(nn.Module):
+    """When a repetition or an action has ended; every method updates the states in s, one value per stream."""
 
-    def __init__(self, heads: Heads, thresholds: Thresholds | None = None) -> None:
+    def __init__(self, thresholds: Thresholds | None = None) -> None:
         super().__init__()
-        self.front, self.heads, self.t = FrontEnd(), heads, thresholds or Thresholds()
-
-    def see(self, grey: Tensor, s: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """One frame [1,1,H,W]: updates the visual states in s; returns probabilities [1,4] and motion energy [1]."""
-        there = (grey.amax((1, 2, 3)) > 0.5).float()
-        first = (s["age"] < -0.5).float()
-        picture, look = normalise(grey), self.front.look(grey)
-        fresh = torch.maximum(first, (likeness(look, s["look"]) < CUT_BELOW).float())
-        age = torch.where(fresh > 0.5, torch.zeros_like(s["age"]), s["age"] + 1.0)
-        flow, trust = self.front.flow(pyramid(s["picture"]), pyramid(picture))
-        motion = self.front.cells(flow, trust, grey) * (1.0 - fresh)[:, None]
-        energy = torch.sqrt((motion * motion).mean(1))
-        place = s["place"] * LEAK + motion
-        motion_row, valid, motion_ring, motion_stat = stream_row(place, s["motion_ring"], s["motion_stat"], age)
-        look_row, _, look_ring, look_stat = stream_row(look, s["look_ring"], s["look_stat"], age)
-        rows = torch.cat([motion_row, look_row, valid], 1)[None]
-        logits, hidden = self.heads(rows, extras(motion_stat, look_stat, energy, age)[None], s["hidden"])
-        new = {
-            "picture": picture,
-            "look": look,
-            "place": place,
-            "motion_ring": motion_ring,
-            "look_ring": look_ring,
-            "motion_stat": motion_stat,
-            "look_stat": look_stat,
-            "age": age,
-            "hidden": hidden,
-        }
-        for name, value in new.items():
-            keep = there.reshape([1] * value.dim())
-            s[name] = torch.where(keep > 0.5, value, s[name])
-        return torch.sigmoid(logits[:, 0]) * there[:, None], energy * there
+        self.t = thresholds or Thresholds()
 
     def count(self, p: Tensor, energy: Tensor, s: dict[str, Tensor]) -> Tensor:
         """Follows the way out and back, whatever the absolute level; 1 where a repetition has ended [1]."""
@@ -127,3 +96,42 @@ class Watcher(nn.Module):
         stopped = on * (s["level"] < self.t.stop).float()
         s["acting"] = on + started - stopped
         return started, stopped
+
+
+class Watcher(Decider):
+    """The part of a micro-turn that looks at frames."""
+
+    def __init__(self, heads: Heads, thresholds: Thresholds | None = None) -> None:
+        super().__init__(thresholds)
+        self.front, self.heads = FrontEnd(), heads
+
+    def see(self, grey: Tensor, s: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """One frame [1,1,H,W]: updates the visual states in s; returns probabilities [1,4] and motion energy [1]."""
+        there = (grey.amax((1, 2, 3)) > 0.5).float()
+        first = (s["age"] < -0.5).float()
+        picture, look = normalise(grey), self.front.look(grey)
+        fresh = torch.maximum(first, (likeness(look, s["look"]) < CUT_BELOW).float())
+        age = torch.where(fresh > 0.5, torch.zeros_like(s["age"]), s["age"] + 1.0)
+        flow, trust = self.front.flow(pyramid(s["picture"]), pyramid(picture))
+        motion = self.front.cells(flow, trust, grey) * (1.0 - fresh)[:, None]
+        energy = torch.sqrt((motion * motion).mean(1))
+        place = s["place"] * LEAK + motion
+        motion_row, valid, motion_ring, motion_stat = stream_row(place, s["motion_ring"], s["motion_stat"], age)
+        look_row, _, look_ring, look_stat = stream_row(look, s["look_ring"], s["look_stat"], age)
+        rows = torch.cat([motion_row, look_row, valid], 1)[None]
+        logits, hidden = self.heads(rows, extras(motion_stat, look_stat, energy, age)[None], s["hidden"])
+        new = {
+            "picture": picture,
+            "look": look,
+            "place": place,
+            "motion_ring": motion_ring,
+            "look_ring": look_ring,
+            "motion_stat": motion_stat,
+            "look_stat": look_stat,
+            "age": age,
+            "hidden": hidden,
+        }
+        for name, value in new.items():
+            keep = there.reshape([1] * value.dim())
+            s[name] = torch.where(keep > 0.5, value, s[name])
+        return torch.sigmoid(logits[:, 0]) * there[:, None], energy * there

@@ -13,7 +13,8 @@ from tests.live.parts import sound
 from tmlapp.core.event import AudioOut, Heard, Interrupted, Notice, SessionEvent, TurnStarted
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import TURN_NS
-from tmlapp.live.playout import AUDIBLE, LateSound, SpeakerPlayout, VirtualPlayout, first_audible
+from tmlapp.live.playout import AUDIBLE, LateSound, SpeakerPlayout, first_audible
+from tmlapp.live.virtual_playout import VirtualPlayout
 
 pytestmark = pytest.mark.unit
 

@@ -22,7 +22,8 @@ class Played:
 
     Attributes:
         start_mono_ns: monotonic time at which it began to sound, by the sound card's clock.
-        pcm: int16 [n] at `rate_hz`, a piece of what was given to `play`; zeros while muted; may be empty.
+        pcm: int16 [n] at `rate_hz`, a piece of what was given to `play`, as loud as it was played (zeros while muted);
+            may be empty.
         interrupted: the rest of the item was thrown away.
         done: nothing of this item waits any more.
     """
@@ -143,12 +144,10 @@ class PlayQueue:
             stop = min(end, piece.end)
             begin_ns = sent.mono_ns + (at - sent.start) * NS_PER_S // rate_hz
             self.sounds_until_ns = begin_ns + (stop - at) * NS_PER_S // rate_hz
-            pcm = piece.cut(at - piece.start, stop - piece.start)
+            pcm = _as_played(sent, at, stop, piece.cut(at - piece.start, stop - piece.start))
             piece.heard = stop - piece.start
             done = piece.heard == len(piece.pcm) and self._is_last(piece)
-            self._add(
-                Played(piece.item_id, begin_ns, np.zeros_like(pcm) if sent.muted else pcm, piece.rate_hz, done=done)
-            )
+            self._add(Played(piece.item_id, begin_ns, pcm, piece.rate_hz, done=done))
             at = stop
 
     def _is_last(self, piece: _Piece) -> bool:
@@ -174,3 +173,13 @@ class PlayQueue:
                 self._report[-1] = replace(last, pcm=pcm, done=new.done)
                 return
         self._report.append(new)
+
+
+def _as_played(sent: Sent, begin: int, end: int, pcm: Pcm) -> Pcm:
+    """`pcm`, the source of frames [begin, end) of the stretch `sent`, muted or with the gain that it was sent with."""
+    if sent.muted:
+        return np.zeros_like(pcm)
+    if (sent.gain_from, sent.gain_to) == (1.0, 1.0):
+        return pcm
+    at = np.interp([begin - sent.start, end - sent.start], [0, sent.frames], [sent.gain_from, sent.gain_to])
+    return (pcm * np.linspace(at[0], at[1], len(pcm))).astype(np.int16)

@@ -9,6 +9,7 @@ from typing import Any
 from tmlapp.capture.devices import AudioSystem, SoundDevice, portaudio, reason, resolve
 from tmlapp.capture.playqueue import Played, PlayQueue
 from tmlapp.capture.playring import PlayRing
+from tmlapp.capture.playtap import PlayTap
 from tmlapp.capture.watch import Watch
 from tmlapp.core.clock import Clock
 from tmlapp.core.errors import AppError
@@ -67,6 +68,7 @@ class Speaker:
         self._rate_hz = _RATE_HZ
         self._queue = PlayQueue()
         self._muted = False
+        self._gain = 1.0
         self._underflows = 0
         self._notes: list[tuple[int, Notice]] = []
         self._alive_ns = self._checked_ns = self._retry_ns = 0
@@ -136,6 +138,19 @@ class Speaker:
             self._muted = muted
             if self._line is not None:
                 self._line.ring.muted = muted
+
+    def duck(self, gain: float) -> None:
+        """Play everything from the next block on, also what is queued, `gain` times as loud; 1.0 for as it is."""
+        with self._lock:
+            self._gain = gain
+            if self._line is not None:
+                self._line.ring.gain = gain
+
+    @property
+    def tap(self) -> PlayTap | None:
+        """What was handed to the sound card; another one after each reopening, None while it is gone."""
+        line = self._line
+        return line.ring.tap if line is not None else None
 
     def poll(self) -> list[Played]:
         """What has been played since the last call, in order; call it a few times a second."""
@@ -253,7 +268,7 @@ class Speaker:
 
     def _start_as(self, sd: Any, device: SoundDevice, rate_hz: int, channels: int) -> _OutLine:
         ring = PlayRing(rate_hz=rate_hz, channels=channels)
-        ring.muted = self._muted
+        ring.muted, ring.gain = self._muted, self._gain
         line = _OutLine(ring, rate_hz, self._clock)
         stream = sd.RawOutputStream(
             samplerate=rate_hz,

@@ -30,10 +30,11 @@ from tmlapp.core.tool import HistoryTurn, Toolbox
 from tmlapp.endpoints.recorded import RecordedEndpoint
 from tmlapp.endpoints.registry import endpoint_from_address
 from tmlapp.live.elsewhere import check_clock, target_of
-from tmlapp.live.playout import Playout, SpeakerPlayout, VirtualPlayout
+from tmlapp.live.playout import Playout, SpeakerPlayout
 from tmlapp.live.session import LiveSession
 from tmlapp.live.state import SessionLog, SessionOptions
 from tmlapp.live.tools import TOOL_EVENTS, recorded_toolbox
+from tmlapp.live.virtual_playout import VirtualPlayout
 from tmlapp.live.voice import EspeakVoice
 from tmlapp.recording.reader import Recording
 from tmlapp.recording.replay import RecordedFeed

@@ -7,16 +7,16 @@ over, or the next item is there), or when nothing has come for `DRY_NS`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from tmlapp.capture.playtap import PlayTap
 from tmlapp.core.event import AudioOut, Event, Heard, Interrupted, SessionEvent, TurnStarted
 from tmlapp.core.media import Pcm
-from tmlapp.core.units import NS_PER_S, ns_to_samples, samples_to_ns
+from tmlapp.core.units import NS_PER_S, samples_to_ns
 
 AUDIBLE = 66
 """Smallest sample that counts as heard: -54 dBFS."""
@@ -89,6 +89,10 @@ class Playout(Protocol):
         """Throw away everything not heard by `t_ns`; the items that this cuts off, in the order of their sound."""
         ...
 
+    def duck(self, gain: float, t_ns: int) -> None:
+        """Play everything from `t_ns` (or now, if that is past) on `gain` times as loud, also what waits."""
+        ...
+
     def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:
         """What was heard up to `to_ns` since the last call; a `Heard` for each item that ended, and notices."""
         ...
@@ -103,11 +107,16 @@ class Playout(Protocol):
         """True while something is still to be heard."""
         ...
 
+    @property
+    def tap(self) -> PlayTap | None:
+        """What was handed to the sound card; None where nothing sounds."""
+        ...
+
     def close(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
-class _Item:
+class Item:
     """An item from its first sound to its `Heard`. `waiting` pieces are still to be played."""
 
     item_id: str
@@ -124,7 +133,7 @@ class _Item:
     interrupted: bool = False
 
     @classmethod
-    def of(cls, audio: AudioOut, item_id: str) -> _Item:
+    def of(cls, audio: AudioOut, item_id: str) -> Item:
         on_output = audio.media_kind == "output"
         return cls(item_id, audio.text, audio.t_rx_ns, audio.t_media_ns, on_output, more=False)
 
@@ -158,21 +167,21 @@ class _Item:
         return self.start_ns if self.on_output and self.t_media_ns is not None else self.t_media_ns
 
 
-class _Items:
+class Items:
     """The items that have not ended, in the order of their first sound."""
 
     def __init__(self) -> None:
-        self._items: dict[str, _Item] = {}
-        self._newest: _Item | None = None
-        self._latest: _Item | None = None
+        self._items: dict[str, Item] = {}
+        self._newest: Item | None = None
+        self._latest: Item | None = None
 
-    def take(self, audio: AudioOut, item_id: str, more: bool) -> _Item:
+    def take(self, audio: AudioOut, item_id: str, more: bool) -> Item:
         item = self._items.get(item_id)
         if item is None:
             if self._newest is not None:
                 # The next item ends the one before.
                 self._newest.more = False
-            item = self._newest = self._items[item_id] = _Item.of(audio, item_id)
+            item = self._newest = self._items[item_id] = Item.of(audio, item_id)
         elif audio.text.strip() and audio.text != item.text:
             # A long text may be repeated with every piece of its sound.
             item.text = f"{item.text} {audio.text}".strip()
@@ -180,10 +189,10 @@ class _Items:
         item.waiting += 1
         return item
 
-    def get(self, item_id: str) -> _Item | None:
+    def get(self, item_id: str) -> Item | None:
         return self._items.get(item_id)
 
-    def hear(self, item: _Item, t_ns: int, pcm: Pcm, rate_hz: int) -> None:
+    def hear(self, item: Item, t_ns: int, pcm: Pcm, rate_hz: int) -> None:
         item.hear(t_ns, pcm, rate_hz)
         self._latest = item
 
@@ -200,7 +209,7 @@ class _Items:
             item.more = False
         return tuple(item.item_id for item in cut)
 
-    def pop(self, item: _Item, now_ns: int) -> list[SessionEvent]:
+    def pop(self, item: Item, now_ns: int) -> list[SessionEvent]:
         """Its `Heard`, if it is over."""
         if not item.over(now_ns):
             return []
@@ -228,94 +237,6 @@ class _Items:
         self._items.clear()
 
 
-@dataclass(slots=True, eq=False)
-class _Piece:
-    item: _Item
-    pcm: Pcm
-    rate_hz: int
-    start_ns: int
-    played: int = 0
-
-    @property
-    def end_ns(self) -> int:
-        return self.start_ns + samples_to_ns(len(self.pcm), self.rate_hz)
-
-    def until(self, t_ns: int) -> int:
-        """Samples that have sounded by `t_ns`."""
-        return max(self.played, min(len(self.pcm), ns_to_samples(max(0, t_ns - self.start_ns), self.rate_hz)))
-
-
-class VirtualPlayout:
-    """A loudspeaker without delay, for runs from files and machines without sound.
-
-    Each piece begins as soon as it was received and the one before it has ended.
-    """
-
-    def __init__(self) -> None:
-        self._items = _Items()
-        self._pieces: deque[_Piece] = deque()
-        self._free_ns = 0
-
-    def play(self, audio: AudioOut, item_id: str, *, more: bool = False) -> None:
-        item = self._items.take(audio, item_id, more)
-        pcm = np.frombuffer(audio.pcm16, "<i2")
-        piece = _Piece(item, pcm, audio.rate, max(audio.t_rx_ns, self._free_ns))
-        self._free_ns = piece.end_ns
-        self._pieces.append(piece)
-
-    def finish(self, item_id: str | None) -> None:
-        self._items.finish(item_id)
-
-    def flush(self, t_ns: int) -> tuple[str, ...]:
-        over = [piece for piece in self._pieces if piece.end_ns <= t_ns]
-        # What sounded by then was heard, though nobody has asked for it yet.
-        for piece in over:
-            piece.item.waiting -= 1
-        cut = self._items.cut_off()
-        for piece in over:
-            piece.item.waiting += 1
-        for piece in self._pieces:
-            heard = piece.until(t_ns)
-            if heard < len(piece.pcm):
-                piece.pcm = piece.pcm[:heard]
-                piece.item.interrupted = True
-        self._free_ns = min(self._free_ns, t_ns)
-        return cut
-
-    def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:
-        pieces: list[HeardPiece] = []
-        ended: list[SessionEvent] = []
-        while self._pieces:
-            piece = self._pieces[0]
-            until = piece.until(to_ns)
-            if until > piece.played:
-                at_ns = piece.start_ns + samples_to_ns(piece.played, piece.rate_hz)
-                new = piece.pcm[piece.played : until]
-                self._items.hear(piece.item, at_ns, new, piece.rate_hz)
-                pieces.append(HeardPiece(at_ns, new, piece.rate_hz))
-                piece.played = until
-            if piece.played < len(piece.pcm):
-                break
-            if piece.item.start_ns is None:
-                piece.item.end_ns = piece.start_ns
-            piece.item.waiting -= 1
-            self._pieces.popleft()
-            ended += self._items.pop(piece.item, piece.end_ns)
-        return pieces, [*ended, *self._items.pop_over(to_ns)]
-
-    @property
-    def playing(self) -> Position | None:
-        return self._items.playing
-
-    @property
-    def busy(self) -> bool:
-        return bool(self._pieces)
-
-    def close(self) -> None:
-        self._pieces.clear()
-        self._items.clear()
-
-
 class PlayedPart(Protocol):
     """What a loudspeaker reports: a stretch of an item that left the converter at `start_mono_ns`."""
 
@@ -339,6 +260,9 @@ class Loudspeaker(Protocol):
     def open(self) -> None: ...
     def play(self, item_id: str, pcm: Pcm, rate_hz: int) -> None: ...
     def flush(self) -> None: ...
+    def duck(self, gain: float) -> None: ...
+    @property
+    def tap(self) -> PlayTap | None: ...
     def poll(self) -> Sequence[PlayedPart]: ...
     def pop_events(self, to_session_ns: Callable[[int], int]) -> Sequence[SessionEvent]: ...
     def close(self) -> None: ...
@@ -350,7 +274,7 @@ class SpeakerPlayout:
     def __init__(self, speaker: Loudspeaker, to_session_ns: Callable[[int], int]) -> None:
         self._speaker = speaker
         self._to_session_ns = to_session_ns
-        self._items = _Items()
+        self._items = Items()
 
     def play(self, audio: AudioOut, item_id: str, *, more: bool = False) -> None:
         # For the device an item waits or does not, in however many pieces it came.
@@ -363,6 +287,9 @@ class SpeakerPlayout:
     def flush(self, t_ns: int) -> tuple[str, ...]:  # noqa: ARG002 - the device knows best what it has sent
         self._speaker.flush()
         return self._items.cut_off()
+
+    def duck(self, gain: float, t_ns: int) -> None:  # noqa: ARG002 - the next block of the device is soonest
+        self._speaker.duck(gain)
 
     def advance(self, to_ns: int) -> tuple[list[HeardPiece], list[SessionEvent]]:
         pieces: list[HeardPiece] = []
@@ -387,6 +314,10 @@ class SpeakerPlayout:
     @property
     def busy(self) -> bool:
         return self._items.waiting
+
+    @property
+    def tap(self) -> PlayTap | None:
+        return self._speaker.tap
 
     def close(self) -> None:
         self._speaker.close()

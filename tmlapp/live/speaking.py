@@ -17,6 +17,7 @@ import numpy as np
 from tmlapp.core.event import (
     AudioOut,
     ConnectionChanged,
+    Ducked,
     EndpointEvent,
     Granted,
     Heard,
@@ -31,7 +32,8 @@ from tmlapp.core.event import (
 )
 from tmlapp.core.turn import Interrupt, PlaybackReport
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, samples_to_ns
-from tmlapp.live.playout import HeardPiece, LateSound, Playout, VirtualPlayout, first_audible
+from tmlapp.live.playout import HeardPiece, LateSound, Playout, first_audible
+from tmlapp.live.virtual_playout import VirtualPlayout
 
 QUIET_NS = 600 * NS_PER_MS
 """So much silence ends an utterance in a stream of sound without turns."""
@@ -92,6 +94,8 @@ class Speaking:
                 self._turn_done(event)
             case Interrupted():
                 self._flush(event.t_rx_ns, by_person=False)
+            case Ducked():
+                self.playout.duck(10 ** (event.gain_db / 20), event.t_rx_ns)
             case ConnectionChanged(state="reconnecting"):
                 # What was being said has ended, or goes on under its own name.
                 self._turns.clear()

@@ -14,7 +14,8 @@ from tmlapp.bench.transcripts.stream import Spoken, Stream, stream_of, words_sen
 from tmlapp.core.cue import Cue, classify
 from tmlapp.core.event import AudioOut, Event, Heard, Interrupted, TextOut, TextOutDone, UserSpeech, UserTranscript
 from tmlapp.core.units import NS_PER_S, TURN_NS
-from tmlapp.live.playout import LateSound, VirtualPlayout
+from tmlapp.live.playout import LateSound
+from tmlapp.live.virtual_playout import VirtualPlayout
 
 _FOR_EVER_NS = 1 << 62
 

@@ -17,7 +17,8 @@ from tmlapp.core.event import AudioOut, Event, Gap, Heard, Interrupted, TurnStar
 from tmlapp.core.media import Pcm
 from tmlapp.core.resample import resample
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, SAMPLE_RATE_HZ, samples_to_ns
-from tmlapp.live.playout import HeardPiece, LateSound, VirtualPlayout, first_audible
+from tmlapp.live.playout import HeardPiece, LateSound, first_audible
+from tmlapp.live.virtual_playout import VirtualPlayout
 from tmlapp.recording.reader import Recording
 
 Placing = Literal["received", "heard"]

@@ -1,0 +1,63 @@
+"""What the loudspeaker's callback has handed to the sound card, sample by sample, and when."""
+
+from __future__ import annotations
+
+from array import array
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tmlapp.core.media import Pcm
+
+_SLOTS = 512
+
+
+class Handed(NamedTuple):
+    """int16 mono of the frames from `first` on; frames count from the opening of the stream, silence included."""
+
+    first: int
+    pcm: Pcm
+
+
+class PlayTap:
+    """Keeps the last seconds of one stream. Written by the callback alone, read by one other thread without a lock.
+
+    Nothing sounds before it was handed over. That holds for every sound card, whatever latency it claims.
+    """
+
+    def __init__(self, rate_hz: int, seconds: float = 4.0) -> None:
+        self.rate_hz = rate_hz
+        self._data: Pcm = np.zeros(int(rate_hz * seconds), np.int16)
+        self._ends = array("q", bytes(8 * _SLOTS))
+        self._times = array("q", bytes(8 * _SLOTS))
+        self._callbacks = 0
+        self.handed = 0
+
+    def write(self, block: npt.NDArray[np.int16], now_ns: int) -> None:
+        """The callback hands over int16 [n] at the monotonic time `now_ns`."""
+        count, size = len(block), len(self._data)
+        at = self.handed % size
+        first = min(count, size - at)
+        self._data[at : at + first] = block[:first]
+        self._data[: count - first] = block[first:]
+        slot = self._callbacks % _SLOTS
+        self._ends[slot], self._times[slot] = self.handed + count, now_ns
+        self._callbacks += 1
+        self.handed += count
+
+    def handed_by(self, mono_ns: int) -> int:
+        """Frames that had been handed over at the monotonic time `mono_ns`; 0 before the oldest time it knows."""
+        for back in range(1, min(self._callbacks, _SLOTS - 1) + 1):
+            slot = (self._callbacks - back) % _SLOTS
+            if self._times[slot] <= mono_ns:
+                return self._ends[slot]
+        return 0
+
+    def read(self, first: int) -> Handed:
+        """Everything handed over from frame `first` on; less, with a later `first`, if that was too long ago."""
+        upto, size = self.handed, len(self._data)
+        # The callback may write on meanwhile: the oldest tenth is left to it.
+        first = max(first, upto - size * 9 // 10)
+        at = np.arange(first, upto) % size
+        return Handed(first, self._data[at])

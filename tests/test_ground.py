@@ -271,6 +271,8 @@ def test_each_theme_has_the_same_keys_and_readable_text() -> None:
     assert [list(theme["colors"]) for theme in themes[:1]] == [list(theme["colors"]) for theme in themes[1:]]
     for theme in themes:
         colours = theme["colors"]
+        for name in ("signal_1", "signal_2", "signal_3", "signal_4"):
+            assert _contrast(colours[name], colours["surface"]) >= 4.5, (theme["name"], name)
         for ground in ("page", "surface", "raised"):
             for name in ("text", "muted", "faint", "accent", "good", "notice", "remind", "act", "you", "model"):
                 assert _contrast(colours[name], colours[ground]) >= 4.5, (theme["name"], name, ground)

@@ -55,8 +55,8 @@ def test_no_more_than_half_a_minute_is_kept() -> None:
     assert len(view.mic) <= SPAN_NS // TURN_NS * BUCKETS_PER_TURN + 2 * BUCKETS_PER_TURN
     assert view.mic_t_ns + len(view.mic) * 20 * NS_PER_MS == 400 * TURN_NS
     assert len(view.replies) == 150
-    assert view.inner_name == "phase"
-    assert view.inner_range == (250.0, 399.0)
+    (signal,) = view.signals
+    assert (signal.name, len(signal.values), signal.low, signal.high) == ("phase", 150, 0.0, 399.0)
 
 
 def test_a_voice_is_told_from_the_noise_of_the_room() -> None:
@@ -137,7 +137,7 @@ def test_cues_and_gaps_stand_at_their_time_until_they_leave_the_window() -> None
 def test_the_spacing_of_micro_turns_is_measured() -> None:
     history = History()
     assert history.view(0).turn_mean_ms is None
-    assert history.view(0).inner_range == (0.0, 1.0)
+    assert history.view(0).signals == ()
     for k, ready_ms in enumerate((200, 401, 600, 801)):
         turn(history, k, ready_ns=ready_ms * NS_PER_MS)
     view = history.view(4 * TURN_NS)

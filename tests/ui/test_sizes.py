@@ -47,11 +47,11 @@ def test_the_stage_keeps_half_of_the_height(
 
 def test_lanes_have_their_usual_height_in_the_usual_window(open_window: OpenWindow) -> None:
     window = open_window().window
-    assert window.lanes.height() == 186
+    assert window.lanes.height() == 204
     window.resize(1024, 640)
-    assert window.lanes.height() < 160
+    assert window.lanes.height() < 170
     window.resize(1280, 800)
-    assert window.lanes.height() == 186
+    assert window.lanes.height() == 204
 
 
 def test_the_text_size_is_chosen_in_the_settings_and_taken_at_once(open_window: OpenWindow) -> None:

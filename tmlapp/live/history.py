@@ -13,11 +13,23 @@ import numpy.typing as npt
 
 from tmlapp.capture.vad import VoiceActivity
 from tmlapp.core.cue import Cue
-from tmlapp.core.event import AudioOut, Event, Gap, Heard, InputLost, Interrupted, UnitDone
+from tmlapp.core.event import (
+    AudioOut,
+    Ducked,
+    Event,
+    Gap,
+    Heard,
+    InputLost,
+    Interrupted,
+    SpeechHeard,
+    TaskSet,
+    UnitDone,
+)
 from tmlapp.core.feed import Captured
 from tmlapp.core.media import Pcm
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_NS, samples_to_ns
+from tmlapp.live.inner import Signal, SignalLog
 
 SPAN_NS = 30 * NS_PER_S
 """How far back the lanes look."""
@@ -29,6 +41,9 @@ BUCKETS_PER_TURN = TURN_NS // BUCKET_NS
 
 LATE_NS = TURN_NS
 """A reply that takes longer than a micro-turn is late: the next input is already complete."""
+
+IDLE_TASKS = ("", "none")
+"""Names of the task of a model that has none."""
 
 Levels = npt.NDArray[np.float32]
 
@@ -54,6 +69,15 @@ class Reply:
     late: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """The model speaks more quietly, by `gain_db`, from `t_ns` to `end_ns`; None while it still does."""
+
+    t_ns: int
+    end_ns: int | None
+    gain_db: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryView:
     """What the lanes draw.
@@ -61,8 +85,10 @@ class HistoryView:
     Attributes:
         mic: float32 [n], peak of each bucket of the microphone, 0 … 1; bucket i begins at `mic_t_ns + i * BUCKET_NS`.
         voice: bool [n], where somebody seems to speak (WebRTC's voice activity).
-        inner: the model's own first diagnostic by micro-turn, as (t_ns, value); `inner_name` is its name.
-        inner_range: smallest and largest value of it in view.
+        signals: the model's own numbers, in its order.
+        speech: what the model took for somebody's speech, understood or not.
+        listens: which instructions it listens for now (`commands`, `stop`, `paused`); empty where it does not hear.
+        ducked: stretches in which it lowers its own voice.
         turn_mean_ms, turn_jitter_ms: spacing of micro-turns and its standard deviation; None before the third.
     """
 
@@ -73,9 +99,10 @@ class HistoryView:
     cues: tuple[Cue, ...]
     replies: tuple[Reply, ...]
     gaps: tuple[Gap, ...]
-    inner_name: str
-    inner: tuple[tuple[int, float], ...]
-    inner_range: tuple[float, float]
+    signals: tuple[Signal, ...]
+    speech: tuple[SpeechHeard, ...]
+    listens: str
+    ducked: tuple[Lowered, ...]
     turn_mean_ms: float | None
     turn_jitter_ms: float | None
 
@@ -106,8 +133,10 @@ class History:
         self._cues: deque[Cue] = deque(maxlen=256)
         self._replies: deque[Reply] = deque(maxlen=turns)
         self._gaps: deque[Gap] = deque(maxlen=turns)
-        self._inner: deque[tuple[int, float]] = deque(maxlen=turns)
-        self._inner_name = ""
+        self._signals = SignalLog(turns)
+        self._speech: deque[SpeechHeard] = deque(maxlen=64)
+        self._listens = "commands"
+        self._ducked: deque[Lowered] = deque(maxlen=64)
 
     def on_turn(self, turn: MicroTurn, captured: Captured) -> None:
         levels = peaks(turn.pcm, len(turn.pcm) // BUCKETS_PER_TURN)
@@ -135,6 +164,9 @@ class History:
             case InputLost():
                 with self._lock:
                     self._gaps.append(not_sent(event))
+            case SpeechHeard() | TaskSet() | Ducked():
+                with self._lock:
+                    self._on_hearing(event)
             case _:
                 pass
 
@@ -157,10 +189,11 @@ class History:
             cues = tuple(c for c in self._cues if c.t_ns > from_ns)
             replies = tuple(r for r in self._replies if r.t_ns > from_ns)
             gaps = tuple(g for g in self._gaps if g.t_ns + g.dur_ns > from_ns)
-            inner = tuple(p for p in self._inner if p[0] > from_ns)
+            signals = self._signals.signals(from_ns)
+            speech = tuple(h for h in self._speech if h.to_ns > from_ns)
+            ducked = tuple(d for d in self._ducked if d.end_ns is None or d.end_ns > from_ns)
             ready = tuple(self._ready_ns)
-            name = self._inner_name
-        values = [v for _, v in inner]
+            listens = self._listens if self._hears() else ""
         mean, jitter = _spacing_ms(ready)
         return HistoryView(
             mic=mic,
@@ -170,9 +203,10 @@ class History:
             cues=cues,
             replies=replies,
             gaps=gaps,
-            inner_name=name,
-            inner=inner,
-            inner_range=(min(values), max(values)) if values else (0.0, 1.0),
+            signals=signals,
+            speech=speech,
+            listens=listens,
+            ducked=ducked,
             turn_mean_ms=mean,
             turn_jitter_ms=jitter,
         )
@@ -180,12 +214,26 @@ class History:
     def _on_reply(self, done: UnitDone) -> None:
         end_ns = (done.micro_turn + 1) * TURN_NS
         late = done.latency_ns > LATE_NS or done.lag_turns > 0
-        name = next((n for n, v in done.diagnostics.items() if v), "")
         with self._lock:
             self._replies.append(Reply(end_ns, done.latency_ns, late))
-            if name:
-                self._inner_name = name
-                self._inner.append((end_ns, float(done.diagnostics[name][0])))
+            self._signals.add(done)
+
+    def _on_hearing(self, event: SpeechHeard | TaskSet | Ducked) -> None:
+        match event:
+            case SpeechHeard():
+                self._speech.append(event)
+                self._listens = event.grammar
+            case TaskSet():
+                # While a task runs, only a stop is listened for.
+                self._listens = "commands" if event.task in IDLE_TASKS else "stop"
+            case Ducked():
+                if self._ducked and self._ducked[-1].end_ns is None:
+                    self._ducked[-1] = replace(self._ducked[-1], end_ns=event.t_rx_ns)
+                if event.gain_db < 0:
+                    self._ducked.append(Lowered(event.t_rx_ns, None, event.gain_db))
+
+    def _hears(self) -> bool:
+        return bool(self._speech) or self._signals.hears
 
     def _on_audio(self, event: AudioOut) -> None:
         if not event.item_id and not any(event.pcm16):

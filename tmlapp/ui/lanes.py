@@ -1,40 +1,55 @@
-"""The last 30 seconds on one axis: you, the model, its replies, its inner state."""
+"""The last 30 seconds on one axis: you, what the model heard, the model, its replies, its own numbers."""
 
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from tmlapp.core.units import NS_PER_S
 from tmlapp.live.history import BUCKET_NS, LATE_NS, SPAN_NS, HistoryView, Levels
+from tmlapp.live.inner import picked
+from tmlapp.ui.lane_rows import Row, Rows, place_rows
+from tmlapp.ui.lanes_inner import (
+    Canvas,
+    draw_band,
+    draw_cursor,
+    draw_ducked,
+    draw_heard,
+    draw_moments,
+    heard_at,
+    heard_text,
+    listens_meaning,
+    listens_text,
+)
+from tmlapp.ui.signal_look import signal_meaning, signal_name
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
 
-HEIGHT_PX = 186
-"""The usual height; in a smaller window everything but the texts shrinks."""
+HEIGHT_PX = 204
+"""The usual height; in a smaller window the least needed rows are left out."""
 
 _LABELS_PX = 84.0
 _STEP_PX = 3.0
 _RIGHT_PX = 12.0
 _QUIETEST = 0.004
-_CRAMPED = 0.7
 
 
 class Lanes(QWidget):
-    """Draws a `HistoryView`; redrawn by whoever sets a new one."""
+    """Draws a `HistoryView`; redrawn by whoever sets a new one. Under the pointer each row says its value."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._view: HistoryView | None = None
         self._now_ns = 0
-        self._zoom = 1.0
+        self._pointer: float | None = None
         self.setFixedHeight(theme.px(HEIGHT_PX))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMouseTracking(True)
         self.setAccessibleName(tr("Last 30 seconds"))
-        self.setAccessibleDescription(tr("Waveforms of you and the model, cues, reply latency"))
+        self._describe()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(892, self.height())
@@ -45,61 +60,125 @@ class Lanes(QWidget):
 
     def show_view(self, view: HistoryView | None, now_ns: int) -> None:
         """Draw `view`, whose right edge is session time `now_ns`; None draws the empty state."""
+        heard = len(view.speech) if view else 0
+        news = heard != (len(self._view.speech) if self._view else 0)
         self._view, self._now_ns = view, now_ns
+        if news:
+            self._describe()
         self.update()
+
+    def rows(self) -> Rows:
+        """Where the rows stand now."""
+        view, text = self._view, QFontMetricsF(font(self._theme.font_small_px)).height()
+        shown = picked(view.signals) if view else ()
+        return place_rows(self.height(), text, hears=bool(view and view.listens), signals=len(shown))
+
+    def hint(self, pos: QPointF) -> str:
+        """What the row at `pos` means, or what was heard there."""
+        view, rows = self._view, self.rows()
+        if view is None:
+            return ""
+        for row, signal in zip(rows.bands, picked(view.signals), strict=False):
+            if row.top <= pos.y() < row.bottom:
+                return signal_meaning(signal.name)
+        if rows.heard is not None and rows.heard.top <= pos.y() < rows.heard.bottom:
+            plot = self._plot()
+            heard = heard_at(self._canvas(None, plot), view.speech, pos.x()) if pos.x() >= plot.left() else None
+            return listens_meaning(view.listens) if heard is None else _told(heard_text(heard), heard.reason)
+        if rows.model.top <= pos.y() < rows.model.bottom and view.ducked:
+            return tr("Where the ground is tinted, the model speaks more quietly, by {db} dB: somebody speaks.").format(
+                db=f"{abs(view.ducked[-1].gain_db):.0f}"
+            )
+        if rows.reply is not None and rows.reply.top <= pos.y() < rows.reply.bottom:
+            return tr("reply: how long after a micro-turn its answer came; late ones are red and full height")
+        return ""
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        self._point_at(event.position().x())
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        self._point_at(None)
+        super().leaveEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            QToolTip.showText(event.globalPos(), self.hint(QPointF(event.pos())), self)
+            return True
+        return super().event(event)
+
+    def _point_at(self, x: float | None) -> None:
+        plot = self._plot()
+        self._pointer = x if x is not None and plot.left() <= x <= plot.right() else None
+        self.update()
+
+    def _describe(self) -> None:
+        words = tr("Waveforms of you and the model, cues, reply latency, the model's own numbers")
+        if self._view is not None and self._view.speech:
+            last = self._view.speech[-1]
+            words = f"{words}. {tr('Heard last')}: {_told(heard_text(last), last.reason)}"
+        self.setAccessibleDescription(words)
+
+    def _plot(self) -> QRectF:
+        labels_px = self._theme.px(_LABELS_PX)
+        return QRectF(labels_px, 0, self.width() - 1 - labels_px - _RIGHT_PX, self.height() - 1)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        theme = self._theme
+        theme, view = self._theme, self._view
         card = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setPen(theme.line)
         painter.setBrush(theme.surface)
         painter.drawRoundedRect(card, theme.radius_card, theme.radius_card)
-        labels_px = theme.px(_LABELS_PX)
-        plot = QRectF(labels_px, 0, card.width() - labels_px - _RIGHT_PX, card.height())
-        view = self._view
-        self._zoom = self.height() / HEIGHT_PX
-        rows = {k: y * self._zoom for k, y in self._rows().items()}
-        self._labels(painter, rows, view.inner_name if view else "")
+        plot, rows = self._plot(), self.rows()
+        shown = picked(view.signals) if view else ()
+        self._label(painter, rows.you, tr("you"))
+        self._label(painter, rows.model, tr("model"))
         self._axis(painter, plot)
-        for key in ("you", "model"):
+        for row in (rows.you, rows.model):
             painter.setPen(QPen(theme.turn, 1, Qt.PenStyle.DotLine))
-            painter.drawLine(QPointF(plot.left(), rows[key]), QPointF(plot.right(), rows[key]))
+            painter.drawLine(QPointF(plot.left(), row.middle), QPointF(plot.right(), row.middle))
         if view is None:
-            painter.setPen(theme.muted)
-            hint = tr("The last 30 seconds are drawn here once a session runs.")
-            wide = QFontMetricsF(font(theme.font_px)).horizontalAdvance(hint) > plot.width()
-            painter.setFont(font(theme.font_small_px if wide else theme.font_px))
-            box = plot.adjusted(0, (84 if wide else 90) * self._zoom, 0, -(28 if wide else 40) * self._zoom)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, hint)
+            self._say_empty(painter, plot, rows)
             return
-        self._gaps(painter, plot, rows["you"], view)
-        self._you(painter, plot, rows["you"], view)
-        self._model(painter, plot, rows["model"], view)
-        self._replies(painter, plot, rows["reply"] + 12 * self._zoom, view)
-        if "inner" in rows:
-            self._inner(painter, plot, rows["inner"], view)
+        canvas = Canvas(painter, plot, theme, self._now_ns)
+        self._gaps(painter, plot, rows.you, view)
+        self._you(painter, plot, rows.you, view)
+        if rows.heard is not None:
+            self._label(painter, rows.heard, listens_text(view.listens))
+            draw_heard(canvas, rows.heard, view.speech)
+        draw_moments(canvas, rows, view)
+        for row, signal, color in zip(rows.bands, shown, theme.signals, strict=False):
+            self._label(painter, row, signal_name(signal.name))
+            draw_band(canvas, row, signal, color)
+        draw_ducked(canvas, rows.model, view)
+        self._model(painter, plot, rows, view)
+        if rows.reply is not None:
+            self._label(painter, rows.reply, tr("reply"))
+            self._replies(painter, plot, rows.reply, view)
+        if self._pointer is not None:
+            draw_cursor(canvas, rows, view, shown, self._pointer)
 
-    def _rows(self) -> dict[str, float]:
-        """Middle of each lane at the usual height; large texts in a small window leave no room for the last one."""
-        if self.height() < _CRAMPED * self._theme.px(HEIGHT_PX):
-            return {"you": 29.0, "model": 80.0, "reply": 122.0}
-        return {"you": 29.0, "model": 76.0, "reply": 113.0, "inner": 141.0}
+    def _say_empty(self, painter: QPainter, plot: QRectF, rows: Rows) -> None:
+        theme = self._theme
+        painter.setPen(theme.muted)
+        hint = tr("The last 30 seconds are drawn here once a session runs.")
+        wide = QFontMetricsF(font(theme.font_px)).horizontalAdvance(hint) > plot.width()
+        painter.setFont(font(theme.font_small_px if wide else theme.font_px))
+        box = QRectF(plot.left(), rows.model.bottom, plot.width(), rows.axis.top - rows.model.bottom)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, hint)
 
     def _x(self, plot: QRectF, t_ns: int) -> float:
         return plot.right() - (self._now_ns - t_ns) / SPAN_NS * plot.width()
 
-    def _labels(self, painter: QPainter, rows: dict[str, float], inner_name: str) -> None:
-        names = {"you": tr("you"), "model": tr("model"), "reply": tr("reply"), "inner": inner_name or tr("inner")}
+    def _label(self, painter: QPainter, row: Row, name: str) -> None:
         painter.setFont(font(self._theme.font_small_px))
         painter.setPen(self._theme.muted)
         metrics = QFontMetricsF(painter.font())
-        for key, y in rows.items():
-            width = self._theme.px(_LABELS_PX) - 18
-            shown = metrics.elidedText(names[key], Qt.TextElideMode.ElideRight, width - 2)
-            box = QRectF(8, y - metrics.height() / 2, width, metrics.height())
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, shown)
+        width = self._theme.px(_LABELS_PX) - 18
+        shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, width - 2)
+        box = QRectF(8, row.middle - metrics.height() / 2, width, metrics.height())
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, shown)
 
     def _axis(self, painter: QPainter, plot: QRectF) -> None:
         painter.setFont(font(self._theme.font_small_px - 1))
@@ -109,16 +188,16 @@ class Lanes(QWidget):
             text = tr("now") if seconds == 0 else f"−{seconds} s"
             width = QFontMetricsF(painter.font()).horizontalAdvance(text)
             left = x if seconds == 30 else x - width if seconds == 0 else x - width / 2
-            painter.drawText(QPointF(left, plot.bottom() - 8), text)
+            painter.drawText(QPointF(left, plot.bottom() - 7), text)
 
-    def _gaps(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
+    def _gaps(self, painter: QPainter, plot: QRectF, row: Row, view: HistoryView) -> None:
         for gap in view.gaps:
             if gap.track == "mic":
                 left = max(plot.left(), self._x(plot, gap.t_ns))
                 right = min(plot.right(), self._x(plot, gap.t_ns + gap.dur_ns))
                 color = QColor(self._theme.turn if gap.kind in ("muted", "paused") else self._theme.act)
                 color.setAlpha(90)
-                painter.fillRect(QRectF(left, y - 14 * self._zoom, max(2.0, right - left), 28 * self._zoom), color)
+                painter.fillRect(QRectF(left, row.top, max(2.0, right - left), row.high), color)
 
     def _bars(self, painter: QPainter, plot: QRectF, y: float, t_ns: int, levels: Levels, half: float) -> None:
         """Upright bars in the painter's pen, each as high as the loudest of the buckets that it stands for.
@@ -142,23 +221,23 @@ class Lanes(QWidget):
         if lines:
             painter.drawLines(lines)
 
-    def _you(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
+    def _you(self, painter: QPainter, plot: QRectF, row: Row, view: HistoryView) -> None:
+        y, half = row.middle, 0.64 * row.high
         soft = QColor(self._theme.you)
         soft.setAlpha(110)
         painter.setPen(QPen(soft, 1.6))
-        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, np.float32(0), view.mic), 18 * self._zoom)
+        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, np.float32(0), view.mic), half)
         painter.setPen(QPen(self._theme.you, 1.6))
-        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, view.mic, np.float32(0)), 18 * self._zoom)
+        self._bars(painter, plot, y, view.mic_t_ns, np.where(view.voice, view.mic, np.float32(0)), half)
 
-    def _model(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
+    def _model(self, painter: QPainter, plot: QRectF, rows: Rows, view: HistoryView) -> None:
         painter.setPen(QPen(self._theme.model, 1.6))
         for spoken in view.spoken:
-            self._bars(painter, plot, y, spoken.t_ns, spoken.levels, 13 * self._zoom)
+            self._bars(painter, plot, rows.model.middle, spoken.t_ns, spoken.levels, 0.54 * rows.model.high)
         face = font(self._theme.font_small_px, weight=QFont.Weight.DemiBold)
         metrics = QFontMetricsF(face)
         painter.setFont(face)
-        high = metrics.height() + 1
-        top = y - 12 * self._zoom - high
+        high, top = metrics.height() + 1, rows.flags.top
         taken = 0.0
         for cue in view.cues:
             shown = str(cue.value) if cue.value is not None else cue.text
@@ -184,7 +263,7 @@ class Lanes(QWidget):
         painter.setPen(theme.text if plain else QColor("#0b0d10") if theme.dark else theme.on_accent)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
-    def _replies(self, painter: QPainter, plot: QRectF, base: float, view: HistoryView) -> None:
+    def _replies(self, painter: QPainter, plot: QRectF, row: Row, view: HistoryView) -> None:
         width = max(1.5, plot.width() / 150 - 2)
         on_time: list[QRectF] = []
         late: list[QRectF] = []
@@ -194,23 +273,16 @@ class Lanes(QWidget):
             if x < plot.left():
                 continue
             part = max(0.0, min(1.0, reply.latency_ns / LATE_NS))
-            height = self._zoom * (23.0 if reply.late else 4 + 16 * part**0.7)
-            (late if reply.late else on_time).append(QRectF(x, base - height, width, height))
+            height = row.high - 2 if reply.late else 3 + (row.high - 8) * part**0.7
+            (late if reply.late else on_time).append(QRectF(x, row.bottom - 1 - height, width, height))
         painter.setPen(Qt.PenStyle.NoPen)
         for bars, color in ((on_time, self._theme.turn), (late, self._theme.act)):
             painter.setBrush(color)
             painter.drawRects(bars)
 
-    def _inner(self, painter: QPainter, plot: QRectF, y: float, view: HistoryView) -> None:
-        if len(view.inner) < 2:
-            return
-        low, high = view.inner_range
-        span = (high - low) or 1.0
-        right, per_ns, left = plot.right(), plot.width() / SPAN_NS, plot.left()
-        places = (
-            (right - (self._now_ns - t) * per_ns, y + (0.5 - (v - low) / span) * 18 * self._zoom) for t, v in view.inner
-        )
-        points = [QPointF(x, v) for x, v in places if x >= left]
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(self._theme.accent, 1))
-        painter.drawPolyline(QPolygonF(points))
+    def _canvas(self, painter: QPainter | None, plot: QRectF) -> Canvas:
+        return Canvas(painter or QPainter(), plot, self._theme, self._now_ns)
+
+
+def _told(text: str, reason: str) -> str:
+    return f"{text} {reason}".strip() if reason else text

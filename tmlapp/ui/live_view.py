@@ -22,7 +22,7 @@ from tmlapp.ui.theme import Theme
 _MARGIN_PX, _SPACING_PX = 12, 10
 _EVENTS_SHARE, _EVENTS_MOST = 0.234, 0.34
 _DOCK_SHARE = 0.46
-_LANES_SHARE, _LANES_LEAST_PX = 0.2325, 96
+_LANES_SHARE, _LANES_LEAST_PX = 0.255, 96
 
 
 class LiveView(QWidget):

@@ -22,8 +22,8 @@ class Theme:
     """One colour scheme.
 
     Surfaces from back to front are `page`, `surface`, `raised`, `pressed`; `good`, `notice`, `remind` and `act` say
-    how things stand; `you` and `model` are the two voices; `overlay` lies behind cues on the picture. Sizes in
-    device-independent pixels; those of fonts are `scale` times the usual ones already.
+    how things stand; `you` and `model` are the two voices, `signal_1` … the model's own numbers; `overlay` lies behind
+    cues on the picture. Sizes in device-independent pixels; those of fonts are `scale` times the usual ones already.
     """
 
     name: str
@@ -45,6 +45,10 @@ class Theme:
     turn: QColor
     you: QColor
     model: QColor
+    signal_1: QColor
+    signal_2: QColor
+    signal_3: QColor
+    signal_4: QColor
     on_accent: QColor
     overlay: QColor
     on_overlay: QColor
@@ -54,6 +58,11 @@ class Theme:
     font_small_px: int
     font_title_px: int
     scale: float = 1.0
+
+    @property
+    def signals(self) -> tuple[QColor, ...]:
+        """Colours of the model's own numbers, in their order."""
+        return self.signal_1, self.signal_2, self.signal_3, self.signal_4
 
     def px(self, usual: float) -> int:
         """A length that holds text, which is `usual` at a scale of 1."""

@@ -9,7 +9,17 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tmlapp.core.event import AudioOut, ConnectionChanged, Event, Interrupted, TaskSet, TextOut, TextOutDone
+from tmlapp.core.event import (
+    AudioOut,
+    ConnectionChanged,
+    Ducked,
+    Event,
+    Interrupted,
+    SpeechHeard,
+    TaskSet,
+    TextOut,
+    TextOutDone,
+)
 from tmlapp.core.numbers import numbers_in
 from tmlapp.core.units import NS_PER_S, samples_to_ns
 
@@ -43,7 +53,7 @@ def classify(text: str, *, task: str = "") -> tuple[CueKind, int | None]:
     return "say", None
 
 
-TIMER_TASKS = frozenset({"every_n_seconds", "once_after_n", "remind"})
+TIMER_TASKS = frozenset({"every_n_seconds", "once_after_n", "beat", "timer", "remind"})
 
 
 def numbers_in_rest(text: str) -> str:
@@ -66,6 +76,9 @@ class Overlay:
         reminders: reminder toasts, newest last; each stays for `TOAST_NS`.
         caption: what the model is saying or said last; `caption_open` while more of it may come.
         speaking_until_ns: the loudspeaker is busy up to here, as far as is known.
+        lowered: the model speaks more quietly than usual, because the person speaks.
+        heard: what was heard last and is to be shown; words that were not taken for an instruction only while
+            instructions are listened for, and no more often than every `REFUSED_APART_NS`.
     """
 
     count: int | None = None
@@ -79,6 +92,14 @@ class Overlay:
     caption_open: bool = False
     speaking_until_ns: int = 0
     task: str = ""
+    lowered: bool = False
+    heard: SpeechHeard | None = None
+
+    def heard_at(self, t_ns: int) -> SpeechHeard | None:
+        """What was heard, while it is still to be shown at `t_ns`."""
+        if self.heard is None or t_ns - self.heard.t_rx_ns >= (HEARD_NS if self.heard.accepted else REFUSED_NS):
+            return None
+        return self.heard
 
     def speaking_at(self, t_ns: int) -> bool:
         return t_ns < self.speaking_until_ns
@@ -89,6 +110,12 @@ class Overlay:
 
 
 TOAST_NS = 4 * NS_PER_S
+HEARD_NS, REFUSED_NS = 5 * NS_PER_S, 3 * NS_PER_S
+"""How long an instruction that was heard, and one that was not understood, is shown."""
+
+REFUSED_APART_NS = 10 * NS_PER_S
+"""Somebody who talks to others in the room is not told all the time that it was not understood."""
+
 _TOASTS_KEPT = 3
 CAPTION_CHARS = 10_000
 """A caption holds no more than this."""
@@ -112,6 +139,9 @@ def action_of(instruction: str) -> str:
 def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
     """The overlay after `event`, and the cue that the event was, if it was one. Pure: no clock, no widget."""
     match event:
+        case TaskSet() if event.task == "paused" or event.params.get("since_turn", event.from_turn) < event.from_turn:
+            # A pause, and the task that goes on after it: what was counted stays.
+            return replace(overlay, task=event.task), None
         case TaskSet():
             return replace(overlay, task=event.task, action=action_of(event.instruction), count=None, border=None), None
         case TextOut(channel="thought") | TextOutDone(channel="thought"):
@@ -132,10 +162,23 @@ def fold(overlay: Overlay, event: Event) -> tuple[Overlay, Cue | None]:
         case ConnectionChanged(state="reconnecting"):
             # What was being said is not said any more; left standing it would look like what the model says now.
             return replace(overlay, caption="", caption_open=False), None
+        case SpeechHeard():
+            return (replace(overlay, heard=event) if _worth_showing(overlay, event) else overlay), None
+        case Ducked():
+            return replace(overlay, lowered=event.gain_db < 0), None
         case Interrupted():
             return replace(overlay, speaking_until_ns=min(overlay.speaking_until_ns, event.t_rx_ns)), None
         case _:
             return overlay, None
+
+
+def _worth_showing(overlay: Overlay, heard: SpeechHeard) -> bool:
+    if heard.accepted:
+        return True
+    shown = overlay.heard
+    recent = shown is not None and not shown.accepted and heard.t_rx_ns - shown.t_rx_ns < REFUSED_APART_NS
+    # While a task runs the person talks of other things; that is told in the list and the lanes alone.
+    return heard.grammar == "commands" and not recent
 
 
 def _shown(caption: str) -> str:

@@ -15,12 +15,25 @@ from typing import Any, Literal
 import numpy as np
 
 from tmlapp.core.endpoint import EndpointSetup, EventSink
-from tmlapp.core.event import EndpointError, EndpointEvent, Granted, Limit, SessionOpened, TaskSet, UnitDone
+from tmlapp.core.event import (
+    Ducked,
+    EndpointError,
+    EndpointEvent,
+    Granted,
+    Limit,
+    SessionOpened,
+    SpeechHeard,
+    TaskSet,
+    UnitDone,
+    UserTranscript,
+)
 from tmlapp.core.turn import MicroTurn, TextInput
 from tmlapp.core.units import TURN_NS, s_to_ns
 from tmlapp.endpoints.emitter import Emitter
 from tmlapp.endpoints.onnx_contract import OnnxModel
+from tmlapp.endpoints.onnx_current import CurrentTask
 from tmlapp.endpoints.onnx_errors import FIXES, OnnxContractError
+from tmlapp.endpoints.onnx_hearing import mode_of, open_hearing
 from tmlapp.endpoints.onnx_prepare import Prepared, Preparer
 from tmlapp.endpoints.onnx_say import NonFiniteError, Speaker
 from tmlapp.endpoints.onnx_state import Snapshot, read_snapshot, write_snapshot
@@ -35,9 +48,10 @@ _JOIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
-    """Of one step, in ns of the stopwatch: waited in the queue, preparation, all of the work."""
+    """Of one step, in ns of the stopwatch: waited in the queue, hearing, preparation, all of the work."""
 
     queue_ns: int
+    hear_ns: int
     prepare_ns: int
     compute_ns: int
 
@@ -67,7 +81,8 @@ class OnnxDuplex:
         self._stepper = stepper or model.stepper()
         self._preparer = Preparer(model.manifest)
         self._speaker = self._new_speaker()
-        self._task = model.tasks.read(setup.instruction)
+        self._current = CurrentTask(model.tasks, setup.instruction, model.manifest.folder)
+        self._ears = open_hearing(model.manifest, setup.options, model.tasks, self._current)
         self._emitter = Emitter(sink)
         self._wake = threading.Condition()
         self._queue: deque[tuple[MicroTurn, int]] = deque()
@@ -84,7 +99,7 @@ class OnnxDuplex:
             self.restore_state(Path(path))
         self._send(SessionOpened(granted=granted))
         if self._manifest.task.kind != "none":
-            self._send(self._task_set(self._task, from_turn=0))
+            self._send(self._task_set(self._current.task, from_turn=0))
         self._worker = threading.Thread(target=self._work, name=f"model {self._manifest.name}", daemon=True)
         self._worker.start()
 
@@ -135,6 +150,8 @@ class OnnxDuplex:
             self._stepper.reset()
             self._preparer.reset()
             self._speaker = self._new_speaker()
+            if self._ears is not None:
+                self._ears.reset()
 
     def save_state(self, path: Path) -> None:
         """Write the memory after the last finished step as `.npz`. Waits for a running step."""
@@ -161,7 +178,7 @@ class OnnxDuplex:
 
     def _work(self) -> None:
         with self._as_failure("the start"):
-            self._speaker.rehearse(self._task)
+            self._speaker.rehearse(self._current.task)
         while True:
             with self._wake:
                 while not self._queue and not self._stopping:
@@ -195,17 +212,25 @@ class OnnxDuplex:
         start_ns = self._timer()
         if not self._setup.virtual_time:
             self._watch(lag)
+        heard = self._ears.turn(turn, mode_of(self._current)) if self._ears is not None else []
+        heard_ns = self._timer()
         prepared = self._preparer.prepare(turn, skip_frames=self._limited)
         prepared_ns = self._timer()
         outputs = self._stepper.step(prepared.inputs | self._task_inputs())
         end_ns = self._timer()
-        timing = _Timing(start_ns - queued_ns, prepared_ns - start_ns, end_ns - start_ns)
+        timing = _Timing(start_ns - queued_ns, heard_ns - start_ns, prepared_ns - heard_ns, end_ns - start_ns)
         if self._setup.virtual_time:
             lag = self._advance(turn, timing.compute_ns)
-        for event in self._speaker.answer(turn, outputs, self._task):
+        for ducked in heard:
+            if isinstance(ducked, Ducked):
+                self._send(ducked)
+        for event in self._speaker.answer(turn, outputs, self._current.task):
             self._send(event)
         for text in turn.texts:
             self._hear(text, turn)
+        for speech in heard:
+            if isinstance(speech, SpeechHeard):
+                self._obey(speech, turn)
         self._send(self._unit_done(turn, outputs, prepared, timing, lag))
 
     def _advance(self, turn: MicroTurn, compute_ns: int) -> int:
@@ -237,6 +262,9 @@ class OnnxDuplex:
             if name.startswith("diag.") and np.isfinite(value).all()
         }
         diagnostics["app.prepare_ms"] = [timing.prepare_ns / 1e6]
+        if self._ears is not None:
+            diagnostics |= self._ears.diagnostics()
+            diagnostics["app.hear_ms"] = [timing.hear_ns / 1e6]
         if self._manifest.frames is not None:
             diagnostics["app.frames_repeated"] = [float(prepared.repeated)]
             diagnostics["app.frames_skipped"] = [float(prepared.skipped)]
@@ -256,10 +284,11 @@ class OnnxDuplex:
 
     def _task_inputs(self) -> dict[str, Any]:
         inputs: dict[str, Any] = {}
-        if self._task.value is not None:
-            inputs["task"] = self._task.value
+        task = self._current.task
+        if task.value is not None:
+            inputs["task"] = task.value
         if self._model.task_params:
-            inputs["task_params"] = np.array([list(self._task.params.values())], dtype=np.float32)
+            inputs["task_params"] = np.array([list(task.params.values())], dtype=np.float32)
         return inputs
 
     def _hear(self, text: TextInput, turn: MicroTurn) -> None:
@@ -273,16 +302,27 @@ class OnnxDuplex:
         if problem:
             self._send(EndpointError(kind="unsupported", code="E_TASK_UNSUPPORTED", message=problem, fatal=False))
             return
+        self._instruct(text.text, text.t_ns, turn)
+
+    def _obey(self, speech: SpeechHeard, turn: MicroTurn) -> None:
+        self._send(speech)
+        if speech.accepted:
+            times: dict[str, Any] = {"t_media_ns": speech.from_ns, "dur_media_ns": speech.to_ns - speech.from_ns}
+            self._send(UserTranscript(text=speech.text, final=True, media_kind="session", **times))
+            self._instruct(speech.text, speech.to_ns, turn)
+
+    def _instruct(self, text: str, ended_ns: int, turn: MicroTurn) -> None:
+        """Follow an instruction that was found in `turn`; `ended_ns` is when its last word was said or typed."""
         try:
-            self._task = self._model.tasks.read(text.text)
+            task = self._current.follow(text, max(0, turn.end_ns - ended_ns), turn.index + 1)
         except OnnxContractError as error:
             kind: Literal["unsupported", "invalid_input"] = (
                 "unsupported" if error.code == "E_TASK_UNSUPPORTED" else "invalid_input"
             )
             self._send(EndpointError(kind=kind, code=error.code, message=f"{error.message} {error.fix}", fatal=False))
             return
-        self._send(self._task_set(self._task, from_turn=turn.index + 1))
-        self._speaker.rehearse(self._task)
+        self._send(self._task_set(task, from_turn=turn.index + 1))
+        self._speaker.rehearse(task)
 
     @staticmethod
     def _task_set(task: Task, *, from_turn: int) -> TaskSet:

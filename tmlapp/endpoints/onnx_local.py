@@ -11,8 +11,10 @@ from tmlapp.core.endpoint import EndpointSetup, EventSink
 from tmlapp.core.event import Granted, Rejection
 from tmlapp.endpoints.asked import refuse_history, tool_rejections
 from tmlapp.endpoints.onnx_contract import OnnxModel, load_model
+from tmlapp.endpoints.onnx_current import CurrentTask
 from tmlapp.endpoints.onnx_duplex import OnnxDuplex
 from tmlapp.endpoints.onnx_errors import OnnxContractError
+from tmlapp.endpoints.onnx_hearing import check_hearing, details, listens
 from tmlapp.endpoints.registry import EndpointOptions, endpoint
 
 
@@ -81,20 +83,23 @@ class OnnxEndpoint:
             kept = self._checked if self._keep else None
         if kept is None or kept[0] != self._fingerprint(kept[1]):
             model = load_model(self._folder, threads=self._threads)
+            check_hearing(model.manifest)
             kept = self._fingerprint(model), model
-        kept[1].tasks.read(instruction)
+        CurrentTask(kept[1].tasks, instruction, self._folder)
         with self._lock:
             self._checked = kept
 
     def open(self, setup: EndpointSetup, sink: EventSink) -> OnnxDuplex:
-        """Options: `provider` (`cpu`, `cuda`), `state` (a file of `save_state`).
+        """Options: `provider` (`cpu`, `cuda`), `state` (a file of `save_state`), `hearing` (`on`, `off`).
 
         Raises:
-            AppError: the session has turns that lie before it.
+            AppError: the session has turns that lie before it; an option is unknown.
             OnnxContractError: with the code of the contract.
         """
         refuse_history(setup, self._address)
         model = self._ready(setup.options)
+        if listens(model.manifest, setup.options):
+            check_hearing(model.manifest)
         return OnnxDuplex(model, setup, sink, self._granted(model, setup))
 
     def _ready(self, options: Mapping[str, str]) -> OnnxModel:
@@ -144,7 +149,7 @@ class OnnxEndpoint:
                 "threads": self._threads,
                 "task_kind": manifest.task.kind,
                 "task_options": list(manifest.task.options),
-                "hears_instructions": manifest.hears_instructions,
+                **details(manifest, setup.options),
                 "understands": model.tasks.examples() if manifest.task.kind == "enum" else [],
                 "interrupts": manifest.interrupts,
                 "max_lag_turns": manifest.max_lag_turns,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tmlapp.endpoints.hearing.spec import COMMANDS, ENGINES, MODES, STOP, Grammar, HearingSpec
 from tmlapp.endpoints.onnx_errors import OnnxContractError
 
 CONTRACT = "tmlapp-interaction-onnx/1"
@@ -39,7 +40,7 @@ class TaskRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
-    """`kind` is `none`, `enum` or `utf8` (then `length` is L)."""
+    """`kind` is `none`, `enum` or `utf8` (then `length` is L); `numbers` is `contract` or `spoken`."""
 
     kind: str
     options: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class TaskSpec:
     params: tuple[str, ...] = ()
     default: int | None = None
     length: int = 0
+    numbers: str = "contract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Manifest:
     hears_instructions: bool
     provenance: Mapping[str, Any] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
+    hearing: HearingSpec | None = None
 
     @property
     def path(self) -> Path:
@@ -248,7 +251,10 @@ class _Reader:
             hears_instructions=top.flag("hears_instructions", False),
             provenance=self._provenance(top),
             examples=top.texts("x-examples", []),
+            hearing=self._hearing(top.child("x-hearing")) if top.has("x-hearing") else None,
         )
+        if manifest.hearing is not None and not (manifest.hears_instructions and manifest.task.kind != "none"):
+            raise top.wrong("x-hearing", "needs hears_instructions true and a task that can be set")
         top.text("description", "", empty=True)
         for part in (say, runtime, top):
             part.done()
@@ -299,6 +305,7 @@ class _Reader:
             params=part.texts("params", []),
             default=part.integer("default") if part.has("default") else part.raw("default", None),
             length=part.integer("length", _MISSING if kind == "utf8" else 0, least=1 if kind == "utf8" else 0),
+            numbers=part.choice("x-numbers", ("contract", "spoken"), "contract"),
         )
         if enum and not spec.options:
             raise part.wrong("options", "must not be empty")
@@ -339,6 +346,27 @@ class _Reader:
         if len(limits) != 2 or not all(isinstance(v, int | float) for v in limits):
             raise part.wrong("range", "must be two numbers")
         return part.text("name"), part.integer("size", 1, least=1)
+
+    def _hearing(self, part: _Object) -> HearingSpec:
+        engine, listed, words = part.choice("engine", ENGINES), part.child("grammars"), part.raw("words", {})
+        if not isinstance(words, dict) or not all(isinstance(v, str) and v for v in words.values()):
+            raise part.wrong("words", "must map words to their sounds")
+        asked = [mode for mode in MODES if mode in (COMMANDS, STOP) or listed.has(mode)]
+        grammars = dict(zip(asked, self._all([listed.child(m) for m in asked], self._grammar), strict=True))
+        for rest in (listed, part):
+            rest.done()
+        return HearingSpec(engine=engine, grammars=grammars, words=words)
+
+    @staticmethod
+    def _grammar(part: _Object) -> Grammar:
+        return Grammar(
+            file=part.text("file"),
+            score=part.number("score"),
+            worst=part.number("worst"),
+            coverage=part.number("coverage"),
+            longest_s=part.number("longest_s"),
+            silence_ms=part.integer("silence_ms", least=100),
+        )
 
     @staticmethod
     def _runtime(part: _Object) -> tuple[str, ...]:

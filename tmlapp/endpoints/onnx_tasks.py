@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tmlapp.config.settings import PRESETS
-from tmlapp.core.numbers import numbers_in
+from tmlapp.core.units import NS_PER_MS
 from tmlapp.endpoints.onnx_errors import OnnxContractError
 from tmlapp.endpoints.onnx_manifest import Manifest, TaskRule
+from tmlapp.endpoints.onnx_numbers import spoken_numbers, with_digits
 from tmlapp.endpoints.onnx_rules import RuleError, RulePattern, RuleTimeoutError
 
 MAX_CHARACTERS = 400
+ELAPSED, SINCE = "elapsed_s", "since_turn"
+"""Task parameters that the app fills."""
 _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}", re.ASCII | re.IGNORECASE)
 
 
@@ -28,7 +31,7 @@ class Task:
         instruction: as it was typed.
         name: the option's name; `utf8` or `none` where the model has no options.
         value: int64 [1] (option) or int32 [1, L] (text); None where the graph has no `task`.
-        params: numbers by name, in the manifest's order.
+        params: numbers by name, in the manifest's order; the app's own are filled by `begun`.
         groups: cleaned texts of the rule's named groups, for placeholders.
     """
 
@@ -38,14 +41,22 @@ class Task:
     params: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
 
+    def begun(self, elapsed_ns: int, turn: int) -> Task:
+        """This task with the app's own parameters, where the manifest has them.
 
-def normalise(instruction: str) -> str:
-    """Lower case, white space collapsed, number words one … sixty as digits."""
+        Args:
+            elapsed_ns: from the end of the instruction to the beginning of micro-turn `turn`.
+            turn: the first micro-turn with this task.
+        """
+        # Rounded up: micro-turns and periods are whole milliseconds, so no multiple changes its micro-turn by this.
+        own = {ELAPSED: -(-elapsed_ns // NS_PER_MS) / 1000, SINCE: float(turn)}
+        return replace(self, params={name: own.get(name, value) for name, value in self.params.items()})
+
+
+def normalise(instruction: str, *, spoken: bool = False) -> str:
+    """Lower case, white space collapsed, number words one … sixty as digits; with `spoken`, see `spoken_numbers`."""
     text = " ".join(instruction.lower().split())
-    for number in reversed(numbers_in(text)):
-        if 1 <= number.value <= 60 and not text[number.start].isdigit():
-            text = text[: number.start] + str(number.value) + text[number.end :]
-    return text
+    return spoken_numbers(text) if spoken else with_digits(text)
 
 
 class TaskReader:
@@ -58,9 +69,15 @@ class TaskReader:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._task = manifest.task
+        self._spoken = manifest.task.numbers == "spoken"
         self._rules = [(self._compiled(i, rule), rule) for i, rule in enumerate(manifest.task.rules)]
         if self._task.default is not None and self._task.default >= max(1, len(self._task.options)):
             raise self._bad("task.default", f"{self._task.default} is not the index of an option")
+
+    @property
+    def pauses(self) -> bool:
+        """The model has the options `paused` and `go_on`."""
+        return {"paused", "go_on"} <= set(self._task.options)
 
     def read(self, instruction: str) -> Task:
         """The task for `instruction`; empty means: wait (the option named `none`).
@@ -71,10 +88,10 @@ class TaskReader:
         if self._task.kind == "none":
             return Task(instruction, "none", None)
         if self._task.kind == "utf8":
-            return Task(instruction, "utf8", self._utf8(instruction))
+            return Task(instruction, "utf8", self._utf8(instruction), dict.fromkeys(self._task.params, 0.0))
         if not instruction.strip():
             return self._waiting(instruction)
-        text = normalise(instruction)
+        text = self._plain(instruction)
         if len(text) > MAX_CHARACTERS:
             raise OnnxContractError(
                 "E_TASK_TOO_LONG",
@@ -99,8 +116,11 @@ class TaskReader:
         if self._manifest.examples:
             return list(self._manifest.examples)
         presets = [preset.format(action="squats") for preset in PRESETS]
-        known = [p for p in presets if any(pattern.search(normalise(p)) for pattern, _ in self._rules)]
+        known = [p for p in presets if any(pattern.search(self._plain(p)) for pattern, _ in self._rules)]
         return known or [name.replace("_", " ") for name in self._task.options if name != "none"]
+
+    def _plain(self, instruction: str) -> str:
+        return normalise(instruction, spoken=self._spoken)
 
     def _search(self, number: int, pattern: RulePattern, text: str) -> dict[str, str] | None:
         try:
@@ -159,6 +179,8 @@ class TaskReader:
         for param, group in rule.params.items():
             if param not in self._task.params:
                 raise self._bad(f"{key}.params", f"{param!r} is not in task.params")
+            if param in (ELAPSED, SINCE):
+                raise self._bad(f"{key}.params", f"{param!r} is filled by the app")
             if group not in pattern.groups:
                 raise self._bad(f"{key}.params", f"there is no group named {group!r} in match")
         return pattern

@@ -11,6 +11,7 @@ import onnx
 import torch
 
 from models.tiny.train.config import CHUNK_MS, FRAMES, HEIGHT, MAX_COUNT, WIDTH
+from models.tiny.train.grammars import hearing, write_grammars
 from models.tiny.train.graph import DIAGNOSTICS, STATES, Step
 from models.tiny.train.slim import slim
 from models.tiny.train.tasks import EXAMPLES, PARAMS, VOCABULARY, Task, all_rules, phrase_file
@@ -68,7 +69,7 @@ def write_manifest(folder: Path, *, seed: int, trained_on: str, metrics: dict[st
     for text in VOCABULARY:
         wav = phrase_file(text)
         vocabulary.append({"text": text, "wav": wav} if wav else {"text": text})
-    files = ["model.onnx", *(entry["wav"] for entry in vocabulary if "wav" in entry)]
+    files = ["model.onnx", *write_grammars(folder), *(entry["wav"] for entry in vocabulary if "wav" in entry)]
     manifest = {
         "contract": "tmlapp-interaction-onnx/1",
         "name": "tiny",
@@ -76,12 +77,15 @@ def write_manifest(folder: Path, *, seed: int, trained_on: str, metrics: dict[st
         "licence": "Apache-2.0",
         "description": "Counts repetitions of any movement, says when an action starts and stops, keeps spoken timers.",
         "x-examples": list(EXAMPLES),
+        "hears_instructions": True,
+        "x-hearing": hearing(),
         "chunk_ms": CHUNK_MS,
         "model": "model.onnx",
         "audio": {"input": "none", "output_rate": 24000},
         "frames": {"input": "rgb_u8", "count": FRAMES, "height": HEIGHT, "width": WIDTH, "fit": "letterbox"},
         "task": {
             "kind": "enum",
+            "x-numbers": "spoken",
             "options": [t.name for t in Task],
             "rules": all_rules(),
             "params": list(PARAMS),

@@ -30,7 +30,12 @@ class Step(Watcher):
 
     def forward(self, frames: Tensor, task: Tensor, task_params: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         s = dict(zip(STATES, states, strict=True))
-        changed = (task != s["task"]).float() + (torch.abs(task_params - s["params"]).amax(1) > 0).float()
+        # A pause keeps the task before it, with everything that belongs to it.
+        paused = task == int(Task.paused)
+        live = 1.0 - paused.float()
+        task = torch.where(paused, s["task"], task)
+        params = torch.where(paused[:, None], s["params"], task_params)
+        changed = (task != s["task"]).float() + (torch.abs(params - s["params"]).amax(1) > 0).float()
         keep = (changed < 0.5).float()
         for name in ("count", "armed", "acting", "level"):
             s[name] = s[name] * keep
@@ -42,12 +47,14 @@ class Step(Watcher):
             fired = torch.maximum(fired, self.count(p, energy, s))
             begun, ended = self.act(p, s)
             started, stopped = torch.maximum(started, begun), torch.maximum(stopped, ended)
-        counting = (task == Task.count_reps).float()
-        fired = fired * counting
+        counting = (task == int(Task.count_reps)).float()
+        fired = fired * counting * live
         s["count"] = (s["count"] + fired).clamp_max(MAX_COUNT + 1.0)
-        phrase = phrase_of(task, task_params, steps, s, fired, started, stopped)
+        phrase = phrase_of(task, params, steps, s, fired, started, stopped) * live.long()
         say = (torch.arange(len(tasks.VOCABULARY))[None] == phrase[:, None]).float() * 10.0
-        s["steps"], s["task"], s["params"] = steps + 1, task, task_params
+        # Timers run on in a pause; who counts aloud goes on where he was.
+        held = paused & is_one_of(task, Task.count_to, Task.count_down)
+        s["steps"], s["task"], s["params"] = steps + (~held).long(), task, params
         motion = (torch.log(energy + 1e-3) - torch.log(torch.tensor(1e-3))) / 7.0
         diagnostics = [p[:, 1:2], p[:, 0:1], s["level"][:, None], motion[:, None].clamp(0.0, 1.0), s["count"][:, None]]
         return (say, *diagnostics, *(s[name] for name in STATES))
@@ -61,16 +68,22 @@ def is_one_of(task: Tensor, *options: Task) -> Tensor:
     return found
 
 
-def due(steps: Tensor, period_ms: Tensor, repeat: Tensor) -> tuple[Tensor, Tensor]:
-    """Exact integer timer: does a multiple of the period lie in [200 steps, 200 (steps+1)) ms?
+def due(elapsed_ms: Tensor, steps: Tensor, period_ms: Tensor, once: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Exact integer timer: does a multiple of the period lie in this micro-turn, [b, b + 200) ms after the instruction?
 
-    Returns (due, multiple) as int64 [1]; without repeat only the first multiple counts.
+    b = elapsed_ms + 200 steps. With `once` only the first multiple counts; if it had passed before the task was set,
+    it is due in the first micro-turn. All int64 [1] but `once`, boolean [1].
+
+    Returns (due, multiple, missed): missed multiples passed before the task was set; a series leaves them out.
     """
     period = period_ms.clamp_min(1)
-    begin = steps * CHUNK_MS
+    begin = elapsed_ms + steps * CHUNK_MS
     multiple = torch.div(begin + period - 1, period, rounding_mode="floor")
-    inside = (multiple >= 1) & (multiple * period < begin + CHUNK_MS) & (period_ms > 0)
-    return (inside & ((multiple == 1) | repeat)).long(), multiple
+    missed = torch.div((elapsed_ms - 1).clamp_min(0), period, rounding_mode="floor")
+    inside = (multiple >= 1) & (multiple * period < begin + CHUNK_MS)
+    late = (steps == 0) & (missed >= 1)
+    ring = (inside & (~once | (multiple == 1))) | (once & late)
+    return (ring & (period_ms > 0)).long(), multiple, missed
 
 
 def phrase_of(
@@ -83,33 +96,38 @@ def phrase_of(
     stopped: Tensor,
 ) -> Tensor:
     """Index of the phrase to say in this micro-turn, 0 = silence. int64 [1]."""
-    ms = torch.round(params.double() * torch.tensor([1000.0, 60000.0, 1000.0, 60000.0], dtype=torch.float64)).long()
-    period, until = ms[:, 0] + ms[:, 1], ms[:, 2] + ms[:, 3]
-    minute = is_one_of(task, Task.every_minute, Task.once_after_a_minute, Task.timer_of_a_minute)
-    second = is_one_of(task, Task.every_second, Task.count_to, Task.count_down)
-    length = torch.div(period, 1000, rounding_mode="floor")
-    period = torch.where(
-        minute, torch.full_like(period, 60000), torch.where(second, torch.full_like(period, 1000), period)
+    at = {name: i for i, name in enumerate(tasks.PARAMS)}
+    exact = params.double()
+
+    def milliseconds(name: str, unit: float = 1000.0) -> Tensor:
+        return torch.round(exact[:, at[name]] * unit).long()
+
+    period = milliseconds("period_s") + milliseconds("period_min", 60000.0)
+    until = milliseconds("until_s") + milliseconds("until_min", 60000.0)
+    number = milliseconds("number", 1.0)
+    aloud = is_one_of(task, Task.count_to, Task.count_down)
+    period = torch.where(aloud & (period == 0), torch.full_like(period, 1000), period)
+    ring, multiple, missed = due(
+        milliseconds("elapsed_s"), steps, period, is_one_of(task, Task.once_after_n, Task.timer)
     )
-    once = is_one_of(task, Task.once_after_n, Task.once_after_a_minute, Task.timer, Task.timer_of_a_minute)
-    ring, multiple = due(steps, period, ~once)
-    ring = ring * ((until == 0) | (multiple * period <= until)).long()
+    # An end before the first reminder is no end ("every 20 minutes … look away for 20 seconds").
+    ring = ring * ((until < period) | (multiple * period <= until)).long()
 
     def when(condition: Tensor, phrase: Tensor | int) -> Tensor:
         return condition.long() * phrase
 
     total = s["count"].round().long()
-    down = length - multiple + 1
-    content = is_one_of(task, Task.every_n_seconds, Task.every_second, Task.every_minute, Task.once_after_n)
-    content = content | is_one_of(task, Task.once_after_a_minute)
-    watching = (task == Task.start_stop).float()
+    # Who counts aloud begins at the beginning, even if the first beat had passed before the task was set.
+    up = multiple - missed
+    down = number - up + 1
+    watching = (task == int(Task.start_stop)).float()
     said = when((fired > 0.5) & (total <= MAX_COUNT), total)
     said = said + when(started * watching > 0.5, tasks.SAY_START) * (1 - (stopped > 0.5).long())
     said = said + when(stopped * watching > 0.5, tasks.SAY_STOP)
-    said = said + when(content, ring * tasks.SAY_CONTENT)
-    said = said + when(task == Task.beat, ring * tasks.SAY_NOW)
-    said = said + when(is_one_of(task, Task.timer, Task.timer_of_a_minute), ring * tasks.SAY_TIME_UP)
-    said = said + when((task == Task.count_to) & (multiple <= length) & (multiple <= MAX_COUNT), ring * multiple)
-    said = said + when((task == Task.count_down) & (down >= 1) & (down <= MAX_COUNT), ring * down)
-    said = said + when((task == Task.count_down) & (down == 0), ring * tasks.SAY_TIME_UP)
+    said = said + when(is_one_of(task, Task.every_n_seconds, Task.once_after_n), ring * tasks.SAY_CONTENT)
+    said = said + when(task == int(Task.beat), ring * tasks.SAY_NOW)
+    said = said + when(task == int(Task.timer), ring * tasks.SAY_TIME_UP)
+    said = said + when((task == int(Task.count_to)) & (up <= number) & (up <= MAX_COUNT), ring * up)
+    said = said + when((task == int(Task.count_down)) & (down >= 1) & (down <= MAX_COUNT), ring * down)
+    said = said + when((task == int(Task.count_down)) & (down == 0), ring * tasks.SAY_TIME_UP)
     return said.clamp(0, len(tasks.VOCABULARY) - 1)

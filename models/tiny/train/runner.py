@@ -12,11 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from models.tiny.train.tasks import TENS, UNITS
-
-WORDS = {word: str(n) for n, word in enumerate(UNITS, 1)} | {word: str(10 * n) for n, word in enumerate(TENS[:5], 2)}
-JOINED = re.compile(r"\b(twenty|thirty|forty|fifty)[ -](one|two|three|four|five|six|seven|eight|nine)\b")
-SINGLE = re.compile(r"\b(" + "|".join(WORDS) + r")\b")
+from tmlapp.endpoints.onnx_tasks import normalise
 
 
 @dataclass(frozen=True)
@@ -28,16 +24,9 @@ class Chosen:
     groups: dict[str, str]
 
 
-def plain(instruction: str) -> str:
-    """Lower case, single blanks, number words up to sixty as digits."""
-    text = " ".join(instruction.lower().split())
-    text = JOINED.sub(lambda m: str(int(WORDS[m[1]]) + int(WORDS[m[2]])), text)
-    return SINGLE.sub(lambda m: WORDS[m[1]], text)
-
-
 def choose(manifest: dict[str, Any], instruction: str) -> Chosen | None:
     """First rule that matches; None means the task cannot be represented."""
-    task, text = manifest["task"], plain(instruction)
+    task, text = manifest["task"], normalise(instruction, spoken=True)
     for rule in task["rules"]:
         found = re.search(rule["match"], text, re.ASCII)
         if found:
@@ -80,18 +69,27 @@ class Player:
             "state." + s["name"]: np.full(s["shape"], s["init"], s["dtype"]) for s in self.manifest["states"]
         }
         self.set_task(0)
+        self.kept = (0, self.params)
 
     def set_task(self, option: int, params: NDArray[np.float32] | None = None) -> None:
         self.task = np.array([option], np.int64)
         width = len(self.manifest["task"]["params"])
         self.params = np.zeros((1, width), np.float32) if params is None else params
 
-    def instruct(self, instruction: str) -> Chosen:
-        """Set the task in words."""
+    def instruct(self, instruction: str, elapsed_s: float = 0.0) -> Chosen:
+        """Set the task in words that ended so long before the next micro-turn; pause and go on as the app does it."""
         chosen = choose(self.manifest, instruction)
         if chosen is None:
             raise ValueError(f"no rule matches: {instruction}")
-        self.set_task(chosen.option, chosen.params)
+        names, params = self.manifest["task"]["params"], chosen.params.copy()
+        params[0, names.index("elapsed_s")], params[0, names.index("since_turn")] = elapsed_s, self.step
+        options = self.manifest["task"]["options"]
+        if options[chosen.option] == "paused":
+            self.kept = (int(self.task[0]), self.params)
+        if options[chosen.option] == "go_on":
+            self.set_task(*self.kept)
+        else:
+            self.set_task(chosen.option, params)
         return chosen
 
     def turn(self, frames: NDArray[np.uint8] | None = None) -> Turn:

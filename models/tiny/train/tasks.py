@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from itertools import product
 from typing import Any
 
 from models.tiny.train.config import MAX_COUNT
@@ -16,18 +15,19 @@ class Task(IntEnum):
     count_reps = 1
     start_stop = 2
     every_n_seconds = 3
-    every_second = 4
-    every_minute = 5
-    once_after_n = 6
-    once_after_a_minute = 7
-    timer = 8
-    timer_of_a_minute = 9
-    beat = 10
-    count_to = 11
-    count_down = 12
+    once_after_n = 4
+    timer = 5
+    beat = 6
+    count_to = 7
+    count_down = 8
+    paused = 9
+    """Silent; the task before it is kept (the app's reserved name)."""
+    go_on = 10
+    """Never given to the graph: the app gives the task before the pause again."""
 
 
-PARAMS = ("period_s", "period_min", "until_s", "until_min")
+PARAMS = ("period_s", "period_min", "until_s", "until_min", "number", "elapsed_s", "since_turn")
+"""The last two are the app's reserved names: how long ago the instruction ended, and which instruction it was."""
 
 UNITS = (
     *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -67,30 +67,55 @@ def phrase_file(text: str) -> str | None:
     return None if not text or "{" in text else f"phrases/{text.replace(' ', '-')}.wav"
 
 
-# The app bounds what a rule may cost: three open repeats and a million combinations of choices at most.
+# Numbers come as digits: the manifest asks for the app's reading of spoken numbers ("half a minute" is "30 seconds").
 NUMBER = r"[0-9.]+"
 SECONDS, MINUTES = r"[ -]?s(?:ec(?:ond)?s?)?\b", r"[ -]?m(?:in(?:ute)?s?)?\b"
+
+
+def length(prefix: str) -> str:
+    """A length of time, in the groups `prefix_s` or `prefix_min`."""
+    return rf"(?:(?P<{prefix}_s>{NUMBER}){SECONDS}|(?P<{prefix}_min>{NUMBER}){MINUTES})"
+
+
+POLITE = r"(?:(?:okay|ok|now|thanks|thank you|and),? )?(?:please )?"
+END = r"(?:,? (?:now|please|for now)){0,2}[ .!]{0,4}$"
+WHAT = r"(?: it| that| this| all| everything| (?:the|my) \w+| counting| reminding me| talking| speaking)?"
+STOP = (
+    rf"^{POLITE}(?:stop|quiet|silence|enough|cancel|quit|never ?mind|shut up|be (?:quiet|silent)"
+    rf"|that(?:'s| is|s) (?:enough|it|all)|you can (?:stop|rest)){WHAT}(?: now| please)?"
+    rf"(?: (?:talking|speaking|saying|counting|reminding|telling)\b.*)?{END}"
+)
+PAUSE = rf"^{POLITE}(?:pause|hold on|hold it|wait){WHAT}(?: a (?:moment|second|minute))?{END}"
+GO_ON = rf"^{POLITE}(?:go on|go ahead|resume|continue|carry on|keep going|proceed)(?: with)?{WHAT}{END}"
+
 ASK_ME = r"(?:remind|tell|ask|warn) me"
 ASK = rf"\b(?:{ASK_ME}|say|repeat)(?: to| that| about)?,? "
 CONTENT = r"(?P<content>\S.*?)"
-LAST = r"(?P<content>\S.*?)(?:,? (?:until|till) (?:i|you|we) .*)?$"
-LAST_PLAIN = r"(?P<content>\S.*)$"
-STOP = (
-    r"^(?:(?:okay|ok|now|thank you),? )?(?:please )?"
-    r"(?:stop|quiet|silence|enough|cancel|never ?mind|shut up|be (?:quiet|silent)|that(?:'s| is|s) (?:enough|it|all)"
-    r"|you can (?:stop|rest))(?: it| that| all)?(?: now| please)?"
-    r"(?: (?:talking|speaking|saying|counting|reminding|telling)\b.*)?[ .!]{0,4}$"
+OPEN_END = r"(?:,? (?:until|till) (?:i|you|we) .*)?"
+LAST = rf"{CONTENT}{OPEN_END}$"
+EVERY = rf"every {length('period')}"
+UNTIL = rf",? (?:until|till|for)(?: the next)? {length('until')}"
+AT_FIRST = rf"\bfor (?:the next )?{length('until')},? (?:please )?"
+TO = r",? (?:to|that|about) "
+WAIT = length("period")
+
+UP_TO = r"(?P<number>1[0-9]{2}|[1-9][0-9]?)\b"
+"""Numbers that can be said."""
+COUNT_UP = rf"count (?:up )?(?:from 1 )?to {UP_TO}"
+COUNT_DOWN = rf"count ?(?:back(?:wards)?|down)? ?from {UP_TO}"
+REPS = (
+    r"(?:tally|(?:count|number|keep count of|keep track of)(?: out)?(?: loud| aloud)?(?: reps| repetitions)?"
+    r"(?: for| of)?(?: how many| every| each| all)?(?: my| the| his| her| their)?)"
 )
-COUNT = (
-    r"(?:count|number|keep count of|keep track of)(?: out)?(?: loud| aloud)?(?: reps| repetitions)?"
-    r"(?: for| of)?(?: how many| every| each| all)?(?: my| the| his| her| their)?"
-)
+ACTION = r"(?P<action>\S.*?)[ .!?]{0,4}$"
+NO_NUMBERS = r"(?!(?:(?:up|down|back|backwards) )?(?:to|from) [0-9])"
 
 EXAMPLES = (
     "Please count out reps for squats.",
     "Say 'start' when the person starts waving then say 'Stop' when they stop.",
     "Remind me to breathe in and out every 4 seconds until I ask you to stop.",
     "In 10 seconds tell me to drink.",
+    "Count to ten every two seconds.",
     "Stop.",
 )
 """Shown to the operator."""
@@ -98,83 +123,66 @@ EXAMPLES = (
 Rule = dict[str, Any]
 
 
-def lengths(prefix: str) -> list[tuple[str, dict[str, str]]]:
-    """Plain lengths of time, each with the task parameter that its group fills."""
-    s, m = f"{prefix}_s", f"{prefix}_min"
-    return [(rf"(?P<{s}>{NUMBER}){SECONDS}", {s: s}), (rf"(?P<{m}>{NUMBER}){MINUTES}", {m: m})]
-
-
-def mixed(prefix: str) -> tuple[str, dict[str, str]]:
-    """ "1 minute and 30 seconds"."""
-    s, m = f"{prefix}_s", f"{prefix}_min"
-    return rf"(?P<{m}>{NUMBER}){MINUTES} (?:and )?(?P<{s}>{NUMBER}){SECONDS}", {m: m, s: s}
-
-
-def rule(match: str, option: Task, params: dict[str, str] | None = None) -> Rule:
+def rule(match: str, option: Task) -> Rule:
+    """A rule whose groups fill the task parameters of the same name."""
+    params = {name: name for name in PARAMS if f"(?P<{name}>" in match}
     out: Rule = {"match": match, "option": int(option)}
-    if params:
-        out["params"] = params
-    return out
+    return {**out, "params": params} if params else out
 
 
 def series_rules() -> list[Rule]:
     """Reminders that repeat, in the usual word orders; those with an end come first, so that it is never overlooked."""
-    named: list[tuple[str, Task, dict[str, str]]] = [
-        ("(?:every|each) second\\b", Task.every_second, {}),
-        ("(?:every|each|once a) minute\\b", Task.every_minute, {}),
-    ]
-    plain = [(rf"every {text}", Task.every_n_seconds, params) for text, params in lengths("period")]
-    ends = [(rf",? (?:until|till|for)(?: the next)? {text}", params) for text, params in lengths("until")]
-    found = []
-    for (every, option, params), (end, end_params) in product(plain + named, ends):
-        both = {**params, **end_params}
-        found += [
-            rule(rf"{ASK}{CONTENT},? {every}{end}", option, both),
-            rule(rf"\b{every}{end},? (?:please )?{ASK}{LAST_PLAIN}", option, both),
-            rule(rf"\b{every},? (?:please )?{ASK}{CONTENT}{end}", option, both),
-        ]
-    text, both = mixed("period")
-    for every, option, params in [(rf"every {text}", Task.every_n_seconds, both), *plain, *named]:
-        found.append(rule(rf"{ASK}{CONTENT},? {every}", option, params))
-        last = LAST_PLAIN if len(params) > 1 else LAST
-        found.append(rule(rf"\b{ASK_ME},? {every},? (?:to|that|about) {last}", option, params))
-        found.append(rule(rf"\b{every},? (?:please )?{ASK}{last}", option, params))
-    for (every, _, params), (end, end_params) in product(plain, [*ends, ("", {})]):
-        found.append(rule(rf"\b{every}{end}[ .!]*$", Task.beat, {**params, **end_params}))
-    return found
+    forms = (
+        rf"{AT_FIRST}{ASK}{CONTENT},? {EVERY}",
+        rf"{AT_FIRST}{EVERY},? (?:please )?{ASK}{LAST}",
+        rf"{ASK}{CONTENT},? {EVERY}{UNTIL}",
+        rf"\b{ASK_ME},? {EVERY}{UNTIL}{TO}{LAST}",
+        rf"\b{ASK_ME},? {EVERY}{TO}{CONTENT}{UNTIL}",
+        rf"\b{EVERY}{UNTIL},? (?:please )?{ASK}{LAST}",
+        rf"\b{EVERY},? (?:please )?{ASK}{CONTENT}{UNTIL}",
+        rf"{ASK}{CONTENT},? {EVERY}",
+        rf"\b{ASK_ME},? {EVERY}{TO}{LAST}",
+        rf"\b{EVERY},? (?:please )?{ASK}{LAST}",
+    )
+    beats = (rf"\b{EVERY}{UNTIL}[ .!]*$", rf"\b{EVERY}{OPEN_END}[ .!]*$")
+    return [*(rule(form, Task.every_n_seconds) for form in forms), *(rule(form, Task.beat) for form in beats)]
 
 
 def once_rules() -> list[Rule]:
     """One reminder after some time, and plain timers."""
-    waits = [(text, Task.once_after_n, params) for text, params in [mixed("period"), *lengths("period")]]
-    waits.append((r"(?:a|1) minute\b", Task.once_after_a_minute, {}))
     found = []
-    for text, option, params in waits:
-        timer = Task.timer if option is Task.once_after_n else Task.timer_of_a_minute
-        last = LAST_PLAIN if len(params) > 1 else LAST
-        passed = " (?:have passed|has passed|are over|is over)"
-        for before, after in (("(?:in|after) ", ""), ("when ", passed)):
-            when = before + text + after
-            found += [
-                rule(rf"^(?:please )?(?:tell|warn|notify) me,? {when}[ .!]{{0,3}}$", timer, params),
-                rule(rf"{ASK}{CONTENT},? {when}", option, params),
-                rule(rf"\b{when},? (?:please )?{ASK}{last}", option, params),
-            ]
-        found += [rule(form.format(text), timer, params) for form in (r"\btimer (?:for|of) {0}", r"\b{0} timer\b")]
+    for when in (rf"(?:in|after) {WAIT}", rf"when {WAIT} (?:have passed|has passed|are over|is over)"):
+        found += [
+            rule(rf"^{POLITE}(?:tell|warn|notify|remind|alert|wake) me(?: up)?,? {when}[ .!]{{0,3}}$", Task.timer),
+            rule(rf"{ASK}{CONTENT},? {when}", Task.once_after_n),
+            rule(rf"\b{when},? (?:please )?{ASK}{LAST}", Task.once_after_n),
+        ]
+    return [*found, rule(rf"\btimer (?:for|of) {WAIT}", Task.timer), rule(rf"\b{WAIT} timer\b", Task.timer)]
+
+
+def count_rules() -> list[Rule]:
+    """Numbers said one after the other; a step that is not understood must not become one second."""
+    found = []
+    for count, option in ((COUNT_UP, Task.count_to), (COUNT_DOWN, Task.count_down)):
+        found += [
+            rule(rf"^{POLITE}{count},? (?:one |1 |a number )?{EVERY}", option),
+            rule(rf"^{POLITE}{EVERY},? {count}", option),
+            rule(rf"^{POLITE}{count}(?!.*\b(?:every|each)\b)", option),
+        ]
     return found
 
 
 def all_rules() -> list[Rule]:
     """Every rule in the order of trial."""
-    number = {"period_s": "period_s"}
     return [
         rule(STOP, Task.none),
+        rule(PAUSE, Task.paused),
+        rule(GO_ON, Task.go_on),
         rule(r"\bsay\b.{0,3}\bstart\b.{0,3}(?:when|as soon as|once|if) .+", Task.start_stop),
         rule(r"\b(?:tell|notify) me when .+\b(?:starts?|begins?)\b.+\b(?:stops?|ends?|finish\w*)\b", Task.start_stop),
-        rule(r"^(?:please )?count (?:up )?(?:from 1 )?to (?P<period_s>[0-9]+)\b", Task.count_to, number),
-        rule(r"^(?:please )?count (?:back(?:wards)? |down )?from (?P<period_s>[0-9]+)\b", Task.count_down, number),
+        *count_rules(),
         *series_rules(),
         *once_rules(),
-        rule(rf"^(?:please )?(?:tally|{COUNT}) (?P<action>\S.*?)[ .!?]{0, 4}$", Task.count_reps),
-        rule(r"\bcount (?P<action>\S.*?)[ .!?]{0,4}$", Task.count_reps),
+        rule(rf"^{POLITE}{REPS} {NO_NUMBERS}{ACTION}", Task.count_reps),
+        rule(rf"\bcount {NO_NUMBERS}{ACTION}", Task.count_reps),
     ]

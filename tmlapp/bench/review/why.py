@@ -292,7 +292,9 @@ def _due(expected: Expected | None, task: Task | None, output: Output) -> tuple[
         return (expected.window[0] if expected.t_ref_ns is None else expected.t_ref_ns), "expectation"
     if task is None:
         return None, ""
-    since_ns = task.from_turn * TURN_NS
+    # After a pause a task holds again, but counts from its own instruction.
+    turn = int(task.params.get("since_turn", task.from_turn))
+    since_ns = turn * TURN_NS - round(task.params.get("elapsed_s", 0.0) * NS_PER_S)
     period_ns = round((task.params.get("period_s", 0.0) + 60 * task.params.get("period_min", 0.0)) * NS_PER_S)
     until_ns = round((task.params.get("until_s", 0.0) + 60 * task.params.get("until_min", 0.0)) * NS_PER_S)
     if period_ns > 0:

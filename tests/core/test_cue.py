@@ -8,8 +8,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.strategies import any_event
-from tmlapp.core.cue import TOAST_NS, Cue, Overlay, action_of, classify, fold, numbers_in_rest
-from tmlapp.core.event import AudioOut, ConnectionChanged, Interrupted, Listen, Marker, TaskSet, TextOut, TextOutDone
+from tmlapp.core.cue import (
+    HEARD_NS,
+    REFUSED_APART_NS,
+    REFUSED_NS,
+    TOAST_NS,
+    Cue,
+    Overlay,
+    action_of,
+    classify,
+    fold,
+    numbers_in_rest,
+)
+from tmlapp.core.event import (
+    AudioOut,
+    ConnectionChanged,
+    Ducked,
+    Interrupted,
+    Listen,
+    Marker,
+    SpeechHeard,
+    TaskSet,
+    TextOut,
+    TextOutDone,
+)
 from tmlapp.core.units import NS_PER_S
 
 pytestmark = pytest.mark.unit
@@ -138,3 +160,37 @@ def test_a_lost_connection_takes_the_words_of_the_last_utterance_off_the_picture
     after = folded(said("three"), TextOut(delta="fo"), ConnectionChanged(state="reconnecting"))
     assert (after.caption, after.caption_open, after.count) == ("", False, 3)
     assert folded(said("three"), ConnectionChanged(state="open")).caption == "three"
+
+
+def heard(t_ns: int, *, reason: str = "", grammar: str = "commands") -> SpeechHeard:
+    return SpeechHeard(
+        text="stop", accepted=not reason, reason=reason, grammar=grammar, from_ns=0, to_ns=t_ns, t_rx_ns=t_ns
+    )
+
+
+def test_what_was_heard_is_shown_for_a_while() -> None:
+    taken, refused = heard(NS_PER_S), heard(NS_PER_S, reason="unclear")
+    assert folded(taken).heard_at(NS_PER_S + HEARD_NS - 1) == taken
+    assert folded(taken).heard_at(NS_PER_S + HEARD_NS) is None
+    assert folded(refused).heard_at(NS_PER_S + REFUSED_NS - 1) == refused
+    assert folded(refused).heard_at(NS_PER_S + REFUSED_NS) is None
+    assert Overlay().heard_at(0) is None
+
+
+def test_talk_to_others_is_not_refused_again_and_again() -> None:
+    first, soon = heard(NS_PER_S, reason="unclear"), heard(9 * NS_PER_S, reason="unclear")
+    late, taken = heard(NS_PER_S + REFUSED_APART_NS, reason="unclear"), heard(2 * NS_PER_S)
+    assert folded(first, soon).heard == first
+    assert folded(first, late).heard == late
+    assert folded(first, taken).heard == taken
+    assert folded(taken, soon).heard == soon
+
+
+def test_while_a_task_runs_only_what_is_understood_is_shown() -> None:
+    assert folded(heard(0, reason="unclear", grammar="stop")).heard is None
+    assert folded(heard(0, grammar="stop")).heard is not None
+
+
+def test_a_lowered_voice_is_known_until_it_is_raised() -> None:
+    assert folded(Ducked(gain_db=-12.0, since_ns=0)).lowered
+    assert not folded(Ducked(gain_db=-12.0, since_ns=0), Ducked(gain_db=0.0, since_ns=5)).lowered

@@ -30,7 +30,8 @@ def wanted(draw: st.DrawFn, width: int, height: int) -> Wanted:
     banner, speaking = (None, None) if giant else (sign(42.0), sign(34.0))
     if speaking is not None:
         speaking = (min(speaking[0], 140 * scale), speaking[1])
-    return Wanted(badge, banner, caption, speaking, tuple(toasts))
+    heard = sign(36.0)
+    return Wanted(badge, banner, caption, speaking, tuple(toasts), heard)
 
 
 @given(data=st.data(), width=WIDTHS, height=HEIGHTS)
@@ -69,6 +70,17 @@ def test_a_long_caption_lifts_the_others_above_it() -> None:
     assert got.speaking is not None
     assert got.speaking.bottom < got.caption.y
     assert got.toasts[0].bottom < got.caption.y
+
+
+def test_what_was_heard_stands_below_the_banner_and_gives_way_on_a_small_stage() -> None:
+    got = place(880, 495, Wanted(badge=132, banner=(300, 42), heard=(2000, 36), toasts=((200, 36),) * 3))
+    assert got.heard is not None
+    assert got.banner is not None
+    assert got.badge is not None
+    assert got.heard.y > got.banner.bottom
+    assert got.heard.right < got.badge.x
+    small = place(320, 180, Wanted(banner=(300, 42), heard=(200, 36), caption=(200, 90), speaking=(60, 34)))
+    assert small.heard is None
 
 
 def test_boxes_that_only_touch_do_not_meet() -> None:

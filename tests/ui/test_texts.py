@@ -15,6 +15,7 @@ from tmlapp.core.event import (
     Limit,
     Marker,
     Notice,
+    SpeechHeard,
     StateChanged,
     TaskSet,
     TextOut,
@@ -125,3 +126,33 @@ def test_times_are_aligned() -> None:
     assert stamp_text(3_700 * NS_PER_S) == "61:40.0"
     assert stamp_text(-1) == "00:00.0"
     assert (ms_text(3.14), ms_text(61.2)) == ("3.1", "61")
+
+
+def heard(text: str, to_s: float, *, reason: str = "") -> SpeechHeard:
+    return SpeechHeard(
+        text=text, accepted=not reason, reason=reason, grammar="stop", from_ns=0, to_ns=round(to_s * NS_PER_S)
+    )
+
+
+def test_an_instruction_that_was_heard_stands_like_a_typed_one_at_its_end() -> None:
+    log = EventLog()
+    log.add(TextInput(NS_PER_S, "stop"))
+    log.add(heard("stop", 3))
+    assert [(r.t_ns, r.who, r.text, r.extra) for r in log.rows] == [
+        (NS_PER_S, "you", "stop", "typed"),
+        (3 * NS_PER_S, "you", "stop", "heard"),
+    ]
+
+
+def test_speech_that_was_not_understood_is_one_row_without_a_guess() -> None:
+    log = EventLog()
+    assert log.add(heard("stop", 1, reason="It is not clear enough.")) == [0]
+    assert log.add(heard("", 2, reason="It fits no instruction.")) == [0]
+    log.add(heard("stop", 3))
+    assert log.add(heard("go", 4, reason="It is not clear enough.")) == [2]
+    assert [(r.text, r.extra) for r in log.rows] == [
+        ("did not understand", "It fits no instruction. ×2"),
+        ("stop", "heard"),
+        ("did not understand", "It is not clear enough."),
+    ]
+    assert row_of(heard("stop", 1, reason="unclear")) is None

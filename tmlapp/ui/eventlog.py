@@ -15,6 +15,7 @@ from tmlapp.core.event import (
     Limit,
     Marker,
     Notice,
+    SpeechHeard,
     StateChanged,
     TaskSet,
     TextOutDone,
@@ -36,7 +37,8 @@ _MERGE_NS = 1_000_000_000
 class Row:
     """One line of the event list; `extra` is shown dimmed behind `text`, `end_ns` is where a gap ends.
 
-    `wire_ref` is the frame that told it, where there is one.
+    `wire_ref` is the frame that told it, where there is one; `refused` counts stretches of speech, one after the other,
+    that were not understood.
     """
 
     t_ns: int
@@ -45,6 +47,7 @@ class Row:
     extra: str = ""
     end_ns: int = 0
     wire_ref: int | None = None
+    refused: int = 0
 
 
 class EventLog:
@@ -63,6 +66,8 @@ class EventLog:
             return self._answered(what)
         if isinstance(what, Gap):
             return self._gap(what)
+        if isinstance(what, SpeechHeard) and not what.accepted:
+            return self._not_understood(what)
         if isinstance(what, EndpointEvent):
             self._cause = what.wire_ref
         row = row_of(what)
@@ -89,6 +94,16 @@ class EventLog:
             self.rows[i] = replace(self.rows[i], extra=f"+{ms_text(done.latency_ns / NS_PER_MS)} ms")
         return changed
 
+    def _not_understood(self, heard: SpeechHeard) -> list[int]:
+        """Talk that is no instruction is one row, however much of it there is."""
+        last = self.rows[-1] if self.rows else None
+        if last is not None and last.refused:
+            times = last.refused + 1
+            self.rows[-1] = replace(last, refused=times, extra=_refusal(heard.reason, times))
+            return [len(self.rows) - 1]
+        text = tr("did not understand")
+        return self._append(Row(heard.to_ns, "you", text, _refusal(heard.reason, 1), refused=1))
+
     def _gap(self, gap: Gap) -> list[int]:
         if gap.kind in ("muted", "paused"):
             return []  # The session says it once, as a change of state.
@@ -103,6 +118,10 @@ class EventLog:
                 return [i]
         end_ns = gap.t_ns + gap.dur_ns
         return self._append(Row(gap.t_ns, "gap", f"{_track(gap.track)}: {gap.reason}", _span(gap.dur_ns), end_ns))
+
+
+def _refusal(reason: str, times: int) -> str:
+    return " ".join(s for s in (reason, f"×{times}" if times > 1 else "") if s)
 
 
 def _track(track: str) -> str:
@@ -128,6 +147,8 @@ def row_of(event: Event) -> Row | None:
             return Row(event.t_rx_ns, "model", event.text)
         case UserTranscript(final=True):
             return Row(event.t_rx_ns, "you", event.text)
+        case SpeechHeard(accepted=True):
+            return Row(event.to_ns, "you", event.text, tr("heard"))
         case Marker():
             return _marker(event)
         case Notice():

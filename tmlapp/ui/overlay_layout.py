@@ -37,6 +37,7 @@ class Wanted:
     caption: tuple[float, float] | None = None
     speaking: tuple[float, float] | None = None
     toasts: tuple[tuple[float, float], ...] = ()
+    heard: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,11 @@ class Placed:
     caption: Box | None = None
     speaking: Box | None = None
     toasts: tuple[Box, ...] = ()
+    heard: Box | None = None
 
     def boxes(self) -> list[Box]:
         """All that are shown."""
-        named = [self.badge, self.banner, self.caption, self.speaking]
+        named = [self.badge, self.banner, self.caption, self.speaking, self.heard]
         return [b for b in named if b is not None] + list(self.toasts)
 
 
@@ -64,7 +66,8 @@ def place(width: float, height: float, wanted: Wanted) -> Placed:
     """Arrange the signs over a stage of `width` × `height`.
 
     Badge at the top right, banner at the top left, caption at the bottom centre, speaking sign at the bottom right,
-    toasts at the bottom left; whoever does not fit beside the caption moves above it.
+    toasts at the bottom left; whoever does not fit beside the caption moves above it. What was heard stands below the
+    banner, if there is room.
     """
     scale = scale_for(width, height)
     margin, gap = 20 * scale, 10 * scale
@@ -82,8 +85,28 @@ def place(width: float, height: float, wanted: Wanted) -> Placed:
         caption = Box((width - w) / 2, bottom - h, w, h)
     floor = caption.y - gap if caption else bottom
     speaking = _speaking(wanted.speaking, caption, right, bottom, gap)
-    toasts = _toasts(wanted.toasts, left, bottom, floor, free_right, gap, banner, caption, speaking)
-    return Placed(badge, banner, caption, speaking, toasts)
+    heard = _heard(wanted.heard, left, top, free_right, gap, banner, caption, speaking)
+    above = heard or banner
+    toasts = _toasts(wanted.toasts, left, bottom, floor, free_right, gap, above, caption, speaking)
+    return Placed(badge, banner, caption, speaking, toasts, heard)
+
+
+def _heard(
+    size: tuple[float, float] | None,
+    left: float,
+    top: float,
+    free_right: float,
+    gap: float,
+    banner: Box | None,
+    caption: Box | None,
+    speaking: Box | None,
+) -> Box | None:
+    if size is None:
+        return None
+    y = banner.bottom + gap if banner else top
+    box = Box(left, y, min(size[0], free_right - left), size[1])
+    below = [b.y - gap for b in (caption, speaking) if b is not None]
+    return box if box.w > size[1] and box.bottom <= min(below, default=box.bottom) else None
 
 
 def _speaking(
@@ -104,7 +127,7 @@ def _toasts(
     floor: float,
     free_right: float,
     gap: float,
-    banner: Box | None,
+    above: Box | None,
     caption: Box | None,
     speaking: Box | None,
 ) -> tuple[Box, ...]:
@@ -114,7 +137,7 @@ def _toasts(
     most = free_right - left
     if speaking is not None:
         most = min(most, speaking.x - gap - left)
-    ceiling = banner.bottom + gap if banner else 0.0
+    ceiling = above.bottom + gap if above else 0.0
     boxes: list[Box] = []
     # Newest first from below: when room is short, the oldest is the one left out.
     for w, h in reversed(sizes):

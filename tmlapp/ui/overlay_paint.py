@@ -1,4 +1,4 @@
-"""Paints the signs over the picture: count badge, START/STOP banner, reminders, caption, speaking sign."""
+"""Paints the signs over the picture: count badge, START/STOP banner, what was heard, reminders, caption, speaking."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from tmlapp.core.cue import Cue, Overlay
+from tmlapp.core.event import SpeechHeard
 from tmlapp.ui.overlay_layout import Box, Placed, Wanted, place, scale_for
 from tmlapp.ui.text import stamp_text, tr
 from tmlapp.ui.theme import Theme, font
@@ -22,6 +23,7 @@ _REMEMBERED = 48
 
 # On the picture, which is neither light nor dark, the signs look the same in both schemes.
 _GOOD, _ACT, _REMIND, _VOICE = QColor("#39d98a"), QColor("#ff5c5c"), QColor("#b18cff"), QColor("#c8a2ff")
+_YOU, _NOTICE = QColor("#7fb0ff"), QColor("#ffb547")
 _WHITE = QColor("#ffffff")
 
 
@@ -66,7 +68,13 @@ class OverlayPainter:
             words = scale * _LOUD if state.presenter else scale
             self._sign(painter, placed.caption, spoken, partial(self._caption, scale=words, state=state))
         if placed.speaking:
-            self._sign(painter, placed.speaking, ("speaking",), partial(self._speaking, scale=scale))
+            said = speaking_text(overlay)
+            self._sign(painter, placed.speaking, ("speaking", said), partial(self._speaking, scale=scale, text=said))
+        heard = overlay.heard_at(state.t_ns)
+        if placed.heard and heard is not None:
+            shown = ("heard", *heard_parts(heard))
+            words = scale * _LOUD if state.presenter else scale
+            self._sign(painter, placed.heard, shown, partial(self._heard, scale=words, heard=heard))
         toasts = overlay.toasts_at(state.t_ns)
         for box, cue in zip(placed.toasts, toasts[len(toasts) - len(placed.toasts) :], strict=True):
             self._sign(painter, box, ("toast", cue.text), partial(self._toast, scale=scale, cue=cue))
@@ -105,8 +113,9 @@ class OverlayPainter:
             badge = min(width, height) * _GIANT if state.presenter else _BADGE * scale
         words = scale * _LOUD if state.presenter else scale
         caption = self._caption_size(width, words, overlay.caption) if overlay.caption else None
+        heard = self._heard_size(words, overlay.heard_at(state.t_ns))
         if state.presenter:
-            return Wanted(badge=badge, caption=caption)
+            return Wanted(badge=badge, caption=caption, heard=heard)
         banner = None
         if overlay.border is not None:
             word, action, elapsed = self._banner_parts(state)
@@ -116,12 +125,21 @@ class OverlayPainter:
             banner = (w, 42 * scale)
         speaking = None
         if overlay.speaking_at(state.t_ns):
-            speaking = (QFontMetricsF(_bold(13 * scale)).horizontalAdvance(tr("speaking")) + 42 * scale, 34 * scale)
+            said = QFontMetricsF(_bold(13 * scale)).horizontalAdvance(speaking_text(overlay))
+            speaking = (said + 42 * scale, 34 * scale)
         metrics = QFontMetricsF(font(14 * scale))
         toasts = tuple(
             (metrics.horizontalAdvance(c.text) + 34 * scale, 36 * scale) for c in overlay.toasts_at(state.t_ns)
         )
-        return Wanted(badge, banner, caption, speaking, toasts)
+        return Wanted(badge, banner, caption, speaking, toasts, heard)
+
+    def _heard_size(self, scale: float, heard: SpeechHeard | None) -> tuple[float, float] | None:
+        if heard is None:
+            return None
+        first, rest = heard_parts(heard)
+        width = QFontMetricsF(_bold(14 * scale)).horizontalAdvance(first)
+        width += QFontMetricsF(font(14 * scale)).horizontalAdvance(rest) + 8 * scale if rest else 0
+        return width + 32 * scale, 36 * scale
 
     def _caption_size(self, width: float, scale: float, text: str) -> tuple[float, float]:
         metrics = QFontMetricsF(_bold(20 * scale))
@@ -202,7 +220,7 @@ class OverlayPainter:
         text = _fitted(_quoted(state.overlay.caption), face, inner)
         painter.drawText(inner, int(_CAPTION_FLAGS | Qt.AlignmentFlag.AlignCenter), text)
 
-    def _speaking(self, painter: QPainter, box: Box, *, scale: float) -> None:
+    def _speaking(self, painter: QPainter, box: Box, *, scale: float, text: str) -> None:
         rect = self._ground(painter, box, box.h / 2)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_VOICE)
@@ -210,13 +228,32 @@ class OverlayPainter:
         painter.drawEllipse(center, 4.5 * scale, 4.5 * scale)
         painter.setFont(_bold(13 * scale))
         painter.setPen(self._theme.on_overlay)
-        painter.drawText(rect.adjusted(27 * scale, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, tr("speaking"))
+        painter.drawText(rect.adjusted(27 * scale, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
 
-    def _toast(self, painter: QPainter, box: Box, *, scale: float, cue: Cue) -> None:
+    def _heard(self, painter: QPainter, box: Box, *, scale: float, heard: SpeechHeard) -> None:
+        rect = self._barred(painter, box, _YOU if heard.accepted else _NOTICE, scale)
+        first, rest = heard_parts(heard)
+        bold, plain = _bold(14 * scale), font(14 * scale)
+        inner = rect.adjusted(18 * scale, 0, -12 * scale, 0)
+        for text, face in ((first, bold), (rest, plain)):
+            shown = QFontMetricsF(face).elidedText(text, Qt.TextElideMode.ElideRight, inner.width() + 1)
+            painter.setFont(face)
+            painter.setPen(self._theme.on_overlay if face is bold else QColor(255, 255, 255, 190))
+            painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter, shown)
+            inner.setLeft(inner.left() + QFontMetricsF(face).horizontalAdvance(shown) + 8 * scale)
+            if inner.width() < 20 * scale:
+                break
+
+    def _barred(self, painter: QPainter, box: Box, color: QColor, scale: float) -> QRectF:
+        """Ground with a bar of `color` at its left."""
         rect = self._ground(painter, box, 6 * scale)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(_REMIND)
+        painter.setBrush(color)
         painter.drawRoundedRect(QRectF(rect.x(), rect.y(), 4 * scale, rect.height()), 2 * scale, 2 * scale)
+        return rect
+
+    def _toast(self, painter: QPainter, box: Box, *, scale: float, cue: Cue) -> None:
+        rect = self._barred(painter, box, _REMIND, scale)
         face = font(14 * scale)
         painter.setFont(face)
         painter.setPen(self._theme.on_overlay)
@@ -234,6 +271,18 @@ class OverlayPainter:
 
 
 _CAPTION_FLAGS = Qt.TextFlag.TextWordWrap
+
+
+def speaking_text(overlay: Overlay) -> str:
+    """The sign while the model speaks."""
+    return tr("speaking, lowered") if overlay.lowered else tr("speaking")
+
+
+def heard_parts(heard: SpeechHeard) -> tuple[str, str]:
+    """What is said first, and what follows dimmed: the words that were taken, or why none were."""
+    if heard.accepted:
+        return tr("heard: {words}").format(words=_quoted(heard.text)), ""
+    return tr("did not understand"), heard.reason
 
 
 def _bold(px: float, weight: QFont.Weight = QFont.Weight.DemiBold) -> QFont:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from tmlapp.core.cue import Overlay
 from tmlapp.core.media import Picture
 from tmlapp.ui.overlay_layout import Placed
-from tmlapp.ui.overlay_paint import OverlayPainter, OverlayState
+from tmlapp.ui.overlay_paint import OverlayPainter, OverlayState, heard_parts
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
 
@@ -141,9 +141,7 @@ class Stage(QWidget):
         """True if the passing of time alone changes what is to be seen."""
         if overlay.border is not None and t_ns // 100_000_000 != self._t_ns // 100_000_000:
             return True
-        return overlay.speaking_at(t_ns) != overlay.speaking_at(self._t_ns) or overlay.toasts_at(
-            t_ns
-        ) != overlay.toasts_at(self._t_ns)
+        return any(at(t_ns) != at(self._t_ns) for at in (overlay.speaking_at, overlay.toasts_at, overlay.heard_at))
 
     def _bump(self) -> float:
         if self._bumped_ns is None:
@@ -160,7 +158,10 @@ class Stage(QWidget):
     def _describe(self) -> None:
         overlay = self._overlay
         count = tr("no count yet") if overlay.count is None else tr("count {n}").format(n=overlay.count)
-        self.setAccessibleDescription(f"{count}. {overlay.border or ''} {overlay.action}. {overlay.caption}")
+        heard = overlay.heard_at(self._t_ns)
+        words = [count, f"{overlay.border or ''} {overlay.action}".strip(), overlay.caption]
+        words += [" ".join(heard_parts(heard)).strip()] if heard is not None else []
+        self.setAccessibleDescription(". ".join(word for word in words if word))
 
     def _paint_frame(self, painter: QPainter, rect: QRectF) -> None:
         # Corners painted over are ten times cheaper than a round clip around the picture.

@@ -37,6 +37,7 @@ def told(report: RecoveryReport) -> str:
     lost = [
         (len(report.lost_turns), "micro-turns without their sound"),
         (len(report.rebuilt_turns), "micro-turns without what was typed in them"),
+        (len(report.lost_processed), "micro-turns as the model heard them"),
         (report.lost_frames, "frames"),
         (report.lost_outputs, "sounds of the model"),
         (report.malformed, "unreadable messages"),

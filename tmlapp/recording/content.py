@@ -70,6 +70,8 @@ def check(message: Found) -> dict[str, Any]:
 
 def _check_turn(message: Found, turn: dict[str, Any]) -> None:
     _whole(turn, *_TURN)
+    if "processed_crc32" in turn:
+        _whole(turn, "processed_crc32")
     if turn["index"] * TURN_NS != message.log_time:
         raise ValueError(f"micro-turn {turn['index']} does not belong at {message.log_time} ns")
     for frame in turn["frames"]:

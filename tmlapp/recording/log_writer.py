@@ -14,6 +14,7 @@ from mcap.writer import CompressionType, IndexType, Writer
 
 from tmlapp.core.cue import Cue
 from tmlapp.core.event import AudioOut, EndpointEvent, Event, Gap, Health, Interrupted, Marker, WireFrame, to_json
+from tmlapp.core.media import Pcm
 from tmlapp.core.session import SessionInfo
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS, samples_to_ns
@@ -85,10 +86,17 @@ class LogWriter:
         register(self._mcap)
         self._json("/setup", 0, info.to_json())
 
-    def turn(self, turn: MicroTurn, ready_ns: int, pushed_ns: int, drift_ppm: float | None) -> None:
+    def turn(
+        self, turn: MicroTurn, ready_ns: int, pushed_ns: int, drift_ppm: float | None, raw: Pcm | None = None
+    ) -> None:
         """Sound, frames, and then the `/turn` that says what belongs to it and seals it with checksums."""
-        pcm = pcm_bytes(turn.pcm)
+        pcm = pcm_bytes(turn.pcm if raw is None else raw)
         self._message("/mic", turn.t_ns, Sound(turn.t_ns, pcm, SAMPLE_RATE_HZ).encode())
+        processed = {}
+        if raw is not None:
+            heard = pcm_bytes(turn.pcm)
+            self._message("/mic/processed", turn.t_ns, Sound(turn.t_ns, heard, SAMPLE_RATE_HZ).encode())
+            processed["processed_crc32"] = zlib.crc32(heard)
         frames = []
         for frame in turn.frames:
             # Filed within its micro-turn, so that a range of time finds it; its own time stands in the message.
@@ -101,7 +109,7 @@ class LogWriter:
         self._json("/turn", turn.t_ns, {
             "index": turn.index, "start_sample": turn.start_sample, "t_ns": turn.t_ns, "mono_ns": turn.mono_ns,
             "ready_ns": ready_ns, "pushed_ns": pushed_ns, "drift_ppm": drift_ppm, "pcm_crc32": zlib.crc32(pcm),
-            "frames": frames, "texts": [asdict(t) for t in turn.texts],
+            **processed, "frames": frames, "texts": [asdict(t) for t in turn.texts],
             "controls": [{"type": type(c).__name__, **asdict(c)} for c in turn.controls],
         })  # fmt: skip
         self._last_turn = turn.index

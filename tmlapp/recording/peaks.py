@@ -115,7 +115,7 @@ class PeakBuilder:
 
 
 def build_peaks(recording: Recording, topic: str, tell: Callable[[float], object] | None = None) -> Peaks:
-    """Of `/mic`, `/model/audio` or `/model/heard`, read in stretches of some minutes; `tell` hears the part done.
+    """Of a track of sound (`/mic`, `/model/heard` …), read in stretches of some minutes; `tell` hears the part done.
 
     Raises:
         AppError: the recording is damaged, or gone.

@@ -42,6 +42,10 @@ _EVENT_TOPICS: dict[str, type[Any]] = {
 }  # fmt: skip
 
 
+PROCESSED = "/mic/processed"
+MIC_TOPICS = ("/mic", PROCESSED)
+"""Tracks with one message per micro-turn, at its place."""
+
 _NAMED = re.compile(rb'\{"type":"([A-Za-z]+)",')
 """How an event begins as we write it."""
 
@@ -130,16 +134,25 @@ class Recording:
                 for text in _object(message)["texts"]:
                     yield TextInput(**text)
 
+    @property
+    def input_topic(self) -> str:
+        """The track that the endpoint heard: `/mic/processed` where an echo canceller stood between, else `/mic`."""
+        return PROCESSED if PROCESSED in self.topics else "/mic"
+
     def turns(self, start: int = 0) -> Iterator[MicroTurn]:
         """Micro-turns from `start` on, none left out, as the endpoint got them.
 
         Raises:
             AppError: the file is damaged.
         """
-        sound = _Ahead(self._log.messages(["/mic"], start * TURN_NS), lambda m: m.log_time // TURN_NS)
+        sound, processed = (
+            _Ahead(self._log.messages([topic], start * TURN_NS), lambda m: m.log_time // TURN_NS)
+            for topic in ("/mic", PROCESSED)
+        )
         camera = _Ahead(self._log.messages(["/camera"], start * TURN_NS), lambda m: m.sequence)
         for record in self.turn_records(start):
-            yield _turn(record, sound.at(record["index"]), camera)
+            heard = processed if "processed_crc32" in record else sound
+            yield _turn(record, heard.at(record["index"]), camera)
 
     def events(
         self,
@@ -196,7 +209,7 @@ class Recording:
                     yield frame
 
     def pieces(self, topic: str) -> Iterator[Sound]:
-        """The stretches of sound of `/mic`, `/model/audio` or `/model/heard`, each with its place."""
+        """The stretches of sound of `/mic`, `/mic/processed`, `/model/audio` or `/model/heard`, each with its place."""
         for message in self._log.messages([topic]):
             yield decode_sound(message.data)
 
@@ -227,7 +240,7 @@ class Recording:
         """
         end_ns = self.duration_ns if end_ns is None else end_ns
         rate, filed_from, filed_to = SAMPLE_RATE_HZ, start_ns - TURN_NS, end_ns
-        if topic != "/mic":
+        if topic not in MIC_TOPICS:
             places = self._places[topic]
             rate = places[0][3] if places else rate
             filed = [filed for begin, end, filed, _ in places if begin < end_ns and end > start_ns]
@@ -255,7 +268,7 @@ def _there(message: Found | None, what: str) -> Found:
 
 
 def _turn(record: dict[str, Any], sound: Found | None, camera: _Ahead) -> MicroTurn:
-    if record.get("lost_sound"):
+    if record.get("lost_sound") and "processed_crc32" not in record:
         pcm: Pcm = np.zeros(TURN_SAMPLES, np.int16)
     else:
         pcm = samples_of(decode_sound(_there(sound, f"the sound of micro-turn {record['index']}").data).pcm16)

@@ -20,14 +20,15 @@ from tmlapp.recording.finalize import publish
 from tmlapp.recording.lock import try_lock
 from tmlapp.recording.log_writer import dump_json
 from tmlapp.recording.names import FINAL, PART, base_of
-from tmlapp.recording.reader import Recording
+from tmlapp.recording.reader import MIC_TOPICS, PROCESSED, Recording
 from tmlapp.recording.scan import NOT_IN_CHUNK, Found, Scan, Source, open_file, opened, payloads, scan
 from tmlapp.recording.schema import BY_ID, CHANNEL_IDS, Group, decode_picture
 
 _MIC, _CAMERA, _TURN, _MODEL = (CHANNEL_IDS[n] for n in ("/mic", "/camera", "/turn", "/model/audio"))
+_PROCESSED = CHANNEL_IDS[PROCESSED]
 _EVENTS = [t.name for t in BY_ID.values() if t.group is Group.EVENTS]
 _TOLD = [*_EVENTS, *(t.name for t in BY_ID.values() if t.group is Group.WIRE)]
-_CHECKED = ("/mic", "/camera", "/model/audio")
+_CHECKED = (*MIC_TOPICS, "/camera", "/model/audio")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class RecoveryReport:
         turns: micro-turns in the recording, lost ones included.
         lost_turns: those whose sound is gone; they are silence at their place.
         rebuilt_turns: those whose own entry is gone: sound and frames are there, typed texts are not.
+        lost_processed: those whose processed sound is gone; the endpoint heard something else than is there now.
         lost_frames, lost_outputs: frames and model sounds that are gone although something speaks of them.
         malformed: messages that read as JSON but not as what they should be, left out.
         damage: byte ranges `(from, to)` of the source that hold nothing readable.
@@ -53,6 +55,7 @@ class RecoveryReport:
     turns: int
     lost_turns: tuple[int, ...] = ()
     rebuilt_turns: tuple[int, ...] = ()
+    lost_processed: tuple[int, ...] = ()
     lost_frames: int = 0
     lost_outputs: int = 0
     malformed: int = 0
@@ -63,8 +66,8 @@ class RecoveryReport:
     @property
     def complete(self) -> bool:
         """Nothing at all was lost."""
-        lost = (self.lost_turns, self.rebuilt_turns, self.lost_frames, self.lost_outputs, self.malformed)
-        return not any((*lost, self.damage, self.altered))
+        sound = (self.lost_turns, self.rebuilt_turns, self.lost_processed)
+        return not any((*sound, self.lost_frames, self.lost_outputs, self.malformed, self.damage, self.altered))
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -140,6 +143,7 @@ class _Turns:
 
     records: dict[int, int] = field(default_factory=dict)
     pcm: dict[int, int] = field(default_factory=dict)
+    processed: dict[int, int] = field(default_factory=dict)
     frames: dict[int, int] = field(default_factory=dict)
     outputs: dict[int, int] = field(default_factory=dict)
 
@@ -152,13 +156,16 @@ class _Repair:
         self._promised = self._read_promises()
         good = self._good_media()
         self._mic = {found.log_times[i] // TURN_NS: i for i in good if found.channels[i] == _MIC}
+        self._processed = {found.log_times[i] // TURN_NS: i for i in good if found.channels[i] == _PROCESSED}
         self._frames = {found.sequences[i]: i for i in good if found.channels[i] == _CAMERA}
         self._model = {found.sequences[i]: i for i in good if found.channels[i] == _MODEL}
         self._loose = self._loose_frames()
-        known = self._promised.records.keys() | self._mic.keys() | self._loose.keys()
+        known = self._promised.records.keys() | self._mic.keys() | self._processed.keys() | self._loose.keys()
         self._turns = max(known, default=-1) + 1
         self._lost = [k for k in range(self._turns) if k not in self._mic]
-        self._rebuilt = sorted((self._mic.keys() | self._loose.keys()) - self._promised.records.keys())
+        rebuilt = (self._mic.keys() | self._processed.keys() | self._loose.keys()) - self._promised.records.keys()
+        self._rebuilt = sorted(rebuilt)
+        self._unprocessed = sorted(self._promised.processed.keys() - self._processed.keys())
         self._sequence: Counter[str] = Counter()
         self._gaps: list[Gap] = []
         self._lost_outputs = 0
@@ -168,8 +175,8 @@ class _Repair:
         publish(self._final, self._messages(), lost_turns=self._lost)
         return RecoveryReport(
             path=self._final, source=self._source, turns=self._turns, lost_turns=tuple(self._lost),
-            rebuilt_turns=tuple(self._rebuilt), lost_frames=lost_frames, lost_outputs=self._lost_outputs,
-            malformed=len(self._malformed),
+            rebuilt_turns=tuple(self._rebuilt), lost_processed=tuple(self._unprocessed), lost_frames=lost_frames,
+            lost_outputs=self._lost_outputs, malformed=len(self._malformed),
             damage=tuple(self._found.damage), altered=tuple(self._altered()),
         )  # fmt: skip
 
@@ -182,6 +189,8 @@ class _Repair:
                 promised.records[index] = i
                 if not value.get("lost_sound"):
                     promised.pcm[index] = value["pcm_crc32"]
+                if "processed_crc32" in value:
+                    promised.processed[index] = value["processed_crc32"]
                 promised.frames.update((f["seq"], f["crc32"]) for f in value["frames"])
             elif value.get("audio") and not value["audio"].get("lost"):
                 promised.outputs[value["audio"]["seq"]] = value["audio"]["crc32"]
@@ -210,11 +219,14 @@ class _Repair:
             expected: int | None = crc
             if channel == _MIC:
                 expected = promised.pcm.get(found.log_times[i] // TURN_NS, crc)
+            elif channel == _PROCESSED:
+                index = found.log_times[i] // TURN_NS
+                expected = promised.processed.get(index) if index in promised.records else crc
             elif channel == _CAMERA:
                 expected = promised.frames.get(sequence, crc)
             elif channel == _MODEL:
                 expected = promised.outputs.get(sequence)
-            if channel in (_MIC, _CAMERA, _MODEL) and expected == crc:
+            if channel in (_MIC, _PROCESSED, _CAMERA, _MODEL) and expected == crc:
                 good.append(i)
         return good
 
@@ -233,7 +245,7 @@ class _Repair:
         yield from self._new_gaps()
         for group in (Group.MODEL, Group.MIC, Group.CAMERA, Group.WIRE):
             names = [t.name for t in BY_ID.values() if t.group is group]
-            kept = {*self._mic.values(), *self._frame_places(), *self._model.values()}
+            kept = {*self._mic.values(), *self._processed.values(), *self._frame_places(), *self._model.values()}
             for i, message in self._of(*names):
                 if message.topic.name not in _CHECKED or i in kept:
                     yield message
@@ -299,8 +311,13 @@ class _Repair:
     def _turn(self, message: Found, value: dict[str, Any], lost: bool) -> Found:
         frames = [f for f in value["frames"] if f["seq"] in self._frames]
         missing = len(value["frames"]) - len(frames)
-        if not missing and (not lost or value.get("lost_sound")):
+        unprocessed = "processed_crc32" in value and value["index"] not in self._processed
+        if not missing and not unprocessed and (not lost or value.get("lost_sound")):
             return message
+        if unprocessed:
+            # What the endpoint heard is gone; the sound as captured stands in for it.
+            del value["processed_crc32"]
+            value["lost_processed"] = True
         if missing:
             self._gap("camera", value["t_ns"], TURN_NS)
         value |= {"frames": frames, "lost_sound": lost, "lost_frames": missing}
@@ -315,11 +332,13 @@ class _Repair:
                 "seq": sequence, "t_ns": picture.t_ns, "repeated": False, "width": width, "height": height,
                 "crc32": self._found.crcs[self._frames[sequence]],
             })  # fmt: skip
-        place = self._mic.get(index)
+        place, processed = self._mic.get(index), self._processed.get(index)
+        heard = {} if processed is None else {"processed_crc32": self._found.crcs[processed]}
         return _json("/turn", index, index * TURN_NS, {
             "index": index, "start_sample": index * 3200, "t_ns": index * TURN_NS, "mono_ns": mono_ns,
             "ready_ns": None, "pushed_ns": None, "drift_ppm": None, "frames": frames, "texts": [], "controls": [],
             "pcm_crc32": 0 if place is None else self._found.crcs[place], "lost_sound": place is None, "rebuilt": True,
+            **heard,
         })  # fmt: skip
 
     def _new_gaps(self) -> Iterator[Found]:

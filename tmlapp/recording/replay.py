@@ -18,7 +18,7 @@ from tmlapp.core.media import Frame, Picture
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import SAMPLE_RATE_HZ, TURN_NS
 from tmlapp.recording.export.pictures import decode_bgr
-from tmlapp.recording.reader import Recording
+from tmlapp.recording.reader import PROCESSED, Recording
 from tmlapp.recording.scan import open_file
 
 _AHEAD = 25
@@ -29,8 +29,9 @@ _SILENCE_DBFS = -120.0
 class RecordedFeed:
     """A `Feed` over a recording, at the pace of `clock` or as fast as it is polled.
 
-    What was typed comes again with its micro-turn. What the session told its endpoint then does not: it spoke of
-    outputs that another endpoint never made.
+    The endpoint hears what the endpoint of the recording heard: where an echo canceller stood between, its result, and
+    `info` says so. What was typed comes again with its micro-turn. What the session told its endpoint then does not:
+    it spoke of outputs that another endpoint never made.
     """
 
     def __init__(self, recording: Recording, *, realtime: bool, clock: Clock) -> None:
@@ -78,7 +79,7 @@ class RecordedFeed:
         track = TrackInfo(kind="file", name=str(self._recording.path), sha256=sha256)
         has_frames = "/camera" in self._recording.topics
         self._info = FeedInfo(
-            mic=replace(track, actual={"rate_hz": SAMPLE_RATE_HZ, "channels": 1}),
+            mic=replace(track, actual={"rate_hz": SAMPLE_RATE_HZ, "channels": 1, **_heard(self._recording)}),
             camera=track if has_frames else TrackInfo(kind="none", name=""),
             realtime=self._realtime,
             duration_ns=self._recording.duration_ns,
@@ -192,3 +193,8 @@ class RecordedFeed:
                 ready_ns=self._clock.now_ns(), events=gaps, texts=turn.texts,
             )  # fmt: skip
             self._ready.append(captured)
+
+
+def _heard(recording: Recording) -> dict[str, str]:
+    topic = recording.input_topic
+    return {"track": topic} if topic == PROCESSED else {}

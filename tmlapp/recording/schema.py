@@ -266,7 +266,9 @@ def _turn_properties() -> dict[str, Any]:
     integer, string = {"type": "integer"}, {"type": "string"}
     frame = {"seq": integer, "t_ns": _TIME, "repeated": {"type": "boolean"}, "width": integer, "height": integer}
     return {
-        **dict.fromkeys(("index", "start_sample", "mono_ns", "ready_ns", "pushed_ns", "pcm_crc32"), integer),
+        **dict.fromkeys(
+            ("index", "start_sample", "mono_ns", "ready_ns", "pushed_ns", "pcm_crc32", "processed_crc32"), integer
+        ),
         "t_ns": _TIME,
         "drift_ppm": {"type": "number"},
         "frames": _array({**frame, "crc32": integer}),

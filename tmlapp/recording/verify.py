@@ -118,6 +118,7 @@ class _Content:
 
     report: VerifyReport
     pcm: dict[int, int] = field(default_factory=dict)
+    processed: dict[int, int] = field(default_factory=dict)
     frames: dict[int, int] = field(default_factory=dict)
     outputs: dict[int, int] = field(default_factory=dict)
     last: int = -1
@@ -145,6 +146,7 @@ class _Content:
             self.report.problems.append("/setup is missing")
         self._say("micro-turn", self.missing, "missing")
         self._media(found, "/mic", self.pcm, "the sound of micro-turn", per=TURN_NS)
+        self._media(found, "/mic/processed", self.processed, "the processed sound of micro-turn", per=TURN_NS)
         self._media(found, "/camera", self.frames, "frame")
         self._media(found, "/model/audio", self.outputs, "the sound of output")
 
@@ -158,6 +160,8 @@ class _Content:
             self.report.lost_turns.append(index)
         else:
             self.pcm[index] = turn["pcm_crc32"]
+        if "processed_crc32" in turn:
+            self.processed[index] = turn["processed_crc32"]
         for frame in turn["frames"]:
             self.frames[frame["seq"]] = frame["crc32"]
 

@@ -138,11 +138,16 @@ class Recorder:
         self._part, self._log = part, log
         self._thread.start()
 
-    def turn(self, turn: MicroTurn, *, ready_ns: int, pushed_ns: int, drift_ppm: float | None) -> None:
-        """Record a micro-turn: `ready_ns` its last sample was there, `pushed_ns` the endpoint had it (monotonic)."""
-        size = turn.pcm.nbytes + sum(len(f.jpeg) + 256 for f in turn.frames)
+    def turn(
+        self, turn: MicroTurn, *, ready_ns: int, pushed_ns: int, drift_ppm: float | None, raw: Pcm | None = None
+    ) -> None:
+        """Record a micro-turn: `ready_ns` its last sample was there, `pushed_ns` the endpoint had it (monotonic).
+
+        `raw` is the sound as captured, int16 [3200], where that of the micro-turn was processed; both are recorded.
+        """
+        size = (2 if raw is not None else 1) * turn.pcm.nbytes + sum(len(f.jpeg) + 256 for f in turn.frames)
         size += sum(4 * len(t.text) for t in turn.texts)
-        self._put(size, partial(self._writer().turn, turn, ready_ns, pushed_ns, drift_ppm), turn.index)
+        self._put(size, partial(self._writer().turn, turn, ready_ns, pushed_ns, drift_ppm, raw), turn.index)
 
     def event(self, event: Event) -> None:
         """Record what an endpoint sent or what happened in the session."""

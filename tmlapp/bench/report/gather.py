@@ -194,7 +194,7 @@ def _pictures(recording: Recording) -> list[Embedded]:
 
 
 def _sounds(recording: Recording) -> tuple[list[Embedded], str]:
-    tracks = (("/mic", "What the model heard"), ("/model/heard", "What the loudspeaker played"))
+    tracks = ((recording.input_topic, "What the model heard"), ("/model/heard", "What the loudspeaker played"))
     if recording.topics.get("/model/heard", 0) == 0:
         tracks = (tracks[0], ("/model/audio", "What the model said"))
     size = 0

@@ -18,7 +18,7 @@ from tmlapp.recording.export.clip import has_media, write_mp4
 from tmlapp.recording.export.pace import Pace, StoppedError
 from tmlapp.recording.export.pictures import write_video
 from tmlapp.recording.log_writer import pcm_bytes
-from tmlapp.recording.reader import Recording
+from tmlapp.recording.reader import MIC_TOPICS, PROCESSED, Recording
 
 _CUE_NS = 2 * NS_PER_S
 _BLOCK_NS = 60 * NS_PER_S
@@ -31,7 +31,8 @@ _ESCAPED = "backslashreplace"  # half of a surrogate pair has no UTF-8, but an e
 def export_folder(recording: Recording, out: Path, *, pace: Pace | None = None) -> list[Path]:
     """Write a recording out as files that any program opens.
 
-    `user.wav` (16 kHz mono, to the sample), `model.wav` (as received, at its place), `heard.wav` (as played),
+    `user.wav` (16 kHz mono, to the sample), `processed.wav` (what the endpoint heard; only where an echo canceller
+    stood between), `model.wav` (as received, at its place), `heard.wav` (as played),
     `video.mp4` (only if there are frames: each at its time, with the sound of both sides; without the extra `media`
     at a constant rate and silent), `turns.jsonl`, `events.jsonl`, `wire.jsonl` (only if there was a network),
     `cues.vtt`, `setup.json`, and `SHA256SUMS` over all of them.
@@ -60,7 +61,9 @@ def export_folder(recording: Recording, out: Path, *, pace: Pace | None = None) 
 
 def _write_all(recording: Recording, out: Path, pace: Pace) -> list[Path]:
     written: list[Path] = []
-    tracks = (("user.wav", "/mic"), ("model.wav", "/model/audio"), ("heard.wav", "/model/heard"))
+    tracks = [("user.wav", "/mic"), ("model.wav", "/model/audio"), ("heard.wav", "/model/heard")]
+    if PROCESSED in recording.topics:
+        tracks.insert(1, ("processed.wav", PROCESSED))
     for n, (name, topic) in enumerate(tracks):
         pace.at(_SOUND_SHARE * n / len(tracks))
         written.append(_write_wav(out / name, recording, topic))
@@ -91,7 +94,7 @@ def _write_film(path: Path, recording: Recording, times_ns: list[int], pace: Pac
 
 def _end_ns(recording: Recording, topic: str) -> int:
     # The model may go on speaking when the last micro-turn is over.
-    if topic == "/mic":
+    if topic in MIC_TOPICS:
         return recording.duration_ns
     return max([recording.duration_ns, *(end for _, end in recording.places(topic))])
 

@@ -19,7 +19,8 @@ from tmlapp.recording.reader import Recording
 
 Sound = Literal["mix", "mic", "model", "heard", "stereo"]
 """`mic`, `model` (as received) and `heard` are tracks as they were recorded. `mix` is the microphone and what was heard
-(as received where no loudspeaker was recorded), `stereo` has them left and right."""
+(as received where no loudspeaker was recorded), `stereo` has them left and right; where an echo canceller was at work,
+both have what it left of the microphone, or the model would be heard twice."""
 
 MIX_RATE_HZ = 48_000
 """A multiple of the rates of microphone and voice."""
@@ -42,7 +43,8 @@ class Source:
 
     def __init__(self, recording: Recording, sound: Sound) -> None:
         self._recording = recording
-        self._rates = {topic: recording.audio(topic, 0, 0)[1] for topic in _TRACKS.values()}
+        user = recording.input_topic
+        self._rates = {topic: recording.audio(topic, 0, 0)[1] for topic in (*_TRACKS.values(), user)}
         spoken = "/model/heard" if recording.places("/model/heard") else "/model/audio"
         self._alone = _TRACKS.get(sound)
         self._mixed: tuple[tuple[str, ...], ...]
@@ -51,7 +53,7 @@ class Source:
             self._mixed = ()
         else:
             self.rate_hz = MIX_RATE_HZ
-            self._mixed = (("/mic", spoken),) if sound == "mix" else (("/mic",), (spoken,))
+            self._mixed = ((user, spoken),) if sound == "mix" else ((user,), (spoken,))
         self.channels = max(1, len(self._mixed))
 
     def read(self, first: int, n: int) -> Pcm:

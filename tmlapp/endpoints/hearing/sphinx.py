@@ -1,0 +1,99 @@
+"""Words of a closed grammar in a stretch of sound, by pocketsphinx and the acoustic model that comes with it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tmlapp.core.errors import AppError
+from tmlapp.core.media import Pcm
+from tmlapp.endpoints.hearing.spec import Heard, HearingSpec, Hypothesis
+
+FRAMES_PER_S = 100
+_UNITS = 1024
+"""pocketsphinx gives the ln of a word's likelihood divided by this (its scores are shifted by ten bits)."""
+_HISS = 8.0
+"""Of the noise that is added, in units of int16: digital silence has no spectrum. Always the same, so that the same
+sound gives the same words."""
+_NO_WORD = re.compile(r"^[<\[+(]|^SIL$")
+_VARIANT = re.compile(r"\(\d+\)$")
+
+
+class GrammarError(Exception):
+    """The engine refuses a grammar or a pronunciation; the text says which."""
+
+
+class Recogniser:
+    """The decoder with all grammars of a model. Not for several threads at once.
+
+    Raises:
+        GrammarError: a grammar cannot be used.
+        AppError: pocketsphinx is not installed.
+    """
+
+    def __init__(self, spec: HearingSpec, folder: Path) -> None:
+        self._decoder = _decoder()
+        for word, phones in spec.words.items():
+            _accepted(f"the pronunciation of {word}", self._decoder.add_word, word, phones, True)
+        for name, grammar in spec.grammars.items():
+            _accepted(grammar.file, self._decoder.add_jsgf_file, name, str(folder / grammar.file))
+        self._hiss = np.random.default_rng(1).normal(0.0, _HISS, 20 * 16_000)
+
+    def words(self, pcm: Pcm, grammar: str) -> Hypothesis:
+        """The whole sentence of `grammar` that fits `pcm` (int16 [n], 16 kHz) best.
+
+        The same sound always gives the same words: nothing is kept from one call to the next, and loudness and
+        microphone are evened out over this sound alone.
+        """
+        noisy = pcm.astype(np.float64) + np.resize(self._hiss, len(pcm))
+        raw = np.clip(np.rint(noisy), -32768, 32767).astype("<i2").tobytes()
+        decoder = self._decoder
+        decoder.activate_search(grammar)
+        decoder.start_utt()
+        decoder.process_raw(raw, full_utt=True)
+        decoder.end_utt()
+        best = decoder.hyp()
+        if best is None or not best.hypstr:
+            return Hypothesis()
+        return Hypothesis(tuple(_heard(decoder.seg())))
+
+
+def _heard(segments: Iterable[Any]) -> Iterable[Heard]:
+    for segment in segments:
+        if _NO_WORD.search(segment.word):
+            continue
+        frames = segment.end_frame - segment.start_frame + 1
+        score = math.log(segment.ascore) * _UNITS / frames if segment.ascore > 0 else -math.inf
+        word = _VARIANT.sub("", segment.word)
+        yield Heard(word, segment.start_frame / FRAMES_PER_S, (segment.end_frame + 1) / FRAMES_PER_S, score)
+
+
+def engine_version() -> str:
+    """Of pocketsphinx."""
+    return f"pocketsphinx {version('pocketsphinx')}"
+
+
+def _accepted(what: str, do: Callable[..., Any], *values: object) -> None:
+    try:
+        do(*values)
+    except (RuntimeError, ValueError) as error:
+        raise GrammarError(f"pocketsphinx refuses {what}") from error
+
+
+def _decoder() -> Any:
+    # Late: only a model that is spoken to pays for loading the acoustic model.
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise AppError(
+            "Spoken instructions cannot be heard.",
+            f"pocketsphinx cannot be loaded: {error}.",
+            "Install tmlapp again, or switch hearing off (--option hearing=off) and type instructions.",
+        ) from error
+    return pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")

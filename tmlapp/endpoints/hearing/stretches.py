@@ -1,0 +1,110 @@
+"""Stretches of speech in a stream of sound, from the probability of voice in each window of 32 ms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tmlapp.core.media import Pcm
+from tmlapp.core.units import SAMPLE_RATE_HZ
+from tmlapp.endpoints.hearing.silero import WINDOW, SileroGraph
+
+ON, OFF = 0.5, 0.35
+"""Probability from which voice sets in, and under which a window is silent."""
+FIRST = 2
+"""Windows in a row that must be voiced before a stretch begins."""
+LEAST = 4
+"""Windows of voice that a stretch has at least; less is a click."""
+BEFORE_S, AFTER_S = 0.25, 0.20
+"""Of the sound around a stretch that the recogniser gets: voice activity finds soft beginnings late."""
+KEEP_S = 16.0
+"""Sound that is remembered; a longer stretch is cut at its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Speech between two silences.
+
+    Attributes:
+        from_sample, to_sample: first and last voiced window of the stream.
+        pcm: int16 with what lies around it.
+        lead: samples of `pcm` before `from_sample`.
+    """
+
+    from_sample: int
+    to_sample: int
+    pcm: Pcm
+    lead: int
+
+    @property
+    def seconds(self) -> float:
+        return (self.to_sample - self.from_sample) / SAMPLE_RATE_HZ
+
+
+class Stretches:
+    """Finds stretches in one stream at 16 kHz; the outcome does not depend on how it is cut into pieces."""
+
+    def __init__(self, graph: SileroGraph) -> None:
+        self._stream = graph.stream()
+        self._sound: Pcm = np.zeros(0, np.int16)
+        self._sound_at = 0
+        self._window = 0
+        self._from: int | None = None
+        self._last = 0
+        self._voiced = 0
+        self._run = 0
+        self.probability = 0.0
+
+    @property
+    def speaking_since(self) -> int | None:
+        """Sample at which the stretch that goes on began; None while nobody speaks."""
+        return None if self._from is None else self._from * WINDOW
+
+    @property
+    def silent_since(self) -> int:
+        """Sample behind the last voiced window."""
+        return (self._last + 1) * WINDOW
+
+    def push(self, pcm: Pcm, silence_ms: int) -> list[Stretch]:
+        """Stretches that end in `pcm` (int16 [n]), after `silence_ms` without voice."""
+        self._sound = np.concatenate([self._sound, pcm])
+        probabilities = self._stream.push(pcm)
+        self.probability = max(probabilities, default=0.0)
+        limit = max(1, round(silence_ms * SAMPLE_RATE_HZ / 1000 / WINDOW))
+        found = [stretch for p in probabilities if (stretch := self._one(p, limit)) is not None]
+        self._forget()
+        return found
+
+    def _one(self, probability: float, limit: int) -> Stretch | None:
+        index = self._window
+        self._window += 1
+        if self._from is None:
+            self._run = self._run + 1 if probability >= ON else 0
+            if self._run < FIRST:
+                return None
+            self._from, self._last, self._voiced = index - FIRST + 1, index, FIRST
+            return None
+        if probability >= OFF:
+            self._last = index
+            self._voiced += 1
+            return None
+        if index - self._last < limit:
+            return None
+        return self._ended()
+
+    def _ended(self) -> Stretch | None:
+        first, last, voiced = (self._from or 0) * WINDOW, self.silent_since, self._voiced
+        self._from, self._run = None, 0
+        if voiced < LEAST:
+            return None
+        begin = max(self._sound_at, first - int(BEFORE_S * SAMPLE_RATE_HZ))
+        end = last + int(AFTER_S * SAMPLE_RATE_HZ)
+        pcm = self._sound[begin - self._sound_at : end - self._sound_at]
+        return Stretch(first, last, pcm.copy(), max(0, first - begin))
+
+    def _forget(self) -> None:
+        surplus = len(self._sound) - int(KEEP_S * SAMPLE_RATE_HZ)
+        if surplus > 0:
+            self._sound = self._sound[surplus:]
+            self._sound_at += surplus

@@ -15,12 +15,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tmlapp.core.cue import Cue
-from tmlapp.core.event import Ducked, SpeechHeard, TaskSet, UnitDone
+from tmlapp.core.event import Ducked, SpeechHeard, UnitDone
 from tmlapp.core.units import NS_PER_S, TURN_NS
 from tmlapp.live.history import History, HistoryView, Lowered
-from tmlapp.live.inner import SignalLog, picked
+from tmlapp.live.inner import MODES, SignalLog, picked
 from tmlapp.ui.lane_rows import Rows, place_rows
 from tmlapp.ui.lanes import HEIGHT_PX, Lanes
+from tmlapp.ui.lanes_inner import listens_meaning, listens_text
 from tmlapp.ui.signal_look import signal_meaning, signal_name, value_text
 from tmlapp.ui.theme import Theme, load_theme
 
@@ -48,11 +49,11 @@ def told() -> History:
     for k in range(130):
         history.on_event(
             done(k, activity=[k / 130], rep_phase=[k % 10 / 10], acting=[1.0], motion=[0.3], count=[float(k // 10)],
-                 hear__voice=[0.9 if k < 15 else 0.0], app__prepare_ms=[2.0], levels=[0.1, 0.2])
+                 hear__voice=[0.9 if k < 15 else 0.0], hear__listening=[float(k >= 15)],
+                 app__prepare_ms=[2.0], levels=[0.1, 0.2])
         )  # fmt: skip
     history.on_cue(Cue(10 * NS_PER_S, "count", "one", 1))
     history.on_event(heard("please count out reps for squats", 0.6, 3.0))
-    history.on_event(TaskSet(instruction="…", task="count_reps", params={}, from_turn=15))
     return history
 
 
@@ -61,7 +62,8 @@ def told() -> History:
 
 def test_single_numbers_of_the_model_are_kept_and_those_of_the_app_are_not(told: History) -> None:
     view = told.view(NOW_NS)
-    assert [s.name for s in view.signals] == ["activity", "rep_phase", "acting", "motion", "count", "hear.voice"]
+    own = ["activity", "rep_phase", "acting", "motion", "count"]
+    assert [s.name for s in view.signals] == [*own, "hear.voice", "hear.listening"]
     activity, count = view.signals[0], view.signals[4]
     assert activity.at(10 * NS_PER_S) == pytest.approx(49 / 130)
     assert activity.at(9.9 * NS_PER_S) == pytest.approx(49 / 130), "a value holds for its whole micro-turn"
@@ -87,14 +89,15 @@ def test_a_micro_turn_that_is_answered_twice_counts_once() -> None:
     assert signal.values.tolist() == [0.25]
 
 
-def test_what_it_listens_for_follows_the_task_and_what_it_says_itself(told: History) -> None:
+def test_what_it_listens_for_is_what_it_says_itself(told: History) -> None:
     assert told.view(NOW_NS).listens == "stop"
-    told.on_event(heard("pause", 8, 8.5, grammar="paused"))
+    assert told.view(NOW_NS).signals[-1].at(NS_PER_S) == 0.0
+    told.on_event(done(130, hear__listening=[2.0]))
     assert told.view(NOW_NS).listens == "paused"
-    told.on_event(TaskSet(instruction="stop", task="none", params={}, from_turn=60))
-    assert told.view(NOW_NS).listens == "commands"
+    assert {listens_text(m) for m in MODES} == {"hears all", "hears stop", "hears go on"}
+    assert all(map(listens_meaning, MODES))
     deaf = History()
-    deaf.on_event(TaskSet(instruction="…", task="count_reps", params={}, from_turn=0))
+    deaf.on_event(done(0, activity=[0.0]))
     assert deaf.view(NOW_NS).listens == ""
 
 
@@ -189,12 +192,12 @@ def test_each_row_says_what_it_means_and_why_words_were_not_taken(lanes: Lanes, 
     assert "“stop”" in lanes.hint(QPointF(20, rows.heard.middle))
     assert lanes.hint(QPointF(200, rows.heard.middle)) == "“please count out reps for squats”"
     assert "reply" in lanes.hint(QPointF(200, rows.reply.middle))
-    told.on_event(heard("", 20, 21, reason="It fits no instruction.", grammar="stop"))
+    told.on_event(heard("", 20, 21, reason="Did not understand: the words fit no instruction.", grammar="stop"))
     told.on_event(Ducked(gain_db=-12.0, since_ns=0, t_rx_ns=20 * NS_PER_S))
     lanes.show_view(told.view(NOW_NS), NOW_NS)
-    assert lanes.hint(QPointF(890, rows.heard.middle)) == "did not understand It fits no instruction."
+    assert lanes.hint(QPointF(890, rows.heard.middle)) == "did not understand. The words fit no instruction."
     assert "12 dB" in lanes.hint(QPointF(200, rows.model.middle))
-    assert lanes.accessibleDescription().endswith("Heard last: did not understand It fits no instruction.")
+    assert lanes.accessibleDescription().endswith("Heard last: did not understand. The words fit no instruction.")
 
 
 def test_a_model_that_tells_nothing_of_itself_leaves_no_empty_rows(qtbot: QtBot, theme: Theme) -> None:

@@ -19,7 +19,7 @@ TAKEN = SpeechHeard(
     t_rx_ns=NS_PER_S,
 )  # fmt: skip
 REFUSED = SpeechHeard(
-    text="stop", accepted=False, reason="It is not clear enough.", grammar="commands", from_ns=0, to_ns=NS_PER_S,
+    text="stop", accepted=False, reason="Not sure enough: “stop”.", grammar="commands", from_ns=0, to_ns=NS_PER_S,
     t_rx_ns=NS_PER_S,
 )  # fmt: skip
 
@@ -49,7 +49,7 @@ def test_it_is_shown_and_goes_by_itself(stage: Stage, heard: SpeechHeard, presen
 
 def test_a_guess_is_never_shown() -> None:
     assert heard_parts(TAKEN) == ("heard: “remind me to drink every ten seconds”", "")
-    assert heard_parts(REFUSED) == ("did not understand", "It is not clear enough.")
+    assert heard_parts(REFUSED) == ("did not understand", "say it again, or press T and type it")
 
 
 def test_a_lowered_voice_is_said_beside_speaking(stage: Stage) -> None:

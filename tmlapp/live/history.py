@@ -22,7 +22,6 @@ from tmlapp.core.event import (
     InputLost,
     Interrupted,
     SpeechHeard,
-    TaskSet,
     UnitDone,
 )
 from tmlapp.core.feed import Captured
@@ -41,9 +40,6 @@ BUCKETS_PER_TURN = TURN_NS // BUCKET_NS
 
 LATE_NS = TURN_NS
 """A reply that takes longer than a micro-turn is late: the next input is already complete."""
-
-IDLE_TASKS = ("", "none")
-"""Names of the task of a model that has none."""
 
 Levels = npt.NDArray[np.float32]
 
@@ -135,7 +131,6 @@ class History:
         self._gaps: deque[Gap] = deque(maxlen=turns)
         self._signals = SignalLog(turns)
         self._speech: deque[SpeechHeard] = deque(maxlen=64)
-        self._listens = "commands"
         self._ducked: deque[Lowered] = deque(maxlen=64)
 
     def on_turn(self, turn: MicroTurn, captured: Captured) -> None:
@@ -164,7 +159,7 @@ class History:
             case InputLost():
                 with self._lock:
                     self._gaps.append(not_sent(event))
-            case SpeechHeard() | TaskSet() | Ducked():
+            case SpeechHeard() | Ducked():
                 with self._lock:
                     self._on_hearing(event)
             case _:
@@ -193,7 +188,7 @@ class History:
             speech = tuple(h for h in self._speech if h.to_ns > from_ns)
             ducked = tuple(d for d in self._ducked if d.end_ns is None or d.end_ns > from_ns)
             ready = tuple(self._ready_ns)
-            listens = self._listens if self._hears() else ""
+            listens = self._signals.listens
         mean, jitter = _spacing_ms(ready)
         return HistoryView(
             mic=mic,
@@ -218,22 +213,14 @@ class History:
             self._replies.append(Reply(end_ns, done.latency_ns, late))
             self._signals.add(done)
 
-    def _on_hearing(self, event: SpeechHeard | TaskSet | Ducked) -> None:
-        match event:
-            case SpeechHeard():
-                self._speech.append(event)
-                self._listens = event.grammar
-            case TaskSet():
-                # While a task runs, only a stop is listened for.
-                self._listens = "commands" if event.task in IDLE_TASKS else "stop"
-            case Ducked():
-                if self._ducked and self._ducked[-1].end_ns is None:
-                    self._ducked[-1] = replace(self._ducked[-1], end_ns=event.t_rx_ns)
-                if event.gain_db < 0:
-                    self._ducked.append(Lowered(event.t_rx_ns, None, event.gain_db))
-
-    def _hears(self) -> bool:
-        return bool(self._speech) or self._signals.hears
+    def _on_hearing(self, event: SpeechHeard | Ducked) -> None:
+        if isinstance(event, SpeechHeard):
+            self._speech.append(event)
+            return
+        if self._ducked and self._ducked[-1].end_ns is None:
+            self._ducked[-1] = replace(self._ducked[-1], end_ns=event.t_rx_ns)
+        if event.gain_db < 0:
+            self._ducked.append(Lowered(event.t_rx_ns, None, event.gain_db))
 
     def _on_audio(self, event: AudioOut) -> None:
         if not event.item_id and not any(event.pcm16):

@@ -15,6 +15,11 @@ from tmlapp.core.units import TURN_NS
 MOST_SIGNALS = 4
 """So many lines can be told apart at a glance; the values of all others are given at the cursor."""
 
+LISTENING = "hear.listening"
+"""The number that says what the model listens for: an index into `MODES`."""
+
+MODES = ("commands", "stop", "paused")
+
 _APPS_OWN = "app."
 _HEARING = "hear."
 
@@ -53,8 +58,11 @@ def numbers_of(done: UnitDone) -> dict[str, float]:
 
 
 def picked(signals: Sequence[Signal], most: int = MOST_SIGNALS) -> tuple[Signal, ...]:
-    """Those that get a line: the model's first ones, in its order, and after them whatever it says of its hearing."""
-    hearing = [s for s in signals if s.name.startswith(_HEARING)][:most]
+    """Those that get a line: the model's first ones, in its order, and after them whatever it says of its hearing.
+
+    What it listens for is no line: it is told in words.
+    """
+    hearing = [s for s in signals if s.name.startswith(_HEARING) and s.name != LISTENING][:most]
     seeing = [s for s in signals if not s.name.startswith(_HEARING)]
     return (*seeing[: most - len(hearing)], *hearing)
 
@@ -83,9 +91,10 @@ class SignalLog:
             self._scale[name] = min(low, value), max(high, value)
 
     @property
-    def hears(self) -> bool:
-        """The model tells numbers of its hearing."""
-        return any(name.startswith(_HEARING) for name in self._points)
+    def listens(self) -> str:
+        """One of `MODES`: what the model listened for last; empty where it does not hear."""
+        points = self._points.get(LISTENING)
+        return MODES[min(max(0, round(points[-1][1])), len(MODES) - 1)] if points else ""
 
     def signals(self, from_ns: int = -1) -> tuple[Signal, ...]:
         """Each signal after `from_ns`, in the order in which they first came."""

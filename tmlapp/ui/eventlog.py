@@ -26,7 +26,7 @@ from tmlapp.core.event import (
 from tmlapp.core.turn import TextInput
 from tmlapp.core.units import NS_PER_MS
 from tmlapp.ui.endpoints.link import limit_text
-from tmlapp.ui.text import ms_text, tr
+from tmlapp.ui.text import ms_text, refusal_text, tr
 
 Who = Literal["you", "model", "remind", "marker", "note", "gap", "session", "task", "warning", "error", "verdict"]
 
@@ -121,7 +121,7 @@ class EventLog:
 
 
 def _refusal(reason: str, times: int) -> str:
-    return " ".join(s for s in (reason, f"×{times}" if times > 1 else "") if s)
+    return " ".join(s for s in (refusal_text(reason), f"×{times}" if times > 1 else "") if s)
 
 
 def _track(track: str) -> str:

@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from tmlapp.core.event import SpeechHeard
 from tmlapp.core.units import NS_PER_S
 from tmlapp.live.history import BUCKET_NS, LATE_NS, SPAN_NS, HistoryView, Levels
 from tmlapp.live.inner import picked
@@ -24,7 +25,7 @@ from tmlapp.ui.lanes_inner import (
     listens_text,
 )
 from tmlapp.ui.signal_look import signal_meaning, signal_name
-from tmlapp.ui.text import tr
+from tmlapp.ui.text import refusal_text, tr
 from tmlapp.ui.theme import Theme, font
 
 HEIGHT_PX = 204
@@ -84,7 +85,7 @@ class Lanes(QWidget):
         if rows.heard is not None and rows.heard.top <= pos.y() < rows.heard.bottom:
             plot = self._plot()
             heard = heard_at(self._canvas(None, plot), view.speech, pos.x()) if pos.x() >= plot.left() else None
-            return listens_meaning(view.listens) if heard is None else _told(heard_text(heard), heard.reason)
+            return listens_meaning(view.listens) if heard is None else _told(heard)
         if rows.model.top <= pos.y() < rows.model.bottom and view.ducked:
             return tr("Where the ground is tinted, the model speaks more quietly, by {db} dB: somebody speaks.").format(
                 db=f"{abs(view.ducked[-1].gain_db):.0f}"
@@ -115,7 +116,7 @@ class Lanes(QWidget):
         words = tr("Waveforms of you and the model, cues, reply latency, the model's own numbers")
         if self._view is not None and self._view.speech:
             last = self._view.speech[-1]
-            words = f"{words}. {tr('Heard last')}: {_told(heard_text(last), last.reason)}"
+            words = f"{words}. {tr('Heard last')}: {_told(last)}"
         self.setAccessibleDescription(words)
 
     def _plot(self) -> QRectF:
@@ -284,5 +285,6 @@ class Lanes(QWidget):
         return Canvas(painter or QPainter(), plot, self._theme, self._now_ns)
 
 
-def _told(text: str, reason: str) -> str:
-    return f"{text} {reason}".strip() if reason else text
+def _told(heard: SpeechHeard) -> str:
+    reason = refusal_text(heard.reason)
+    return f"{heard_text(heard)}. {reason}" if reason else heard_text(heard)

@@ -279,10 +279,13 @@ def speaking_text(overlay: Overlay) -> str:
 
 
 def heard_parts(heard: SpeechHeard) -> tuple[str, str]:
-    """What is said first, and what follows dimmed: the words that were taken, or why none were."""
+    """What is said first, and what follows dimmed: the words that were taken; or that none were, and what to do.
+
+    What the words may have been is no help over the picture: a guess looks like something understood.
+    """
     if heard.accepted:
         return tr("heard: {words}").format(words=_quoted(heard.text)), ""
-    return tr("did not understand"), heard.reason
+    return tr("did not understand"), tr("say it again, or press T and type it")
 
 
 def _bold(px: float, weight: QFont.Weight = QFont.Weight.DemiBold) -> QFont:

@@ -47,3 +47,9 @@ def free_bytes(folder: Path) -> int:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def refusal_text(reason: str) -> str:
+    """Why speech was not taken for an instruction, to stand behind “did not understand”, which many say themselves."""
+    head, _, rest = reason.partition(": ")
+    return rest[:1].upper() + rest[1:] if rest and head.casefold() == "did not understand" else reason

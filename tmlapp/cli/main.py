@@ -11,6 +11,7 @@ import tmlapp
 from tmlapp.cli import (
     agree,
     bench,
+    bench_model,
     data,
     demo,
     devices,
@@ -63,8 +64,23 @@ def _root(
             raise typer.Exit(run_window([]))
 
 
-for _verb in (agree, devices, doctor, run, serve, show, open_, grade, replay, recover, verify, export, demo):
-    app.command(_verb.__name__.rsplit(".", 1)[-1])(_verb.command)
+for _verb in (
+    agree,
+    devices,
+    doctor,
+    run,
+    serve,
+    show,
+    open_,
+    grade,
+    replay,
+    recover,
+    verify,
+    export,
+    demo,
+    bench_model,
+):
+    app.command(_verb.__name__.rsplit(".", 1)[-1].replace("_", "-"))(_verb.command)
 for _group in (bench, data, endpoints, items, library, packet, qa):
     app.add_typer(_group.app, name=_group.__name__.rsplit(".", 1)[-1])
 

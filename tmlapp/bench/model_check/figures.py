@@ -28,7 +28,7 @@ class Figure:
 
     Attributes:
         name: stable key, `room.figure`; the same in `REACH`, where it has a value to reach.
-        label: what a table prints.
+        label: what a table prints, under the heading `group` where there is one.
         value: None where nothing was there to measure; `reason` says why.
         n: how many `of` (clips, streams, utterances, minutes …) entered it.
         definition: the formula in words, with its source.
@@ -44,6 +44,7 @@ class Figure:
     n: int
     of: str
     definition: str
+    group: str = ""
     better: Better = "higher"
     unit: str = ""
     interval: Interval | None = None
@@ -55,6 +56,11 @@ class Figure:
     def reach(self) -> Reach | None:
         """What it should reach, if anything."""
         return REACH.get(self.name)
+
+    @property
+    def title(self) -> str:
+        """Group and label."""
+        return f"{self.group}: {self.label}" if self.group else self.label
 
     @property
     def standing(self) -> str:

@@ -21,6 +21,7 @@ ANSWER_TIMEOUT_S = 60
 """How long one micro-turn may stay unanswered."""
 
 _APP = "app."
+_HEARING_MS = "app.hear_ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,14 @@ class Played:
 
     @property
     def compute_ms(self) -> tuple[float, ...]:
-        """Of every micro-turn, by the model's own stopwatch: pictures, sound and graph."""
+        """Of every micro-turn, by the model's own stopwatch: sound heard, pictures decoded, graph run."""
         return tuple(e.compute_ns / 1e6 for e in self.events if isinstance(e, UnitDone))
+
+    @property
+    def seeing_ms(self) -> tuple[float, ...]:
+        """The same without hearing, where the model says what that took."""
+        done = [e for e in self.events if isinstance(e, UnitDone)]
+        return tuple(e.compute_ns / 1e6 - sum(e.diagnostics.get(_HEARING_MS, ())) for e in done)
 
     @property
     def signals(self) -> dict[str, Signal]:

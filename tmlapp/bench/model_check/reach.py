@@ -43,6 +43,7 @@ _VISION = {
     "bare.f1": Reach(">=", 0.93, _before(".85", ".82")),
     "bare5.obo": Reach(">=", 0.90, _before(".60", ".70")),
     "bare.within_half_second": Reach(">=", 0.90),
+    "padded.within_half_second": Reach(">=", 0.90),
     "bare.lead": Reach("<=", 1.0),
     "padded.lead": Reach("<=", 1.0),
     "padded.tiou": Reach(">=", 0.88, _before(".57 (.79 with optical flow)")),

@@ -8,7 +8,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from tmlapp.bench.model_check.options import Options, Progress
 from tmlapp.bench.model_check.playing import Played, play, turns_of
 from tmlapp.bench.model_check.vision_clips import Clip, ClipFolder
 from tmlapp.bench.model_check.vision_failures import Looked, failure_of, first_mistake, row_of
-from tmlapp.bench.model_check.vision_figures import vision_figures
+from tmlapp.bench.model_check.vision_figures import StepTimes, vision_figures
 from tmlapp.bench.model_check.vision_grading import Bordered, Counted, Watched
 from tmlapp.capture.paced import decode_jpeg, encode_jpeg
 from tmlapp.capture.video_file import fit
@@ -36,6 +35,7 @@ START_STOP = "Say 'start' when the person starts {action} then say 'Stop' when t
 IDLE_S = (3.0, 8.0)
 """Shortest and longest idle stretch before and after a padded clip."""
 
+_NOISE_STEP = 100_000
 _PICTURE_SIDE, _PICTURE_QUALITY = 320, 70
 
 
@@ -64,6 +64,7 @@ class _Seen:
     watched: Watched
     failure: Failure
     row: dict[str, Any]
+    seeing_ms: tuple[float, ...]
     compute_ms: tuple[float, ...]
 
 
@@ -79,8 +80,8 @@ def run_vision(address: str, clips: ClipFolder, options: Options, progress: Prog
     for one in _all(tasks, options.jobs):
         seen.append(one)
         progress("clips", len(seen), len(tasks))
-    step_ms = [ms for one in seen for ms in one.compute_ms]
-    figures = vision_figures([one.watched for one in seen], step_ms, graph_mb(address), options.seed)
+    times = StepTimes([ms for one in seen for ms in one.seeing_ms], [ms for one in seen for ms in one.compute_ms])
+    figures = vision_figures([one.watched for one in seen], times, graph_mb(address), options.seed)
     return [
         Table(
             title="Vision",
@@ -98,12 +99,12 @@ def paddings_of(clip: Clip, options: Options) -> tuple[Padding, ...]:
 
     So a clip has the same padding whichever other files are there.
     """
-    return tuple(_drawn(options.seed + k, clip.number) for k in range(options.pad_seeds))
+    return tuple(_drawn(options.seed + k, clip.number, k) for k in range(options.pad_seeds))
 
 
-def _drawn(seed: int, number: int) -> Padding:
+def _drawn(seed: int, number: int, k: int) -> Padding:
     draws = np.random.default_rng(seed).uniform(*IDLE_S, size=2 * number + 2)
-    return Padding(float(draws[-2]), float(draws[-1]), number)
+    return Padding(float(draws[-2]), float(draws[-1]), number + k * _NOISE_STEP)
 
 
 def _notes(clips: ClipFolder, options: Options) -> tuple[str, ...]:
@@ -163,7 +164,11 @@ def _watch(task: _Task) -> _Seen:
     assert looked is not None
     rows = [{"before_s": round(p.before_s, 6), "after_s": round(p.after_s, 6)} for p in task.paddings]
     return _Seen(
-        watched, failure_of(watched, looked), row_of(watched, rows), tuple(ms for p in played for ms in p.compute_ms)
+        watched,
+        failure_of(watched, looked),
+        row_of(watched, rows),
+        tuple(ms for p in played for ms in p.seeing_ms),
+        tuple(ms for p in played for ms in p.compute_ms),
     )
 
 

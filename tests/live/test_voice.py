@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from tmlapp.core.errors import AppError
-from tmlapp.live.voice import EspeakVoice, polished, resampled, streamed_wav
+from tmlapp.live.voice import EspeakVoice, FileVoice
+from tmlapp.live.voice_engines import voice_for, voices
+from tmlapp.live.voice_sound import polished, resampled, streamed_wav
 
 pytestmark = pytest.mark.unit
 
+needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
 
@@ -103,11 +106,11 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
 )
 def test_what_is_no_mono_pcm16_wav_is_refused(raw: bytes) -> None:
     with pytest.raises(AppError, match="no mono PCM16"):
-        streamed_wav(raw)
+        streamed_wav(raw, "it")
 
 
 def test_a_wav_from_a_pipe_is_read_to_its_end_whatever_its_header_says() -> None:
-    samples, rate = streamed_wav(wav(b"\x01\0\x02\0\x03", size=0x7FFFF000))
+    samples, rate = streamed_wav(wav(b"\x01\0\x02\0\x03", size=0x7FFFF000), "it")
     assert samples.tolist() == [1, 2]
     assert rate == 24_000
 
@@ -135,3 +138,96 @@ def test_silence_around_a_sound_is_cut() -> None:
     pcm = np.zeros(24_000, dtype=np.int16)
     pcm[12_000:14_400] = 8000
     assert len(polished(pcm, 24_000)) == 2400 + 240 + 1440
+
+
+# ---------------------------------------------------------------- the engines
+
+
+def level(pcm: np.ndarray) -> float:
+    return float(np.abs(pcm.astype(np.int32)).max()) / 32768
+
+
+@needs_flite
+@pytest.mark.parametrize("text", ["breathe in and out", "-voice kal", 'one $(two) `three` \\ "four"'])
+def test_flite_speaks_like_the_other_engine(text: str) -> None:
+    voice = voice_for("flite")
+    assert voice is not None
+    clip = voice.speak(text)
+    assert clip.rate_hz == 24_000
+    assert 0.4 < len(clip.pcm) / 24_000 < 4.0
+    assert 0.3 < level(clip.pcm) < 0.36
+    assert int(np.flatnonzero(np.abs(clip.pcm.astype(np.int32)) > 32768 * 0.0035)[0]) <= 0.012 * 24_000
+    assert voice.speak(f" {text} ") is clip
+
+
+def test_an_engine_with_files_gets_them_by_argument_and_by_name(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_bytes(wav(b"\x00\x20\x00\xe0" * 500))
+    copies = f'test "$(cat "$1")" = "drink; water" && test "$1" = "$TMLAPP_TEXT" && cp {tmp_path}/x.wav "$TMLAPP_WAV"'
+    voice = FileVoice(program(tmp_path, copies), ["{text}", "{wav}"], "Fix it.")
+    assert len(voice.speak("drink; water").pcm) == 1000
+
+
+def test_an_engine_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="wrote no sound") as caught:
+        FileVoice(program(tmp_path, "exit 0"), [], "Fix it.").speak("one")
+    assert caught.value.fix == "Fix it."
+
+
+@pytest.mark.parametrize(
+    ("platform", "names"),
+    [
+        ("linux", ["espeak-ng", "flite"]),
+        ("darwin", ["espeak-ng", "flite", "say"]),
+        ("win32", ["espeak-ng", "flite", "sapi"]),
+    ],
+)
+def test_every_system_has_its_engines_and_only_linux_was_tried(platform: str, names: list[str]) -> None:
+    engines = voices(platform)
+    assert [e.name for e in engines] == names
+    assert {e.tried for e in engines} == {platform == "linux"}
+    assert all(e.fix.endswith(".") for e in engines)
+
+
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, *programs: str) -> None:
+    """A machine that has these programs and no others."""
+    for name in programs:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("platform", "programs", "found"),
+    [
+        ("linux", ("flite", "espeak-ng"), "espeak-ng"),
+        ("linux", ("flite",), "flite"),
+        ("darwin", ("say",), "say"),
+        ("win32", ("powershell",), "sapi"),
+        ("linux", (), None),
+    ],
+)
+def test_auto_takes_the_first_engine_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, programs: tuple[str, ...], found: str | None
+) -> None:
+    installed(tmp_path, monkeypatch, *programs)
+    assert [e.name for e in voices(platform) if e.found][:1] == ([] if found is None else [found])
+    voice = voice_for("auto", platform)
+    assert (voice is None) == (found is None)
+    assert voice is None or voice.available()
+
+
+def test_none_is_no_voice() -> None:
+    assert voice_for("none") is None
+
+
+@pytest.mark.parametrize("name", ["flite", "say", "hal"])
+def test_no_other_voice_speaks_in_place_of_the_one_that_was_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    installed(tmp_path, monkeypatch, "espeak-ng")
+    voice = voice_for(name, "linux")
+    assert voice is not None
+    assert not voice.available()
+    with pytest.raises(AppError, match="There is no voice") as caught:
+        voice.speak("drink")
+    assert "settings" in caught.value.fix

@@ -45,7 +45,7 @@ def command(
             _guard("microphones", lambda: _sound("microphones")),
             _guard("loudspeakers", lambda: _sound("loudspeakers")),
             _guard("cameras", _cameras),
-            _guard("voice", _voice),
+            _guard("voice", lambda: _voice(settings)),
             _guard("model", lambda: _model(settings)),
             _guard("disk", lambda: _disk(settings)),
             _guard("offset", lambda: _offset_of("offset", _synthetic_turns())),
@@ -101,17 +101,26 @@ def _cameras() -> Finding:
     return Finding(name="cameras", ok=True, detail=", ".join(f"{c.uri} ({c.name})" for c in cameras))
 
 
-def _voice() -> Finding:
-    from tmlapp.live.voice import EspeakVoice
+def _voice(settings: Settings) -> Finding:
+    from tmlapp.live.voice_engines import AUTO, NO_VOICE_FIX, NONE, voices
 
-    if not EspeakVoice().available():
+    engines = voices()
+    found = [f"{e.title}{'' if e.tried else ' (not tried on this system)'}" for e in engines if e.found]
+    figures = {"chosen": settings.voice, "engines": [asdict(e) for e in engines]}
+    here = f"found: {', '.join(found) or 'none'}"
+    recorded = "only the model's recorded phrases can be heard"
+    if settings.voice == NONE:
+        return Finding(name="voice", ok=None, detail=f"none is chosen: {recorded}; {here}", figures=figures)
+    if settings.voice != AUTO:
+        ok = any(e.found and e.name == settings.voice for e in engines)
+        problem = "" if ok else f" and is not there: {recorded}"
+        fix = "" if ok else NO_VOICE_FIX
         return Finding(
-            name="voice",
-            ok=None,
-            detail="espeak-ng is not installed: only the model's recorded phrases can be heard",
-            fix="Debian, Ubuntu: apt install espeak-ng.",
+            name="voice", ok=ok, detail=f"{settings.voice} is chosen{problem}; {here}", fix=fix, figures=figures
         )
-    return Finding(name="voice", ok=True, detail="espeak-ng")
+    if not found:
+        return Finding(name="voice", ok=None, detail=f"none found: {recorded}", fix=NO_VOICE_FIX, figures=figures)
+    return Finding(name="voice", ok=True, detail=here, figures=figures)
 
 
 def _model(settings: Settings) -> Finding:

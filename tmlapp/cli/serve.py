@@ -64,17 +64,17 @@ async def _serve(options: ServeOptions, address: str, as_json: bool) -> None:
     from tmlapp.endpoints.registry import endpoint_from_address
     from tmlapp.endpoints.serve.server import ModelServer
     from tmlapp.live.plan import make_endpoint
-    from tmlapp.live.voice import EspeakVoice
+    from tmlapp.live.voice_engines import voice_for
 
     settings = load_settings()
-    voice = EspeakVoice()
+    voice = voice_for(settings.voice)
 
     def endpoint() -> Endpoint:
         if address.startswith("recorded:"):
             return make_endpoint(address, settings)
         return endpoint_from_address(address, threads=settings.model_threads, keep=True)
 
-    server = ModelServer(options, endpoint, address=address, synthesize=voice.speak if voice.available() else None)
+    server = ModelServer(options, endpoint, address=address, synthesize=voice.speak if voice is not None else None)
     stop = asyncio.Event()
     previous = _stops_on_signal(asyncio.get_running_loop(), stop)
     try:

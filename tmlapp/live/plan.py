@@ -21,7 +21,7 @@ from tmlapp.capture.microphone import Microphone
 from tmlapp.capture.speaker import Speaker
 from tmlapp.config.settings import Settings
 from tmlapp.core.clock import Clock, MonotonicClock
-from tmlapp.core.endpoint import Endpoint, Synthesizer
+from tmlapp.core.endpoint import Endpoint
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import EndpointEvent
 from tmlapp.core.feed import Feed
@@ -35,7 +35,7 @@ from tmlapp.live.session import LiveSession
 from tmlapp.live.state import SessionLog, SessionOptions
 from tmlapp.live.tools import TOOL_EVENTS, recorded_toolbox
 from tmlapp.live.virtual_playout import VirtualPlayout
-from tmlapp.live.voice import EspeakVoice
+from tmlapp.live.voice_engines import voice_for
 from tmlapp.recording.reader import Recording
 from tmlapp.recording.replay import RecordedFeed
 from tmlapp.recording.writer import Recorder
@@ -121,7 +121,7 @@ def build_session(
             "A microphone and a camera give what they give in real time.",
             "Use the real clock, or name a file as the source.",
         )
-    voice = EspeakVoice()
+    voice = voice_for(settings.voice)
     endpoint = make_endpoint(plan.endpoint, settings)
     check_clock(endpoint, plan.clock)
     if toolbox is None and plan.endpoint.startswith("recorded:"):
@@ -140,7 +140,7 @@ def build_session(
             endpoint_options=(("provider", plan.provider),) if plan.provider else (),
         ),
         playout=_playout(plan, clock, audio),
-        synthesize=_synthesizer(voice),
+        synthesize=voice.speak if voice is not None else None,
         name=plan.name,
         instruction=plan.instruction,
         toolbox=toolbox,
@@ -222,10 +222,6 @@ def _playout(plan: SessionPlan, clock: Clock, audio: AudioSystem) -> Callable[[C
         return SpeakerPlayout(speaker, to_session_ns)
 
     return make
-
-
-def _synthesizer(voice: EspeakVoice) -> Synthesizer | None:
-    return voice.speak if voice.available() else None
 
 
 def _recorder(plan: SessionPlan, info: SessionInfo, clock: Clock, on_failure: Callable[[AppError], None]) -> SessionLog:

@@ -1,39 +1,42 @@
-"""The app's voice for texts that have no recording: espeak-ng in a process of its own."""
+"""The app's voice for texts that have no recording: a speech engine in a process of its own."""
 
 from __future__ import annotations
 
+import os
 import shutil
-import struct
 import subprocess
+import tempfile
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import AudioClip, Pcm
 from tmlapp.core.units import OUTPUT_RATE_HZ
+from tmlapp.live.voice_sound import polished, streamed_wav
 
 PROGRAM = "espeak-ng"
+ESPEAK_FIX = "Install espeak-ng (Debian and Ubuntu: apt install espeak-ng), or run without a voice."
 _TIMEOUT_S = 10
 _KEPT = 256
 _LONGEST = 1000
-_PEAK = 0.35
-_LEAD_S, _TAIL_S = 0.010, 0.060
-_AUDIBLE = 0.01
-_FIX = "Install espeak-ng (Debian and Ubuntu: apt install espeak-ng), or run without a voice."
 
 
-class EspeakVoice:
+class Voice(ABC):
     """Speaks short texts; what was spoken once is kept. Safe to call from any thread.
 
-    espeak-ng is under the GPL and is therefore only ever started as a separate program.
+    Args:
+        program: to be started, by name or path.
+        fix: what a person can do where it is missing or fails.
     """
 
-    def __init__(self, *, voice: str = "en-us", words_per_minute: int = 165, program: str = PROGRAM) -> None:
+    def __init__(self, program: str, fix: str) -> None:
         self._program = program
-        self._arguments = ["-v", voice, "-s", str(words_per_minute), "-b", "1", "-z", "--stdin", "--stdout"]
+        self._fix = fix
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, AudioClip] = OrderedDict()
 
@@ -48,94 +51,103 @@ class EspeakVoice:
         """`text` as mono PCM16 at 24 kHz; the sound begins within 12 ms, its peak is at −9 dBFS.
 
         Raises:
-            AppError: espeak-ng is missing or fails, or the text holds nothing that can be spoken.
+            AppError: the program is missing or fails, or the text holds nothing that can be spoken.
         """
         key = " ".join(text.split())
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        clip = AudioClip(polished(*self._rendered(key)), OUTPUT_RATE_HZ)
-        if not len(clip.pcm):
-            raise AppError(f"“{key}” could not be spoken.", "espeak-ng gave only silence for it.", "Change the text.")
+        raw = self._rendered(key[:_LONGEST])
+        # For a text without a single sound some engines write not even a header.
+        pcm, rate = streamed_wav(raw, self._program) if raw else (np.zeros(0, dtype=np.int16), OUTPUT_RATE_HZ)
+        clip = AudioClip(self._polished(pcm, rate, key), OUTPUT_RATE_HZ)
         with self._lock:
             self._kept[key] = clip
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return clip
 
-    def _rendered(self, text: str) -> tuple[Pcm, int]:
-        # The text goes through stdin: as an argument, a text that begins with a hyphen would be an option.
+    def _polished(self, pcm: Pcm, rate_hz: int, text: str) -> Pcm:
+        sound = polished(pcm, rate_hz)
+        if not len(sound):
+            raise AppError(
+                f"“{text}” could not be spoken.", f"{self._program} gave only silence for it.", "Change the text."
+            )
+        return sound
+
+    @abstractmethod
+    def _rendered(self, text: str) -> bytes:
+        """A wav of `text`. Raises AppError."""
+
+    def _run(self, arguments: Sequence[str], given: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+        """What the program writes to its standard output. Raises AppError."""
         try:
             done = subprocess.run(
-                [self._program, *self._arguments],
-                input=text[:_LONGEST].encode("utf-8", "replace"),
+                [self._program, *arguments],
+                input=given,
                 capture_output=True,
                 timeout=_TIMEOUT_S,
                 check=False,
+                env=None if environment is None else {**os.environ, **environment},
             )
         except FileNotFoundError as error:
-            raise AppError("There is no voice.", f"The program {self._program} is not installed.", _FIX) from error
+            raise AppError("There is no voice.", f"The program {self._program} is not installed.", self._fix) from error
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise AppError("The voice failed.", f"{self._program} did not work: {error}.", _FIX) from error
+            raise AppError("The voice failed.", f"{self._program} did not work: {error}.", self._fix) from error
         if done.returncode != 0:
             said = done.stderr.decode("utf-8", "replace").strip() or f"it ended with {done.returncode}"
-            raise AppError("The voice failed.", f"{self._program}: {said}.", _FIX)
-        # For a text without a single sound espeak-ng writes not even a header.
-        return streamed_wav(done.stdout) if done.stdout else (np.zeros(0, dtype=np.int16), OUTPUT_RATE_HZ)
+            raise AppError("The voice failed.", f"{self._program}: {said}.", self._fix)
+        return done.stdout
 
 
-def streamed_wav(raw: bytes) -> tuple[Pcm, int]:
-    """Samples and rate of a wav that was written to a pipe, whose header therefore gives no true lengths.
+class EspeakVoice(Voice):
+    """espeak-ng; it is under the GPL and is therefore only ever started as a separate program."""
 
-    Raises:
-        AppError: it is no mono PCM16 wav.
+    def __init__(self, *, voice: str = "en-us", words_per_minute: int = 165, program: str = PROGRAM) -> None:
+        super().__init__(program, ESPEAK_FIX)
+        self._arguments = ["-v", voice, "-s", str(words_per_minute), "-b", "1", "-z", "--stdin", "--stdout"]
+
+    def _rendered(self, text: str) -> bytes:
+        # The text goes through stdin: as an argument, a text that begins with a hyphen would be an option.
+        return self._run(self._arguments, text.encode("utf-8", "replace"))
+
+
+class FileVoice(Voice):
+    """An engine that reads the text from a file and writes a wav.
+
+    Args:
+        program, fix: see `Voice`.
+        arguments: of the program; `{text}` and `{wav}` stand for the two files, which are in its environment as
+            TMLAPP_TEXT and TMLAPP_WAV too.
     """
-    problem = AppError("The voice failed.", "What espeak-ng gave is no mono PCM16 sound.", _FIX)
-    if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
-        raise problem
-    at, rate = 12, 0
-    while at + 8 <= len(raw):
-        name, size = raw[at : at + 4], struct.unpack_from("<I", raw, at + 4)[0]
-        body = at + 8
-        if name == b"fmt " and body + 16 <= len(raw):
-            kind, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", raw, body)
-            if (kind, channels, bits) != (1, 1, 16) or not rate:
-                raise problem
-        elif name == b"data" and rate:
-            data = raw[body : body + min(size, len(raw) - body)]
-            return np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16), rate
-        at = body + size + size % 2
-    raise problem
+
+    def __init__(self, program: str, arguments: Sequence[str], fix: str) -> None:
+        super().__init__(program, fix)
+        self._arguments = list(arguments)
+
+    def _rendered(self, text: str) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="tmlapp-voice-") as folder:
+            files = {"text": str(Path(folder) / "text.txt"), "wav": str(Path(folder) / "said.wav")}
+            Path(files["text"]).write_bytes(text.encode("utf-8", "replace") + b"\n")
+            environment = {"TMLAPP_TEXT": files["text"], "TMLAPP_WAV": files["wav"]}
+            named = {"{text}": files["text"], "{wav}": files["wav"]}
+            self._run([named.get(a, a) for a in self._arguments], environment=environment)
+            try:
+                return Path(files["wav"]).read_bytes()
+            except FileNotFoundError as error:
+                raise AppError("The voice failed.", f"{self._program} wrote no sound.", self._fix) from error
 
 
-def polished(pcm: Pcm, rate_hz: int) -> Pcm:
-    """`pcm` at 24 kHz without silence around it, at a soft level; empty if nothing can be heard."""
-    sound = resampled(pcm.astype(np.float64) / 32768.0, rate_hz)
-    peak = float(np.abs(sound).max(initial=0.0))
-    if peak == 0.0:
-        return np.zeros(0, dtype=np.int16)
-    heard = np.flatnonzero(np.abs(sound) > _AUDIBLE * peak)
-    first = max(0, int(heard[0]) - round(_LEAD_S * OUTPUT_RATE_HZ))
-    last = min(len(sound), int(heard[-1]) + 1 + round(_TAIL_S * OUTPUT_RATE_HZ))
-    cut = sound[first:last] * (_PEAK / peak)
-    ramp = min(len(cut) // 2, round(0.002 * OUTPUT_RATE_HZ))
-    if ramp:
-        cut[:ramp] *= np.linspace(0.0, 1.0, ramp)
-        cut[-ramp:] *= np.linspace(1.0, 0.0, ramp)
-    return np.asarray(np.rint(cut * 32767.0), dtype=np.int16)
+class MissingVoice(Voice):
+    """A voice that was chosen and is not known here: every text is refused, with the reason."""
 
+    def __init__(self, name: str, fix: str) -> None:
+        super().__init__(name, fix)
 
-def resampled(sound: npt.NDArray[np.float64], rate_hz: int) -> npt.NDArray[np.float64]:
-    """`sound` at 24 kHz, by its spectrum: exact for a whole phrase that begins and ends in silence."""
-    if rate_hz == OUTPUT_RATE_HZ or not len(sound):
-        return sound
-    # Padding to a whole number of output samples keeps the ratio of the rates exact.
-    step = rate_hz // np.gcd(rate_hz, OUTPUT_RATE_HZ)
-    padded = np.pad(sound, (0, -len(sound) % step + step))
-    length = len(padded) * OUTPUT_RATE_HZ // rate_hz
-    spectrum = np.fft.rfft(padded)
-    wide = np.zeros(length // 2 + 1, dtype=complex)
-    kept = min(len(spectrum), len(wide))
-    wide[:kept] = spectrum[:kept]
-    return np.asarray(np.fft.irfft(wide, length) * (length / len(padded)))
+    def available(self) -> bool:
+        return False
+
+    def _rendered(self, text: str) -> bytes:
+        why = f"The voice {self._program} was chosen in the settings, and there is none of that name here."
+        raise AppError(f"There is no voice for “{text}”.", why, self._fix)

@@ -14,7 +14,7 @@ from tmlapp.bench.model_check.material import LEVEL_DBFS, Sound, at_level, float
 from tmlapp.core.errors import AppError
 from tmlapp.core.resample import resample
 from tmlapp.core.units import SAMPLE_RATE_HZ
-from tmlapp.live.voice import streamed_wav
+from tmlapp.live.voice_sound import streamed_wav
 
 _TIMEOUT_S = 30
 _MARGIN = SAMPLE_RATE_HZ // 50
@@ -82,7 +82,7 @@ def engine_versions() -> dict[str, str]:
 @lru_cache(maxsize=4096)
 def _spoken(voice: Voice, text: str) -> Sound:
     raw = _flite_wav(voice, text) if voice.program == "flite" else _run(voice, [voice.program, *voice.arguments], text)
-    pcm, rate = streamed_wav(raw)
+    pcm, rate = streamed_wav(raw, voice.program)
     sound = at_level(floats(resample(pcm, rate, SAMPLE_RATE_HZ)), LEVEL_DBFS)
     first, last = voiced_ends(sound)
     cut = sound[max(0, first - _MARGIN) : last + _MARGIN].copy()

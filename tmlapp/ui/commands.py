@@ -63,6 +63,11 @@ def _session(actions: Actions, window: MainWindow) -> None:
         Command(key="live.pause", title=tr("Pause"), shortcut="P", help=pause, group=group, checkable=True),
         window.toggle_pause,
     )
+    echo = tr("Choose what happens to the loudspeaker's sound in the microphone, from the next session on")
+    add(
+        Command(key="live.echo", title=tr("Echo…"), shortcut="H", help=echo, group=group),
+        lambda: window.status.echo.open_menu(),
+    )
     again = tr("Check microphone, camera, model and disk again")
     add(Command(key="live.check", title=tr("Check again"), shortcut="F5", help=again, group=group), window.check)
     file = tr("Play a video or sound file to the model instead of microphone and camera")
@@ -176,7 +181,7 @@ def _app(actions: Actions, window: MainWindow) -> None:
         Command(key="app.report", title=tr("Report"), shortcut="Ctrl+R", help=report, group=group),
         lambda: window.after.write_report(),
     )
-    settings = tr("Devices, endpoint, folder, colours, text size")
+    settings = tr("Devices, echo, voice, endpoint, folder, colours, text size")
     add(
         Command(key="app.settings", title=tr("Settings…"), shortcut="Ctrl+,", help=settings, group=group),
         window.open_settings,

@@ -38,3 +38,5 @@ def update(window: MainWindow) -> None:
     window.actions_["app.report"].setEnabled(recorded)
     window.actions_["app.grade"].setEnabled(recorded and not window.result.judge.isHidden())
     window.actions_["live.consent"].setEnabled(page is window.preflight)
+    window.echo.update()
+    window.actions_.offer("live.echo", not from_file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tmlapp.config.settings import Settings
     from tmlapp.live.plan import SessionPlan
     from tmlapp.live.preflight import Check
+    from tmlapp.live.voice_engines import VoiceEngine
     from tmlapp.ui.bridge import Session
 
 
@@ -81,6 +82,12 @@ def _devices() -> DeviceNames:
     )
 
 
+def _voices() -> Sequence[VoiceEngine]:
+    from tmlapp.live.voice_engines import voices
+
+    return voices()
+
+
 def _camera_address(camera: dict[str, Any]) -> str:
     return str(camera.get("uri", ""))
 
@@ -128,6 +135,7 @@ class Services:
     run_preflight: Callable[[SessionPlan, Settings], list[Check]] = _preflight
     endpoint_facts: Callable[[SessionPlan, Settings], EndpointFacts] = _endpoint_facts
     devices: Callable[[], DeviceNames] = _devices
+    voices: Callable[[], Sequence[VoiceEngine]] = _voices
     outputs: Callable[[Path], list[Output]] = _outputs
     grades: Callable[[Path, str | None], list[Graded]] = _grades
     question: Callable[[Path], Question] = question_of

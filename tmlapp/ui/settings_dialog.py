@@ -1,8 +1,10 @@
-"""Settings (Ctrl+,): devices, endpoint, folder, colours, text size."""
+"""Settings (Ctrl+,): devices, echo, voice, endpoint, folder, colours, text size."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
@@ -23,8 +25,12 @@ from tmlapp.config.settings import Settings
 from tmlapp.ui.controls import KeyButton
 from tmlapp.ui.endpoints.recent import known_addresses
 from tmlapp.ui.services import DeviceNames
+from tmlapp.ui.speech_settings import SpeechRows
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from tmlapp.live.voice_engines import VoiceEngine
 
 _THEMES = ("system", "light", "dark")
 _TEXT_SIZES = (80, 90, 100, 110, 125, 150, 175, 200)
@@ -60,12 +66,13 @@ class Choice(QComboBox):
 class SettingsDialog(QDialog):
     """Edits a copy of the settings; `result_settings` is what the person wants."""
 
-    def __init__(self, settings: Settings, theme: Theme, parent: QWidget) -> None:
+    def __init__(self, settings: Settings, theme: Theme, parent: QWidget, voices: Sequence[VoiceEngine] = ()) -> None:
         super().__init__(parent)
         self._settings = settings
         self._theme = theme
         self.setWindowTitle(tr("Settings"))
-        self.setMinimumWidth(560)
+        screen = self.screen().availableGeometry()
+        self.setMinimumWidth(min(theme.px(560), screen.width() - 80))
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 16)
         column.setSpacing(14)
@@ -75,6 +82,7 @@ class SettingsDialog(QDialog):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.microphone = self._choice(form, tr("&Microphone"), settings.microphone, ("default", "none"))
         self.loudspeaker = self._choice(form, tr("&Loudspeaker"), settings.loudspeaker, ("default", "none"))
+        self.speech = SpeechRows(form, settings, voices, (Choice(theme), Choice(theme)))
         self.camera = self._choice(form, tr("&Camera"), settings.camera, ("camera:0", "none"))
         self.endpoint = self._choice(form, tr("&Endpoint"), settings.endpoint, ("onnx:tiny", *known_addresses()))
         self.endpoint.setToolTip(tr("Ctrl+Shift+E adds and changes ways to reach a remote model"))
@@ -111,6 +119,9 @@ class SettingsDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
+        self.ensurePolished()
+        # Wrapped sentences are as high as the width makes them, which a first guess at the size does not know.
+        self.resize(self.minimumWidth(), min(column.heightForWidth(self.minimumWidth()), screen.height() - 80))
 
     def result_settings(self) -> Settings:
         """The settings with what was chosen here."""
@@ -123,6 +134,7 @@ class SettingsDialog(QDialog):
                 "recordings_dir": Path(self.folder.text()).expanduser(),
                 "theme": self.theme.currentData(),
                 "text_scale": self.text_size.currentData(),
+                **self.speech.chosen(),
             }
         )
 
@@ -137,11 +149,13 @@ class SettingsDialog(QDialog):
             box.addItems([n for n in found if n not in known])
 
     def focus_on(self, what: str) -> None:
-        """Put the cursor where `what` (`microphone`, `camera`, `loudspeaker`, `endpoint`, `folder`) is chosen."""
+        """Put the cursor where `what` is chosen: a device, `echo`, `voice`, `endpoint`, `folder`."""
         boxes: dict[str, QWidget] = {
             "microphone": self.microphone,
             "camera": self.camera,
             "loudspeaker": self.loudspeaker,
+            "echo": self.speech.echo,
+            "voice": self.speech.voice,
             "endpoint": self.endpoint,
             "folder": self.folder,
         }

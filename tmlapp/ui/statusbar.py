@@ -11,12 +11,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 from tmlapp.core.event import Health
 from tmlapp.core.units import NS_PER_MS
 from tmlapp.ui.controls import KeyButton, LevelMeter
+from tmlapp.ui.echo import EchoSign
 from tmlapp.ui.endpoints.link import Link, link_text, state_icon, state_level, state_word
 from tmlapp.ui.text import bytes_text, ms_text, tr
 from tmlapp.ui.theme import Theme, font
 
-_KEEP_ORDER = ("drift", "reply", "turn", "cam", "dropped")
-_REMOTE_ORDER = ("drift", "turn", "cam", "split", "reply", "dropped")
+_KEEP_ORDER = ("drift", "reply", "turn", "cam", "dropped", "echo")
+_REMOTE_ORDER = ("drift", "turn", "cam", "split", "reply", "dropped", "echo")
 
 
 class StatusBar(QFrame):
@@ -36,6 +37,8 @@ class StatusBar(QFrame):
         row.setSpacing(18)
         self._labels: dict[str, QLabel] = {}
         self.meter = LevelMeter(theme)
+        self.echo = EchoSign(theme)
+        self._echo_there = False
         for key, name in (
             ("mic", tr("Microphone")),
             ("cam", tr("Camera")),
@@ -48,6 +51,7 @@ class StatusBar(QFrame):
             row.addWidget(self._label(key, name))
             if key == "mic":
                 row.addWidget(self.meter)
+                row.addWidget(self.echo)
         row.addStretch(1)
         self.link = KeyButton(theme, kind="ghost")
         self.link.setAccessibleName(tr("Connection"))
@@ -62,6 +66,7 @@ class StatusBar(QFrame):
         self.setFixedHeight(theme.px(34))
         self.meter.set_theme(theme)
         self.link.set_theme(theme)
+        self.echo.set_theme(theme)
         for key, parts in dict(self._shown).items():
             self._shown.pop(key)
             self._set(key, *parts)
@@ -131,6 +136,11 @@ class StatusBar(QFrame):
         self.link.setVisible(self._remote)
         self._fit()
 
+    def set_echo_there(self, there: bool) -> None:
+        """Whether a loudspeaker can be heard in the microphone; a file has none."""
+        self._echo_there = there
+        self._fit()
+
     def text(self, key: str) -> str:
         """What the figure `key` says, in words."""
         return self._labels[key].accessibleDescription()
@@ -168,6 +178,7 @@ class StatusBar(QFrame):
     def _fit(self) -> None:
         for key, label in self._labels.items():
             label.setVisible(any(self._shown.get(key, ())))
+        self.echo.setVisible(self._echo_there)
         layout = self.layout()
         if layout is None:
             return
@@ -175,7 +186,7 @@ class StatusBar(QFrame):
             layout.invalidate()
             if layout.sizeHint().width() <= self.width() or self.width() < 200:
                 break
-            self._labels[key].hide()
+            (self.echo if key == "echo" else self._labels[key]).hide()
 
 
 def _split(health: Health) -> tuple[str, str, str]:

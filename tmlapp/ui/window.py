@@ -16,6 +16,7 @@ from tmlapp.ui.actions import Actions
 from tmlapp.ui.after import AfterSession
 from tmlapp.ui.controller import LiveController
 from tmlapp.ui.dialogs import CommandPalette, ShortcutSheet
+from tmlapp.ui.echo import EchoDesk
 from tmlapp.ui.endpoints.desk import EndpointDesk
 from tmlapp.ui.live_view import LiveView
 from tmlapp.ui.prompts import ask_close, ask_file, ask_leave
@@ -57,13 +58,13 @@ class MainWindow(QMainWindow):
         self.theme = theme_of(settings)
         self.actions_ = Actions(self)
         commands.register(self.actions_, self)
-        self._close_when_done = self._close_anyway = False
-        self._was_maximized = False
+        self._close_when_done = self._close_anyway = self._was_maximized = False
         self._settings_dialog: SettingsDialog | None = None
         self._build(settings)
         self.refresher = Refresher(self)
         self.after = AfterSession(self)
         self._connect()
+        self.echo = EchoDesk(self)
         self.qa = QaDesk(self)
         self.endpoints = EndpointDesk(self)
         self.apply_theme(self.theme)
@@ -211,7 +212,7 @@ class MainWindow(QMainWindow):
         CommandPalette(self.actions_, self).open()
 
     def open_settings(self, focus: str = "") -> None:
-        dialog = SettingsDialog(self.controller.settings, self.theme, self)
+        dialog = SettingsDialog(self.controller.settings, self.theme, self, self.controller.services.voices())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._take_settings(dialog.result_settings()))
         dialog.finished.connect(lambda _code: setattr(self, "_settings_dialog", None))

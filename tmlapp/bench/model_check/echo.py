@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from tmlapp.bench.model_check.figures import Failure, Figure, mean_figure, mean_of, ratio_figure
-from tmlapp.bench.model_check.hearing_run import NO_VOICE, Material, missing
+from tmlapp.bench.model_check.hearing_run import NO_VOICE, Endpoints, Material, missing
 from tmlapp.bench.model_check.hearing_talk import Talk, of
 from tmlapp.bench.model_check.hearing_trials import Trial, Typed, judged_stop, say
 from tmlapp.bench.model_check.material import Sound, at_level, floats, integers, voiced_ends
@@ -17,7 +17,7 @@ from tmlapp.bench.model_check.material_voices import Voice
 from tmlapp.bench.model_check.options import Options, Progress
 from tmlapp.bench.model_check.rooms import Loudspeaker, Room, draw_room, hum, in_room
 from tmlapp.capture.echo import EchoCanceller
-from tmlapp.core.endpoint import Endpoint, Synthesizer
+from tmlapp.core.endpoint import Synthesizer
 from tmlapp.core.event import Ducked
 from tmlapp.core.media import Pcm
 from tmlapp.core.numbers import number_words
@@ -174,12 +174,12 @@ class EchoRun:
 
     def __init__(
         self,
-        make: Callable[[], Endpoint],
+        endpoints: Endpoints,
         material: Material,
         options: Options,
         progress: Progress,
     ) -> None:
-        self._endpoint, self._typed_endpoint = make(), make()
+        self._endpoint, self._typed_endpoint = endpoints
         self._material = material
         self._seed, self._limit = options.seed, options.limit
         self._progress = progress
@@ -210,7 +210,7 @@ class EchoRun:
                 self._progress("stops while the model talks", number, len(voices))
                 room, talkative = draw_room(self._seed, number), TALKATIVE[number % len(TALKATIVE)]
                 self._stops(typed, room, voice, "stop.talking", talkative, 0)
-                if number < MORE_VOICES:
+                if number < MORE_VOICES and self._limit is None:
                     self._stops(typed, room, voice, "stop.talking_6db", talkative, -6)
                     self._stops(typed, room, voice, "stop.sparse", SPARSE, 0)
         for level in LEVELS_DB:
@@ -222,13 +222,18 @@ class EchoRun:
             self._undisturbed(draw_room(self._seed, number), number)
 
     @property
+    def _warm(self) -> int:
+        """Micro-turns in which the canceller learns the room."""
+        return _WARM_TURNS if self._limit is None else _WARM_TURNS // 3
+
+    @property
     def _rooms(self) -> int:
         return ROOMS if self._limit is None else min(ROOMS, self._limit)
 
     def _stops(self, typed: Typed, room: Room, voice: Voice, figure: str, instruction: str, level_db: int) -> None:
         random = self._random(hash_of(voice.name, figure))
         with self._talk(room, instruction, level_db, random) as talk:
-            talk.quiet(_WARM_TURNS)
+            talk.quiet(self._warm)
             for text in self._material.stops:
                 sound = at_level(in_room(voice.speak(text), room), NEAR_DBFS)
                 events, last_ns = say(talk, sound, random)
@@ -246,7 +251,7 @@ class EchoRun:
         count = max(1, BARGE_INS // ROOMS + (number < BARGE_INS % ROOMS)) if self._limit is None else 1
         instruction = TALKATIVE[number % len(TALKATIVE)]
         with self._talk(room, instruction, level_db, random) as talk:
-            talk.quiet(_WARM_TURNS)
+            talk.quiet(self._warm)
             for step in range(count):
                 voice = voices[(number + step) % len(voices)]
                 text = self._material.everyday[(number * 11 + step) % len(self._material.everyday)]

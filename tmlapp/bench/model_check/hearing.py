@@ -14,9 +14,9 @@ from tmlapp.bench.model_check.hearing_trials import Trial
 from tmlapp.bench.model_check.options import Options, Progress
 from tmlapp.bench.model_check.timing import Costs, TimingRun, cost_figures, costs, timing_figures
 from tmlapp.capture.echo import library_version
-from tmlapp.core.endpoint import Endpoint, Synthesizer
+from tmlapp.core.endpoint import Synthesizer
 from tmlapp.endpoints.registry import endpoint_from_address
-from tmlapp.live.voice import EspeakVoice
+from tmlapp.live.voice_engines import voice_for
 
 MOST_FAILURES = 60
 """Shown on the page; all of them stand in the rows."""
@@ -35,9 +35,9 @@ class SpeechCheck:
         self._address = address
         self._options = options
         self._progress = progress
+        self._endpoints = endpoint_from_address(address, keep=True), endpoint_from_address(address, keep=True)
         self._material = gather(speech, options)
-        voice = EspeakVoice()
-        self._synthesize: Synthesizer | None = voice if voice.available() else None
+        self._synthesize: Synthesizer | None = voice_for("auto")
         self._deaf = self._why_deaf()
 
     def tables(self) -> list[Table]:
@@ -55,7 +55,7 @@ class SpeechCheck:
         """Task phrases, spoken stops, and speech that asks for nothing."""
         run: list[Trial] = []
         if not self._deaf:
-            made = HearingRun(self._make, self._material, self._options, self._progress)
+            made = HearingRun(self._endpoints, self._material, self._options, self._progress)
             made.run()
             run = made.trials
         return self._table("Hearing", figures_of(run, self._options.seed), run)
@@ -63,7 +63,7 @@ class SpeechCheck:
     def echo(self) -> Table:
         """The canceller in rooms, and the model that talks in them."""
         seed = self._options.seed
-        run = EchoRun(self._make, self._material, self._options, self._progress)
+        run = EchoRun(self._endpoints, self._material, self._options, self._progress)
         if self._synthesize is not None:
             run.canceller(self._synthesize)
             if not self._deaf:
@@ -77,14 +77,14 @@ class SpeechCheck:
 
     def time(self) -> Table:
         """Reminders, and what listening costs."""
-        run = TimingRun(self._make, self._material, self._options, self._progress, self._synthesize)
+        run = TimingRun(self._endpoints[0], self._material, self._options, self._progress, self._synthesize)
         spent = Costs(reason=self._deaf)
         if self._synthesize is not None and self._takes_reminders():
             run.typed()
             if not self._deaf:
                 run.spoken()
         if not self._deaf and self._synthesize is not None:
-            spent = costs(self._make, self._material, self._options, own_voice(self._synthesize, 6.0))
+            spent = costs(self._endpoints[0], self._material, self._options, own_voice(self._synthesize, 6.0))
         rows = [{"how": r.how, "period_s": r.period_s, "number": r.number, "error_s": r.error_s} for r in run.reminders]
         return self._table("Time", [*timing_figures(run, self._options.seed), *cost_figures(spent)], [], rows)
 
@@ -110,12 +110,9 @@ class SpeechCheck:
             notes=(*self._material.sources, *notes),
         )
 
-    def _make(self) -> Endpoint:
-        return endpoint_from_address(self._address, keep=True)
-
     def _why_deaf(self) -> str:
         try:
-            hearing_of(self._make())
+            hearing_of(self._endpoints[0])
         except Unheard as why:
             return str(why)
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +30,6 @@ from tmlapp.bench.model_check.options import Options, Progress
 from tmlapp.bench.model_check.rooms import draw_room, hum, in_room
 from tmlapp.core.endpoint import Endpoint
 from tmlapp.core.media import Pcm
-
-MakeEndpoint = Callable[[], Endpoint]
 
 SNR_DB = 15.0
 EVERYDAY_VOICES, HARD_VOICES, ROOM_VOICES = 3, 2, 2
@@ -97,13 +95,15 @@ def _limited(recordings: Sequence[Recording], most: int | None) -> Iterator[Reco
             yield recording
 
 
+Endpoints = tuple[Endpoint, Endpoint]
+"""Two of the same address: one that is spoken to, one that is typed to meanwhile."""
+
+
 class HearingRun:
     """All trials without a loudspeaker. `trials` grows as they are made."""
 
-    def __init__(self, make: MakeEndpoint, material: Material, options: Options, progress: Progress) -> None:
-        self._make = make
-        self._typed_endpoint = make()
-        self._endpoint = make()
+    def __init__(self, endpoints: Endpoints, material: Material, options: Options, progress: Progress) -> None:
+        self._endpoint, self._typed_endpoint = endpoints
         self._material = material
         self._options = options
         self._progress = progress

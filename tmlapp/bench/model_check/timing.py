@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -68,13 +68,13 @@ class TimingRun:
 
     def __init__(
         self,
-        make: Callable[[], Endpoint],
+        endpoint: Endpoint,
         material: Material,
         options: Options,
         progress: Progress,
         synthesize: Synthesizer | None,
     ) -> None:
-        self._endpoint = make()
+        self._endpoint = endpoint
         self._material = material
         self._options = options
         self._progress = progress
@@ -139,7 +139,7 @@ class TimingRun:
         self.after_stop.append((float(len(late)), 1.0))
 
 
-def costs(make: Callable[[], Endpoint], material: Material, options: Options, voice: Sound) -> Costs:
+def costs(endpoint: Endpoint, material: Material, options: Options, voice: Sound) -> Costs:
     """What hearing and the canceller cost while the model and a person talk at the same time.
 
     The endpoint gives what its hearing took as the diagnostic `app.hear_ms`, CPU time of its thread.
@@ -157,7 +157,7 @@ def costs(make: Callable[[], Endpoint], material: Material, options: Options, vo
         canceller.append((time.thread_time_ns() - begin) / NS_PER_MS)
         return clean
 
-    with Talk(make(), air=timed) as talk:
+    with Talk(endpoint, air=timed) as talk:
         for phrase in material.phrases:
             for speaker in material.voices[:2]:
                 say(talk, speaker.speak(phrase.text), random)

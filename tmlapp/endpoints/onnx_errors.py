@@ -28,6 +28,7 @@ FIXES = MappingProxyType(
         "E_TASK_RULE": "Correct this rule of task.rules in the manifest.",
         "E_TASK_UNSUPPORTED": "Use an instruction that this model understands, or choose another endpoint.",
         "E_TASK_TOO_LONG": "Shorten the instruction.",
+        "E_HEARING": "Correct this grammar (JSGF) or pronunciation (ARPAbet), or take x-hearing out of the manifest.",
         "E_PROVIDER": "Choose another provider, or install what it needs (extra cuda, NVIDIA driver).",
         "E_SELFTEST": "Check the graph: it must give finite and repeatable numbers for silence and a black picture.",
         "E_NONFINITE": "Check the model: it gave NaN or Inf; the recording holds the input that led to it.",

@@ -130,6 +130,11 @@ def test_many_short_streams_can_be_filmed() -> None:
     assert sum(stream(seed, frames=12).frames.any() for seed in range(100, 160)) > 50
 
 
+def test_empty_rooms_can_have_every_overlay() -> None:
+    for seed in range(60):
+        assert not stream(seed, Kind("person", "room"), frames=6).labels.acting.any()
+
+
 def test_feet_stay_on_the_floor_in_a_squat() -> None:
     points = MOVES["squat"].points
     build = np.ones(8)

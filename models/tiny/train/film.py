@@ -172,7 +172,7 @@ class Shot:
             out[y0:y1, x0:x1] = pictures[i]
         for actor in self.actors:
             actor.paint(out, i)
-        if self.skeleton:
+        if self.skeleton and self.actors:
             self.actors[-1].bones(out, i)
         return out
 

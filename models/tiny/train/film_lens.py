@@ -92,7 +92,7 @@ def make_lens(rng: np.random.Generator, steps: int, height: int, width: int, dar
         at, size = int(rng.integers(0, steps)), rng.uniform(-0.3, 0.3)
         gain *= 1 + size / (1 + np.exp(-(np.arange(steps) - at) / rng.uniform(0.5, 5)))
     if rng.random() < 0.06:
-        n = int(rng.uniform(4, 20))
+        n = min(steps, int(rng.uniform(4, 20)))
         gain[:n] *= np.linspace(0.03, 1, n)
     ys, xs = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
     depth = rng.uniform(0, 0.5) if rng.random() < 0.3 else 0.0

@@ -108,7 +108,7 @@ def test_figures_of_trials_count_what_happened_and_what_guessing_would_have_give
     trials = [
         trial("phrases", "exact", best=True),
         trial("phrases", "missed", best=True),
-        trial("phrases", "wrong"),
+        trial("phrases", "wrong", misled=True),
         trial("stop.false_per_min", "false", events=1, seconds=30.0, more={"best_parses": 3}),
         trial("stop.false_per_min", "silent", seconds=30.0, more={"best_parses": 0}),
     ]

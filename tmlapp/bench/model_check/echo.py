@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tmlapp.bench.model_check.figures import Failure, Figure, mean_figure, mean_of, ratio_figure
-from tmlapp.bench.model_check.hearing_run import NO_VOICE, Endpoints, Material, missing
+from tmlapp.bench.model_check.hearing_run import NO_VOICE, Endpoints, Material, missing, share_of
 from tmlapp.bench.model_check.hearing_talk import Talk, of
 from tmlapp.bench.model_check.hearing_trials import Trial, Typed, judged_stop, say
 from tmlapp.bench.model_check.material import Sound, at_level, floats, integers, voiced_ends
@@ -314,12 +314,7 @@ def endpoint_figures(run: EchoRun, seed: int) -> list[Figure]:
         ("stop.sparse", "spoken stop: a reminder every 6 s, in rooms"),
     ):
         chosen = [t for t in run.trials if t.figure == figure]
-        best = mean_of([float(t.best) for t in chosen])
-        row = mean_figure(
-            figure, label, [float(t.outcome == "obeyed") for t in chosen], _STOP, seed=seed, of="stops",
-            baselines={"silence": 0.0, "best parse": best} if chosen else {},
-        )  # fmt: skip
-        found.append(row if chosen else missing(row, NO_VOICE))
+        found.append(share_of(figure, label, chosen, "obeyed", _STOP, "stops", seed))
     for level in LEVELS_DB:
         tried = [b for b in run.barge_ins if b.level_db == level]
         row = mean_figure(

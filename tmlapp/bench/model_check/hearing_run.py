@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tmlapp.bench.model_check.figures import Figure, mean_figure, percentile_of, ratio_figure, ratio_of
+from tmlapp.bench.model_check.figures import Figure, percentile_of, ratio_figure, ratio_of
 from tmlapp.bench.model_check.hearing_talk import Air, Talk
 from tmlapp.bench.model_check.hearing_trials import RUNNING, Trial, Typed, phrase_trial, stop_trial, talk_trial
 from tmlapp.bench.model_check.material import (
@@ -225,24 +225,13 @@ def figures_of(trials: Sequence[Trial], seed: int) -> list[Figure]:
     """The rows of the table, in its order."""
     found: list[Figure] = []
 
-    def share(
-        name: str, label: str, figure: str, outcome: str, definition: str, of: str, better: str = "higher"
-    ) -> None:
-        chosen = [t for t in trials if t.figure == figure]
-        best = [float(t.best) for t in chosen]
-        always = ratio_of([(b, 1.0) for b in best])
-        if better == "lower" and always is not None:
-            always = ratio_of([(float(bool(t.heard != "nothing") and not t.best), 1.0) for t in chosen])
-        row = mean_figure(
-            name, label, [float(t.outcome == outcome) for t in chosen], definition, seed=seed, of=of, better=better,
-            baselines={"silence": 0.0, "best parse": always} if chosen else {},
-        )  # fmt: skip
-        found.append(row if chosen else missing(row, NO_VOICE))
+    def share(name: str, label: str, figure: str, outcome: str, definition: str, of: str) -> None:
+        found.append(share_of(name, label, [t for t in trials if t.figure == figure], outcome, definition, of, seed))
 
     share("phrases.exact", "task phrases: exact", "phrases", "exact", _EXACT, "phrases")
-    share("phrases.wrong_accepted", "task phrases: wrong, accepted", "phrases", "wrong", _WRONG, "phrases", "lower")
+    share("phrases.wrong_accepted", "task phrases: wrong, accepted", "phrases", "wrong", _WRONG, "phrases")
     share("phrases.room_exact", "in rooms: exact", "phrases.room", "exact", _EXACT, "phrases")
-    share("phrases.room_wrong", "in rooms: wrong, accepted", "phrases.room", "wrong", _WRONG, "phrases", "lower")
+    share("phrases.room_wrong", "in rooms: wrong, accepted", "phrases.room", "wrong", _WRONG, "phrases")
     share("stop.quiet", "spoken stop: quiet", "stop.quiet", "obeyed", _STOP, "stops")
     share("stop.kitchen", "spoken stop: kitchen at 15 dB", "stop.kitchen", "obeyed", _STOP, "stops")
     delays = [t.delay_s for t in trials if t.figure == "stop.quiet" and t.outcome == "obeyed" and t.delay_s is not None]
@@ -255,6 +244,29 @@ def figures_of(trials: Sequence[Trial], seed: int) -> list[Figure]:
     )  # fmt: skip
     _rates(trials, seed, found)
     return found
+
+
+def share_of(
+    name: str, label: str, chosen: Sequence[Trial], outcome: str, definition: str, of: str, seed: int
+) -> Figure:
+    """Share of `chosen` with `outcome`; the interval draws phrases, or for stops the people who said them."""
+    key = "said" if of == "phrases" else "speaker"
+    wrong = outcome == "wrong"
+    always = ratio_of([(float(t.misled if wrong else t.best), 1.0) for t in chosen])
+    row = ratio_figure(
+        name, label, _grouped(chosen, key, outcome), definition, seed=seed, of=of,
+        better="lower" if wrong else "higher",
+        baselines={"silence": 0.0, "best parse": always} if chosen else {},
+    )  # fmt: skip
+    return row if chosen else missing(row, NO_VOICE)
+
+
+def _grouped(trials: Sequence[Trial], key: str, outcome: str) -> list[tuple[float, float]]:
+    """Trials with `outcome`, and all trials, for each phrase or speaker: they stand or fall together."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(getattr(trial, key), []).append(trial)
+    return [(float(sum(t.outcome == outcome for t in group)), float(len(group))) for group in groups.values()]
 
 
 def _rates(trials: Sequence[Trial], seed: int, found: list[Figure]) -> None:

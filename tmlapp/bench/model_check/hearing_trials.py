@@ -40,7 +40,7 @@ class Trial:
         figure: which figure it belongs to.
         speaker: voice or recording.
         best: whether the best parse, believed whatever its score, would have led to what was meant (of talk: to
-            anything at all).
+            anything at all). misled: whether it would have led to something else.
         events: how many tasks or stops it led to that nobody asked for.
         delay_s: from the last sound of an instruction to its effect.
     """
@@ -52,6 +52,7 @@ class Trial:
     outcome: Outcome
     why: str = ""
     best: bool = False
+    misled: bool = False
     events: int = 0
     seconds: float = 0.0
     delay_s: float | None = None
@@ -160,7 +161,8 @@ def phrase_trial(
     got = effect(events)
     heard = of(events, SpeechHeard)
     accepted = " ".join(e.text for e in heard if e.accepted)
-    best = " ".join(e.text for e in heard)
+    best = " ".join(e.text for e in heard).strip()
+    right = bool(best) and typed.effect(best, phrase.context) == meant and _content_in(phrase, best)
     outcome: Outcome
     why = problem
     if got is None:
@@ -173,8 +175,8 @@ def phrase_trial(
         why = why or f"it was taken for {_told(got)}"
     return Trial(
         figure, speaker, phrase.text, words_heard(events), outcome, why,
-        best=bool(best) and typed.effect(best, phrase.context) == meant and _content_in(phrase, best),
-        seconds=len(sound) / SAMPLE_RATE_HZ, delay_s=_delay_s(events, last_ns), sound=sound,
+        best=right, misled=bool(best) and not right, seconds=len(sound) / SAMPLE_RATE_HZ,
+        delay_s=_delay_s(events, last_ns), sound=sound,
     )  # fmt: skip
 
 

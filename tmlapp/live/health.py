@@ -62,7 +62,7 @@ class HealthMeter:
             case _:
                 pass
 
-    def sample(self, t_ns: int, recording_bytes: int | None) -> Health:
+    def sample(self, t_ns: int, recording_bytes: int | None, echo_loss_db: float | None = None) -> Health:
         recent = sum(1 for t in self._frame_times_ns if t_ns - NS_PER_S <= t < t_ns)
         return Health(
             t_ns=t_ns,
@@ -83,6 +83,7 @@ class HealthMeter:
             network_ms=self._latency.network_ms(t_ns),
             model_ms=self._latency.model_ms(t_ns),
             playout_ms=self._latency.playout_ms(t_ns),
+            echo_loss_db=echo_loss_db,
         )
 
     def _disk_free(self) -> int | None:

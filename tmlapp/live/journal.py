@@ -8,6 +8,7 @@ from pathlib import Path
 from tmlapp.core.cue import Overlay, fold
 from tmlapp.core.event import Event, Gap, Health, SessionEvent
 from tmlapp.core.feed import Captured
+from tmlapp.core.media import Pcm
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS
 from tmlapp.live.health import TURNS_PER_SAMPLE, HealthMeter
@@ -30,6 +31,7 @@ class Journal:
         self.overlay = Overlay(action=action)
         self.health: Health | None = None
         self.last_turn = -1
+        self._echo_loss_db: float | None = None
 
     @property
     def end_ns(self) -> int:
@@ -39,10 +41,20 @@ class Journal:
     def add_observer(self, observer: Observer) -> None:
         self._observers.append(observer)
 
-    def turn(self, turn: MicroTurn, captured: Captured, pushed_ns: int) -> None:
-        """The endpoint has had `turn` since the monotonic time `pushed_ns`."""
+    def turn(
+        self,
+        turn: MicroTurn,
+        captured: Captured,
+        pushed_ns: int,
+        raw: Pcm | None = None,
+        echo_loss_db: float | None = None,
+    ) -> None:
+        """The endpoint has had `turn` since the monotonic time `pushed_ns`; `raw`: its sound where it was processed."""
         self.last_turn = turn.index
-        self._opened().turn(turn, ready_ns=captured.ready_ns, pushed_ns=pushed_ns, drift_ppm=captured.drift_ppm)
+        self._echo_loss_db = echo_loss_db
+        self._opened().turn(
+            turn, ready_ns=captured.ready_ns, pushed_ns=pushed_ns, drift_ppm=captured.drift_ppm, raw=raw
+        )
         self._meter.turn(turn, captured, pushed_ns)
         for event in captured.events:
             self.publish(event)
@@ -75,7 +87,7 @@ class Journal:
 
     def take_health(self) -> None:
         """Vital signs as of the newest micro-turn."""
-        self.health = self._meter.sample(self.end_ns, self._opened().bytes_written)
+        self.health = self._meter.sample(self.end_ns, self._opened().bytes_written, self._echo_loss_db)
         self.publish(self.health)
 
     def await_room(self) -> None:

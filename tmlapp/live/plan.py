@@ -16,6 +16,7 @@ import tmlapp
 from tmlapp.capture.camera import Camera
 from tmlapp.capture.device_feed import DeviceFeed
 from tmlapp.capture.devices import AudioSystem
+from tmlapp.capture.echo import library_version
 from tmlapp.capture.file_feed import open_source
 from tmlapp.capture.microphone import Microphone
 from tmlapp.capture.speaker import Speaker
@@ -29,6 +30,7 @@ from tmlapp.core.session import SessionInfo
 from tmlapp.core.tool import HistoryTurn, Toolbox
 from tmlapp.endpoints.recorded import RecordedEndpoint
 from tmlapp.endpoints.registry import endpoint_from_address
+from tmlapp.live.echo_path import EchoMode
 from tmlapp.live.elsewhere import check_clock, target_of
 from tmlapp.live.playout import Playout, SpeakerPlayout
 from tmlapp.live.session import LiveSession
@@ -46,6 +48,8 @@ _LIBRARIES = (
     "onnxruntime-gpu",
     "onnxruntime",
     "sounddevice",
+    "pywebrtc-audio",
+    "pocketsphinx",
     "mcap",
     "PySide6-Essentials",
 )
@@ -126,7 +130,8 @@ def build_session(
     check_clock(endpoint, plan.clock)
     if toolbox is None and plan.endpoint.startswith("recorded:"):
         toolbox = recorded_toolbox(_recorded(plan.endpoint).events(TOOL_EVENTS))
-    asked = _asked(endpoint, toolbox, history)
+    echo = echo_mode(plan, settings)
+    asked = _asked(endpoint, toolbox, history) | {"echo": _echo_record(echo)}
     return LiveSession(
         feed=make_feed(plan, settings, clock, audio),
         endpoint=endpoint,
@@ -137,6 +142,7 @@ def build_session(
             virtual_time=plan.clock == "fast",
             honest_clock=plan.honest_clock,
             folder=plan.folder,
+            echo=echo,
             endpoint_options=(("provider", plan.provider),) if plan.provider else (),
         ),
         playout=_playout(plan, clock, audio),
@@ -160,6 +166,17 @@ def _asked(endpoint: Endpoint, toolbox: Toolbox | None, history: Sequence[Histor
     if history:
         found["history"] = [{"role": h.role, "text": h.text, "has_sound": h.sound is not None} for h in history]
     return found
+
+
+def echo_mode(plan: SessionPlan, settings: Settings) -> EchoMode:
+    """What stands between microphone and endpoint: nothing where no loudspeaker can get into a microphone."""
+    if plan.source is not None or "none" in (plan.microphone, plan.loudspeaker):
+        return "none"
+    return settings.echo
+
+
+def _echo_record(mode: EchoMode) -> dict[str, str]:
+    return {"mode": mode, "library": library_version()} if mode == "on" else {"mode": mode}
 
 
 def make_feed(plan: SessionPlan, settings: Settings, clock: Clock, audio: AudioSystem | None = None) -> Feed:

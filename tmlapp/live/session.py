@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
 from tmlapp.core.clock import Clock
 from tmlapp.core.cue import action_of
 from tmlapp.core.endpoint import Duplex, Endpoint, EndpointSetup, Synthesizer
@@ -35,10 +33,12 @@ from tmlapp.core.media import Picture
 from tmlapp.core.session import SessionInfo, SessionState
 from tmlapp.core.tool import HistoryTurn, Toolbox
 from tmlapp.core.turn import MicroTurn, TextInput
-from tmlapp.core.units import TURN_NS, TURN_SAMPLES
+from tmlapp.core.units import TURN_NS
+from tmlapp.live.answers import Answers
 from tmlapp.live.conversation import Conversation
 from tmlapp.live.draining import drained, heard_out
-from tmlapp.live.failures import endpoint_failed, endpoint_silent, fault, no_virtual_time, not_wanted
+from tmlapp.live.echo_path import Ears, EchoPath
+from tmlapp.live.failures import endpoint_failed, fault, no_virtual_time, not_wanted
 from tmlapp.live.inbox import Inbox
 from tmlapp.live.journal import Journal
 from tmlapp.live.notices import Notices
@@ -49,9 +49,6 @@ from tmlapp.live.speaking import Speaking
 from tmlapp.live.state import LogFactory, SessionOptions, Snapshot
 from tmlapp.live.timeline import Timeline
 from tmlapp.live.tools import Tools
-
-ANSWER_TIMEOUT_S = 60
-"""In virtual time: how long one micro-turn may stay unanswered before the session gives up."""
 
 SWITCH_INTERVAL_S = 0.0001
 """A busy Python thread hands the interpreter over after this long (5 ms by default), see docs/decisions."""
@@ -101,8 +98,9 @@ class LiveSession:
         self._speaking = Speaking()
         self._barge_in = threading.Event()
         self._time = Timeline(clock, virtual=options.virtual_time)
+        self._ears = Ears()
         self._paused = self._muted = False
-        self._answered = -1
+        self._answers = Answers(self._inbox, endpoint.address)
         self._endpoint_closed = False
         self.granted: Granted | None = None
         self._notices = Notices(self.now_ns)
@@ -133,6 +131,8 @@ class LiveSession:
                 raise no_virtual_time(self._endpoint.address)
             if self._make_playout is not None:
                 self._speaking = Speaking(self._make_playout(self._time.at))
+            if self._options.echo == "on":
+                self._ears.path = EchoPath(lambda: self._speaking.playout.tap)
             self._feed.open(self._wake.set)
             log = self._make_log(self._make_info(self._feed), self._fail)
             log.start()
@@ -229,6 +229,9 @@ class LiveSession:
             recording_bytes=self._journal.log.bytes_written if self._journal.log else 0,
             error=self.error,
             connection=self._inbox.connection,
+            echo=self._options.echo,
+            echo_loss_db=self._ears.loss_db,
+            echo_delay_ms=self._ears.delay_ms,
         )
 
     # ------------------------------------------------------------------ engine thread
@@ -261,7 +264,7 @@ class LiveSession:
 
     def _micro_turn(self, captured: Captured) -> None:
         texts, muted = (*captured.texts, *self._requests.take(self._journal.publish)), self._muted
-        pcm = np.zeros(TURN_SAMPLES, np.int16) if muted else captured.pcm
+        pcm, raw = self._ears.hear(captured, muted=muted)
         self._take_barge_in()
         if self._speaking.wants_position:
             self._advance_playout((captured.index + 1) * TURN_NS)
@@ -274,7 +277,7 @@ class LiveSession:
         pushed_ns = self._clock.now_ns()
         if muted:
             self._journal.muted(turn.t_ns)
-        self._journal.turn(turn, captured, pushed_ns)
+        self._journal.turn(turn, captured, pushed_ns, raw, self._ears.loss_db)
         self._take_inbox()
         self._advance_playout(turn.end_ns)
 
@@ -292,18 +295,14 @@ class LiveSession:
         """Virtual time: go on only when the endpoint has answered micro-turn `index`."""
         if not (self.granted and self.granted.acknowledges_units):
             return
-        while self._answered < index and not self._endpoint_closed and not self._stopping():
-            event = self._inbox.wait(ANSWER_TIMEOUT_S)
-            if event is None:
-                raise endpoint_silent(self._endpoint.address, index, ANSWER_TIMEOUT_S)
-            self._endpoint_event(event)
+        self._answers.wait(index, self._endpoint_event, lambda: self._endpoint_closed or self._stopping())
 
     def _endpoint_event(self, event: EndpointEvent) -> None:
         match event:
             case SessionOpened() | SessionUpdated():
                 self.granted = event.granted
             case UnitDone() | InputLost(what="turn"):
-                self._answered = max(self._answered, event.micro_turn)
+                self._answers.note(event)
             case EndpointError(fatal=True):
                 self._fail(endpoint_failed(self._endpoint.address, event))
             case Closed():

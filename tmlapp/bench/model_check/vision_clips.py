@@ -70,7 +70,7 @@ def read_clips(folder: Path, manifest: Path | None = None, *, limit: int | None 
     for one, other, row in zip(clips, clips[1:], named[1:], strict=False):
         if one.name == other.name:
             raise row.wrong(f"The file {other.name} is named twice")
-    there = [clip for clip in clips if is_there(clip.path)]
+    there = [clip for clip in clips if is_there(clip.path) and clip.path.is_file()]
     if not there:
         raise AppError(
             f"None of the {len(clips)} files of {table} is in {folder}.",

@@ -23,7 +23,7 @@ from tmlapp.core.media import Pcm
 from tmlapp.core.numbers import number_words
 from tmlapp.core.resample import resample
 from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ, TURN_SAMPLES
-from tmlapp.endpoints.hearing.silero import SileroGraph
+from tmlapp.endpoints.hearing.silero import WINDOW, SileroGraph
 
 TALKATIVE = (
     "Remind me to breathe in and out every second.",
@@ -51,6 +51,7 @@ _BETWEEN_TURNS = 12
 
 _LOSS = "energy of the echo over that of what the canceller leaves of it, from 5 s on; mean over rooms"
 _VAD = "share of Silero's windows of 32 ms at 0.5 or more while only the model talks, canceller on; mean over rooms"
+_VAD_LATER = "the same from 2 s on, when the canceller knows the room"
 _BARGE = "share of sentences spoken into the model's speech at which it ducks within 1.2 s of their first sound"
 _STOP = "share of spoken stops obeyed within 2 s of the last sound, through the canceller, the model ducking its voice"
 _FALSE = "how often the model ducks though nobody speaks, per minute of its talk"
@@ -138,6 +139,7 @@ class Alone:
     loss_db: float
     early_db: float
     voiced: float
+    voiced_later: float
     voiced_raw: float
 
     def row(self) -> dict[str, Any]:
@@ -161,8 +163,12 @@ def canceller_alone(room: Room, voice: Sound, random: np.random.Generator, graph
     early = round(EARLY_S * SAMPLE_RATE_HZ)
     return Alone(
         room.name, _loss_db(echo[settled:], rest[settled:]), _loss_db(echo[:early], rest[:early]),
-        float(np.mean(np.array(voiced) >= VOICED)), float(np.mean(np.array(raw) >= VOICED)),
+        _share(voiced), _share(voiced[round(EARLY_S * SAMPLE_RATE_HZ) // WINDOW :]), _share(raw),
     )  # fmt: skip
+
+
+def _share(probabilities: Sequence[float]) -> float:
+    return float(np.mean(np.array(probabilities) >= VOICED))
 
 
 def _loss_db(echo: Sound, left: Sound) -> float:
@@ -301,6 +307,10 @@ def canceller_figures(alone: Sequence[Alone], seed: int) -> list[Figure]:
         mean_figure(
             "echo.vad", "voice activity that fires on echo", [a.voiced for a in alone], _VAD, seed=seed, of="rooms",
             better="lower", baselines={"no canceller": mean_of([a.voiced_raw for a in alone])},
+        ),
+        mean_figure(
+            "echo.vad_later", "… from 2 s on", [a.voiced_later for a in alone], _VAD_LATER, seed=seed, of="rooms",
+            better="lower",
         ),
     ]  # fmt: skip
 

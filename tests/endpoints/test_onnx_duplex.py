@@ -87,12 +87,20 @@ def test_without_a_voice_the_text_alone_is_given(endpoint: OnnxEndpoint) -> None
     assert not heard.of(AudioOut)
 
 
+def test_without_a_voice_it_is_told_once_for_each_text(endpoint: OnnxEndpoint) -> None:
+    heard = converse(endpoint, [turn(0, level=2), turn(1, level=2), turn(2, level=1)])
+    errors = heard.of(EndpointError)
+    assert [(e.code, e.fatal) for e in errors] == [("E_VOICE", False)]
+    assert errors[0].message.startswith("There is no voice for “two”: it is shown only. Install")
+
+
 def test_a_voice_that_fails_is_reported_once(endpoint: OnnxEndpoint) -> None:
     def dumb(text: str) -> AudioClip:
         raise AppError("There is no voice.", "It is gone.", "Install it.")
 
     heard = converse(endpoint, [turn(0, level=2), turn(1, level=2)], setup_for(synthesize=dumb))
     assert [(e.code, e.fatal) for e in heard.of(EndpointError)] == [("E_VOICE", False)]
+    assert heard.of(EndpointError)[0].message == "“two” is shown only. There is no voice. It is gone. Install it."
     assert len(heard.of(TextOut)) == 2
 
 

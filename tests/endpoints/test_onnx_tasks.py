@@ -48,6 +48,42 @@ def test_instructions_are_normalised(typed: str, read: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("Every second", "every 1 second"),
+        ("every other minute", "every 2 minutes"),
+        ("each half second", "each 0.5 seconds"),
+        ("every minute and a half", "every 1.5 minutes"),
+        ("once a minute", "every 1 minute"),
+        ("in a minute", "in 1 minute"),
+        ("in half a minute", "in 0.5 minutes"),
+        ("in one and a half seconds", "in 1.5 seconds"),
+        ("two minutes and a half", "2.5 minutes"),
+        ("a minute and a half", "1.5 minutes"),
+        ("one point two five seconds", "1.25 seconds"),
+        ("a quarter of an hour timer", "15 minutes timer"),
+        ("in three quarters of an hour", "in 45 minutes"),
+        ("a couple of minutes", "2 minutes"),
+        ("a minute timer", "1 minute timer"),
+        ("1-hour timer", "60 minutes timer"),
+        ("in an hour and ten minutes", "in 70 minutes"),
+        ("say go for two hours.", "say go for 120 minutes."),
+        ("one minute, thirty seconds", "90 seconds"),
+        ("ninety-nine seconds", "99 seconds"),
+        ("a hundred and twenty times", "120 times"),
+        ("one hundred ninety nine", "199"),
+        # What may mean something else stays as it is.
+        ("take a minute to breathe", "take a minute to breathe"),
+        ("sleep eight hours", "sleep 8 hours"),
+        ("the second half", "the second half"),
+        ("two hundred", "two hundred"),
+    ],
+)
+def test_numbers_are_read_as_people_say_them_where_a_model_asks_for_it(typed: str, read: str) -> None:
+    assert normalise(typed, spoken=True) == read
+
+
+@pytest.mark.parametrize(
     ("found", "clean"), [("“breathe in”", "breathe in"), ("drink!", "drink"), ("'stand up.'", "stand up"), (" . ", "")]
 )
 def test_content_is_cleaned_of_quotes_and_punctuation(found: str, clean: str) -> None:
@@ -82,6 +118,33 @@ def test_parameters_come_in_the_order_of_the_manifest_and_are_zero_where_missing
     assert list(params.items()) == [("until_s", 0.0), ("period_s", 4.5), ("other", 0.0)]
     assert tasks.read("every 1.2.3 seconds").params["period_s"] == 0.0
     assert tasks.read("").params == {"until_s": 0.0, "period_s": 0.0, "other": 0.0}
+
+
+def test_spoken_numbers_are_a_choice_of_the_model(tmp_path: Path) -> None:
+    rules = [{"match": "every (?P<s>[0-9.]+) seconds?", "option": 2, "params": {"period_s": "s"}}]
+    told = {"params": ["period_s"], "rules": rules, "default": 0}
+    assert reader(tmp_path / "a", **told).read("say hi every second").name == "none"
+    assert reader(tmp_path / "b", **told, **{"x-numbers": "spoken"}).read("every second").params == {"period_s": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("elapsed_ns", "elapsed_s"), [(0, 0.0), (1, 0.001), (1_000_000, 0.001), (731_000_001, 0.732), (10**12, 1000.0)]
+)
+def test_the_app_fills_its_own_parameters(tmp_path: Path, elapsed_ns: int, elapsed_s: float) -> None:
+    tasks = reader(tmp_path, params=["other", "since_turn", "elapsed_s"], default=0)
+    task = tasks.read("Sing.")
+    assert set(task.params.values()) == {0.0}
+    begun = task.begun(elapsed_ns, 7)
+    assert list(begun.params.items()) == [("other", 0.0), ("since_turn", 7.0), ("elapsed_s", elapsed_s)]
+
+
+@pytest.mark.parametrize("name", ["elapsed_s", "since_turn"])
+def test_a_rule_may_not_fill_a_parameter_of_the_app(tmp_path: Path, name: str) -> None:
+    rule = {"match": "(?P<x>[0-9])", "option": 0, "params": {name: "x"}}
+    with pytest.raises(OnnxContractError) as caught:
+        reader(tmp_path, params=[name], rules=[rule])
+    assert caught.value.code == "E_TASK_RULE"
+    assert "is filled by the app" in caught.value.message
 
 
 def test_what_no_rule_matches_is_refused_with_examples(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tmlapp.core.event import Rejection
 from tmlapp.core.media import AudioClip
 from tmlapp.core.units import TURN_SAMPLES
 from tmlapp.endpoints.onnx_errors import OnnxContractError
-from tmlapp.endpoints.onnx_files import check_files, read_states, read_wavs
+from tmlapp.endpoints.onnx_files import check_files, read_recordings, read_states, read_wavs
 from tmlapp.endpoints.onnx_graph import Port, check_ports, check_proto, ports
 from tmlapp.endpoints.onnx_manifest import Manifest, read_manifest
 from tmlapp.endpoints.onnx_prepare import patch_grid
@@ -27,6 +27,7 @@ class OnnxModel:
 
     Attributes:
         wavs: recordings of the phrases, by index in the vocabulary.
+        recordings: of texts that may fill a placeholder, by text.
         initial: first values of the states.
         provider: where it really computes.
         rejections: providers that were wished for and do not work here.
@@ -36,6 +37,7 @@ class OnnxModel:
     manifest: Manifest
     tasks: TaskReader
     wavs: dict[int, AudioClip]
+    recordings: dict[str, AudioClip]
     initial: dict[str, Tensor]
     session: Any = field(repr=False)
     provider: str
@@ -43,6 +45,11 @@ class OnnxModel:
     speech: bool
     task_type: str
     task_params: bool
+
+    @property
+    def clips(self) -> dict[str, AudioClip]:
+        """Every recording by its text."""
+        return self.recordings | {self.manifest.vocabulary[i].text: clip for i, clip in self.wavs.items()}
 
     def stepper(self) -> Stepper:
         """A fresh memory on the session."""
@@ -73,7 +80,7 @@ def load_model(folder: Path, *, threads: int = 1, provider: str = "") -> OnnxMod
     check_ports(manifest, inputs, outputs)
     check_rates(manifest, inputs, outputs)
     check_vocabulary(manifest, outputs)
-    wavs = read_wavs(manifest)
+    wavs, recordings = read_wavs(manifest), read_recordings(manifest)
     initial = read_states(manifest, inputs, outputs)
     tasks = TaskReader(manifest)
     used = _used_provider(manifest, choice, session, provider)
@@ -84,6 +91,7 @@ def load_model(folder: Path, *, threads: int = 1, provider: str = "") -> OnnxMod
         manifest=manifest,
         tasks=tasks,
         wavs=wavs,
+        recordings=recordings,
         initial=initial,
         session=session,
         provider=used,
@@ -126,7 +134,8 @@ def check_rates(manifest: Manifest, inputs: dict[str, Port], outputs: dict[str, 
         raise wrong("chunk_ms", f"is {manifest.chunk_ms}, a micro-turn has 200")
     if manifest.audio != "none" and manifest.rate * 200 != TURN_SAMPLES * 1000:
         raise wrong("audio.rate", f"is {manifest.rate}, the microphone track has 16000")
-    if ("speech" in outputs or any(p.wav for p in manifest.vocabulary)) and manifest.output_rate != 24_000:
+    recorded = manifest.recordings or any(p.wav for p in manifest.vocabulary)
+    if ("speech" in outputs or recorded) and manifest.output_rate != 24_000:
         raise wrong("audio.output_rate", f"is {manifest.output_rate}, speech has 24000")
     spec = manifest.frames
     if spec is None:

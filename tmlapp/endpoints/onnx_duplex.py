@@ -171,7 +171,7 @@ class OnnxDuplex:
             self._preparer.restore(snapshot.app)
 
     def _new_speaker(self) -> Speaker:
-        return Speaker(self._manifest, self._model.wavs, speech=self._model.speech, synthesize=self._setup.synthesize)
+        return Speaker(self._manifest, self._model.clips, speech=self._model.speech, synthesize=self._setup.synthesize)
 
     def _now_ns(self) -> int:
         return self._free_at_ns if self._setup.virtual_time else self._setup.session_now_ns()

@@ -34,9 +34,13 @@ def used_paths(manifest: Manifest) -> dict[str, str]:
     for i, phrase in enumerate(manifest.vocabulary):
         if phrase.wav:
             used.setdefault(phrase.wav, f"vocabulary[{i}].wav")
+    for text, name in manifest.recordings.items():
+        used.setdefault(name, f"x-recordings.{text}")
     for state in manifest.states:
         if isinstance(state.init, dict):
             used.setdefault(state.init["file"], f"states.{state.name}.init.file")
+    for name, grammar in (manifest.hearing.grammars if manifest.hearing else {}).items():
+        used.setdefault(grammar.file, f"x-hearing.grammars.{name}.file")
     return used
 
 
@@ -86,6 +90,11 @@ def read_wavs(manifest: Manifest) -> dict[int, AudioClip]:
         if phrase.wav:
             clips[index] = _wav(manifest.folder / phrase.wav, f"vocabulary[{index}].wav")
     return clips
+
+
+def read_recordings(manifest: Manifest) -> dict[str, AudioClip]:
+    """Recordings of texts that may fill a placeholder, by text. Raises E_VOCAB."""
+    return {t: _wav(manifest.folder / name, f"x-recordings.{t}") for t, name in manifest.recordings.items()}
 
 
 def _wav(path: Path, key: str) -> AudioClip:

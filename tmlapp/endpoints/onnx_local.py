@@ -126,7 +126,7 @@ class OnnxEndpoint:
         heard = ("audio",) if manifest.audio != "none" else ()
         seen = ("video",) if manifest.frames is not None else ()
         told = ("text",) if manifest.task.kind != "none" else ()
-        sounds = model.speech or model.wavs or setup.synthesize is not None
+        sounds = model.speech or model.clips or setup.synthesize is not None
         rejections = (*model.rejections, *tool_rejections(setup, manifest.name))
         if manifest.task.kind == "none" and setup.instruction.strip():
             reason = f"{manifest.name} does one thing and takes no instruction."

@@ -94,6 +94,7 @@ class Manifest:
     hears_instructions: bool
     provenance: Mapping[str, Any] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
+    recordings: Mapping[str, str] = field(default_factory=dict)
     hearing: HearingSpec | None = None
 
     @property
@@ -251,6 +252,7 @@ class _Reader:
             hears_instructions=top.flag("hears_instructions", False),
             provenance=self._provenance(top),
             examples=top.texts("x-examples", []),
+            recordings=self._recordings(top),
             hearing=self._hearing(top.child("x-hearing")) if top.has("x-hearing") else None,
         )
         if manifest.hearing is not None and not (manifest.hears_instructions and manifest.task.kind != "none"):
@@ -380,6 +382,13 @@ class _Reader:
         if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
             raise part.wrong("sha256", "must be 64 hexadecimal digits")
         return part.text("path"), (sha256, part.integer("bytes"))
+
+    @staticmethod
+    def _recordings(top: _Object) -> Mapping[str, str]:
+        value = top.raw("x-recordings", {})
+        if not isinstance(value, dict) or not all(isinstance(v, str) and v for v in (*value, *value.values())):
+            raise top.wrong("x-recordings", "must map texts to files")
+        return value
 
     @staticmethod
     def _provenance(top: _Object) -> Mapping[str, Any]:

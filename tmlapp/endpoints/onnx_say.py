@@ -18,6 +18,7 @@ from tmlapp.endpoints.onnx_manifest import Manifest
 from tmlapp.endpoints.onnx_step import Tensor
 from tmlapp.endpoints.onnx_tasks import Task, fill, placeholders
 
+_NO_VOICE = "Install espeak-ng, or choose a voice in the settings."
 _log = logging.getLogger(__name__)
 
 
@@ -41,10 +42,10 @@ class Speaker:
     """
 
     def __init__(
-        self, manifest: Manifest, wavs: Mapping[int, AudioClip], *, speech: bool, synthesize: Synthesizer | None
+        self, manifest: Manifest, clips: Mapping[str, AudioClip], *, speech: bool, synthesize: Synthesizer | None
     ) -> None:
         self._manifest = manifest
-        self._clips: dict[str, AudioClip | None] = {manifest.vocabulary[i].text: clip for i, clip in wavs.items()}
+        self._clips: dict[str, AudioClip | None] = dict(clips)
         self._speech = speech
         self._synthesize = synthesize
         self._last_ns: dict[int, int] = {}
@@ -127,13 +128,20 @@ class Speaker:
             item_id=self._speech_item,
         )
 
+    def _spoken(self, text: str) -> tuple[AudioClip | None, str]:
+        """What the voice makes of `text`, or why there is none, for a person."""
+        if self._synthesize is None:
+            return None, f"There is no voice for “{text}”: it is shown only. {_NO_VOICE}"
+        try:
+            return self._synthesize(text), ""
+        except AppError as error:
+            return None, f"“{text}” is shown only. {error}"
+
     def _phrase(self, turn: MicroTurn, text: str) -> Iterator[EndpointEvent]:
         if text not in self._clips:
-            try:
-                self._clips[text] = self._synthesize(text) if self._synthesize is not None else None
-            except AppError as error:
-                self._clips[text] = None
-                yield EndpointError(kind="config", code="E_VOICE", message=str(error), fatal=False)
+            self._clips[text], problem = self._spoken(text)
+            if problem:
+                yield EndpointError(kind="config", code="E_VOICE", message=problem, fatal=False)
         clip = self._clips[text]
         if clip is None:
             return

@@ -14,7 +14,7 @@ from models.tiny.train.config import CHUNK_MS, FRAMES, HEIGHT, MAX_COUNT, WIDTH
 from models.tiny.train.grammars import hearing, write_grammars
 from models.tiny.train.graph import DIAGNOSTICS, STATES, Step
 from models.tiny.train.slim import slim
-from models.tiny.train.tasks import EXAMPLES, PARAMS, VOCABULARY, Task, all_rules, phrase_file
+from models.tiny.train.tasks import EXAMPLES, PARAMS, REMINDERS, VOCABULARY, Task, all_rules, phrase_file, reminder_file
 
 VERSION = "1.0.0"
 OPSET = 18
@@ -69,7 +69,9 @@ def write_manifest(folder: Path, *, seed: int, trained_on: str, metrics: dict[st
     for text in VOCABULARY:
         wav = phrase_file(text)
         vocabulary.append({"text": text, "wav": wav} if wav else {"text": text})
-    files = ["model.onnx", *write_grammars(folder), *(entry["wav"] for entry in vocabulary if "wav" in entry)]
+    recordings = {text: reminder_file(text) for text in REMINDERS}
+    phrases = [*(entry["wav"] for entry in vocabulary if "wav" in entry), *recordings.values()]
+    files = ["model.onnx", *write_grammars(folder), *phrases]
     manifest = {
         "contract": "tmlapp-interaction-onnx/1",
         "name": "tiny",
@@ -92,6 +94,7 @@ def write_manifest(folder: Path, *, seed: int, trained_on: str, metrics: dict[st
             "default": None,
         },
         "vocabulary": vocabulary,
+        "x-recordings": recordings,
         "say_policy": {"min_margin": 0.0, "repeat_ms": 0, "interrupts": True},
         "states": [state_entry(name) for name in STATES],
         "diagnostics": [

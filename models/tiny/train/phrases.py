@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tiny.train.tasks import VOCABULARY, phrase_file
+from models.tiny.train.tasks import REMINDERS, VOCABULARY, phrase_file, reminder_file
 
 RATE_HZ = 24000
 VOICE = "en-us"
@@ -65,11 +65,9 @@ def render(text: str, path: Path) -> None:
 
 
 def render_all(folder: Path) -> int:
-    """Every phrase of the vocabulary; returns the total size in bytes."""
-    total = 0
-    for text in VOCABULARY:
-        relative = phrase_file(text)
-        if relative:
-            render(text, folder / relative)
-            total += (folder / relative).stat().st_size
-    return total
+    """Every phrase of the vocabulary and the usual reminders; returns the total size in bytes."""
+    files = {text: relative for text in VOCABULARY if (relative := phrase_file(text))}
+    files |= {text: reminder_file(text) for text in REMINDERS}
+    for text, relative in files.items():
+        render(text, folder / relative)
+    return sum((folder / relative).stat().st_size for relative in files.values())

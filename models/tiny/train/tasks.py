@@ -67,6 +67,37 @@ def phrase_file(text: str) -> str | None:
     return None if not text or "{" in text else f"phrases/{text.replace(' ', '-')}.wav"
 
 
+REMINDERS = (
+    *("breathe", "breathe in", "breathe out", "breathe in and out", "take a breath", "take a deep breath"),
+    *("drink", "drink water", "drink some water", "drink a glass of water", "have a drink", "hydrate"),
+    *("sit up", "sit up straight", "sit straight", "stand up", "sit down", "check my posture", "check your posture"),
+    *("relax", "relax your shoulders", "relax my shoulders", "drop your shoulders", "unclench your jaw", "slow down"),
+    *("stretch", "stretch your legs", "move", "walk around", "take a walk", "take a break", "take a short break"),
+    *("blink", "look away", "look up", "look out of the window", "rest your eyes", "close your eyes", "smile"),
+    *("switch", "switch sides", "change sides", "turn around", "go", "next", "hello", "left", "right", "up", "down"),
+    *(
+        "hold",
+        "push",
+        "jump",
+        "inhale",
+        "exhale",
+        "in",
+        "out",
+        "focus",
+        "rest",
+        "check the oven",
+        "take my medicine",
+        "beep",
+    ),
+    *("tick", "ping", "keep going", "well done", "stay awake", "speak up", "breathe in through your nose"),
+)
+"""What people ask to be reminded of, recorded so that it sounds where no speech engine is installed."""
+
+
+def reminder_file(text: str) -> str:
+    return f"phrases/reminders/{text.replace(' ', '-')}.wav"
+
+
 # Numbers come as digits: the manifest asks for the app's reading of spoken numbers ("half a minute" is "30 seconds").
 NUMBER = r"[0-9.]+"
 SECONDS, MINUTES = r"[ -]?s(?:ec(?:ond)?s?)?\b", r"[ -]?m(?:in(?:ute)?s?)?\b"

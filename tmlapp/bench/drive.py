@@ -133,7 +133,7 @@ def drive_part(
         options=SessionOptions(
             virtual_time=clock == "fast",
             folder=folder,
-            endpoint_options=(("provider", settings.provider),) if settings.provider else (),
+            endpoint_options=_endpoint_options(settings, told["instruct"]),
         ),
         synthesize=synthesize,
         name=name,
@@ -145,6 +145,12 @@ def drive_part(
     on_session(session)
     path = _run(session, feed, listener, item)
     return Driven(_result(part, path, feed, told, program), session.granted, listener.interruption)
+
+
+def _endpoint_options(settings: DriveSettings, instruct: str) -> tuple[tuple[str, str], ...]:
+    provider = (("provider", settings.provider),) if settings.provider else ()
+    # Who is told by typing is not to be told otherwise by whoever talks in the item's sound.
+    return (*provider, ("hearing", "off")) if instruct == "typed" else provider
 
 
 def _program(item: str, part: Part, instruct: str, speech: Speech | None) -> tuple[Program, dict[str, Any]]:

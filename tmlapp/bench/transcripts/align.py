@@ -42,7 +42,7 @@ class AlignTranscriber:
     """Places the words of a text that is known to be said. Safe to call from any thread.
 
     Raises:
-        AppError: pocketsphinx is not installed.
+        AppError: pocketsphinx cannot be loaded.
     """
 
     name = "align:pocketsphinx-en-us"
@@ -207,8 +207,8 @@ def _decoder() -> Any:
     except ImportError as error:
         raise AppError(
             "Texts cannot be aligned to sound.",
-            "pocketsphinx is not installed.",
-            "Install it: pip install 'tmlapp[align]'.",
+            f"pocketsphinx cannot be loaded: {error}.",
+            "Install tmlapp again.",
         ) from error
     return pocketsphinx.Decoder(lm=None, loglevel="FATAL")
 

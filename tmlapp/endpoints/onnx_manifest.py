@@ -365,6 +365,7 @@ class _Reader:
             file=part.text("file"),
             score=part.number("score"),
             worst=part.number("worst"),
+            distance=part.number("distance"),
             coverage=part.number("coverage"),
             longest_s=part.number("longest_s"),
             silence_ms=part.integer("silence_ms", least=100),

@@ -28,27 +28,49 @@ DOING = (
     *("washing the dishes", "watching television", "tidying up", "putting on shoes", "taking off shoes", "sneezing"),
 )
 REMINDERS = (
-    *("breathe", "breathe in", "breathe out", "breathe in and out", "take a breath", "drink", "drink water"),
-    *("drink some water", "eat", "rest", "take a rest", "take a break", "take a pause", "stand up", "sit up straight"),
-    *("sit straight", "stretch", "blink", "relax", "look away", "look up", "move", "walk", "go", "leave", "start"),
-    *("switch", "switch sides", "change sides", "turn around", "check my posture", "check the oven", "check the door"),
-    *("slow down", "speed up", "smile", "wake up", "get up", "call home", "turn off the stove", "turn off the oven"),
-    *("take my medicine", "take the tea out", "take out the trash", "water the plants", "feed the cat"),
+    *("breathe", "breathe in", "breathe out", "breathe in and out", "take a breath", "take a deep breath", "drink"),
+    *("drink water", "drink some water", "drink a glass of water", "sit up", "sit up straight", "sit straight"),
+    *("sit down", "stand up", "get up", "wake up", "check my posture", "relax", "relax my shoulders", "slow down"),
+    *("stretch", "stretch my legs", "walk around", "take a walk", "take a break", "take a short break", "take a rest"),
+    *("rest", "rest my eyes", "close my eyes", "look away", "look up", "look out of the window", "smile", "focus"),
+    *("switch sides", "change sides", "turn around", "keep going", "call home", "check the oven", "check the door"),
+    *("turn off the stove", "turn off the oven", "take my medicine", "take out the trash", "take the tea out"),
+    *("water the plants", "feed the cat"),
 )
+RARE_REMINDERS = ("blink", "eat", "move", "walk", "leave", "switch", "go")
+"""So short that they would be heard instead of others."""
 STOPS = (
     *("stop", "please stop", "stop please", "okay stop", "stop it", "stop that", "stop now", "stop counting"),
-    *("stop talking", "stop reminding me", "that is enough", "that's enough", "enough", "be quiet", "quiet", "silence"),
+    *("stop talking", "stop reminding me", "that is enough", "that's enough", "be quiet", "please be quiet", "quit"),
     *("you can stop", "you can stop now", "you can rest", "cancel", "cancel that", "never mind", "shut up"),
 )
 PAUSES = ("pause", "please pause", "pause please", "pause it", "pause now")
 RESUMES = ("go on", "please go on", "continue", "please continue", "resume", "carry on", "keep going")
-
+OTHERS = (
+    *("top", "stock", "step", "steps", "up", "what", "shop", "spot", "stuff", "start", "started", "star", "store"),
+    *("state", "stay", "stand", "stand up", "sit down", "drop", "drop it", "pop", "hop", "hot", "but", "cut", "stuck"),
+    *("call", "off", "on", "out", "about", "this", "that", "it", "is", "the", "a", "and", "you", "i", "he", "she"),
+    *("we", "they", "yes", "yeah", "no", "okay", "oh", "well", "right", "now", "then", "there", "hello", "hi", "good"),
+    *("go", "so", "what's up", "don't stop", "bus stop", "stop sign", "wait", "time", "one", "two", "three", "four"),
+    *("five", "six", "seven", "eight", "nine", "ten", "zero", "left", "down", "happy", "house", "thank you", "thanks"),
+    *("please", "really", "sure", "maybe", "why", "how", "who", "when", "where", "here", "see", "look", "come on"),
+    *("let's go", "got it", "of course", "i know", "i see", "not yet", "hold on", "for", "from", "to", "at", "in"),
+    *("was", "are", "do", "did", "done", "have", "has", "had", "more", "my", "your", "our", "me", "him", "her"),
+    *("would", "could", "should", "will", "can", "can't", "just", "like", "know", "think", "want", "need", "make"),
+    *("take", "get", "said", "tell", "tell me", "handle", "camel", "candle", "castle", "tennis", "final", "never"),
+    *("ever", "another", "other", "number", "weather", "better", "letter", "mind", "kind", "find", "fine", "mine"),
+    *("quite", "quite a", "white", "right away", "be right", "be careful", "violence", "science", "island", "rough"),
+    *("that is not", "that is a", "that's a", "that's good", "that's right", "course", "horse"),
+    *("force", "boss", "across", "past", "a lot", "come in", "never again", "i mean", "you can", "can you", "you know"),
+)
+"""What people say besides instructions and what sounds like one: heard as itself it changes nothing."""
+OTHERS_WEIGHT = 0.1
 WORDS = {"deadlifts": "D EH D L IH F T S", "tidying": "T AY D IY IH NG"}
 """Sounds of words that the engine's dictionary lacks (ARPAbet)."""
 BELIEVED = {
-    "commands": {"score": -4.0, "worst": -8.0, "coverage": 0.6, "longest_s": 9.0, "silence_ms": 480},
-    "stop": {"score": -4.2, "worst": -8.0, "coverage": 0.6, "longest_s": 1.6, "silence_ms": 320},
-    "paused": {"score": -4.2, "worst": -8.0, "coverage": 0.6, "longest_s": 1.6, "silence_ms": 320},
+    "commands": {"score": -5.0, "worst": -10.0, "distance": 0.66, "coverage": 0.8, "longest_s": 9.0, "silence_ms": 480},
+    "stop": {"score": -5.6, "worst": -10.0, "distance": 0.95, "coverage": 0.6, "longest_s": 1.6, "silence_ms": 320},
+    "paused": {"score": -5.6, "worst": -10.0, "distance": 0.95, "coverage": 0.6, "longest_s": 1.6, "silence_ms": 320},
 }
 """When words are believed: thresholds chosen on recorded and synthetic speech."""
 GRAMMARS = tuple(BELIEVED)
@@ -67,20 +89,24 @@ def numbers() -> list[str]:
         f"<few> = {choice(UNITS[1:9])};",
         f"<digit> = {choice(UNITS[:9])};",
         f"<ten> = {choice(TENS)};",
-        f"<number> = <few> | {choice(TEENS)} | <ten> [<digit>];",
+        "<often> = <few> | ten | eleven | twelve | fifteen | <ten> | (twenty | forty) five;",
+        f"<seldom> = {choice(TEENS)} | <ten> <digit>;",
+        "<number> = /1.0/ <often> | /0.1/ <seldom>;",
     ]
 
 
 def commands() -> str:
     rules = [
         *numbers(),
-        "<length> = <number> (seconds | minutes) | a minute | one minute | one second | a second | half a minute"
+        "<length> = <number> (seconds | minutes) | a minute | one minute | half a minute"
         " | a minute and a half | one and a half minutes | <few> and a half (seconds | minutes)"
         " | (one minute | a minute | <few> minutes) and <number> seconds;",
         "<every> = every <number> (seconds | minutes) | every second | every minute | once a minute"
         " | every other second | every other minute | every half minute | every half a minute"
         " | every <few> and a half seconds;",
-        f"<reminder> = {choice(REMINDERS)};",
+        f"<usual> = {choice(REMINDERS)};",
+        f"<rare> = {choice(RARE_REMINDERS)};",
+        "<reminder> = /1.0/ <usual> | /0.1/ <rare>;",
         "<end> = until (i ask you to stop | i tell you to stop | i say stop | i am done) | for <length>;",
         "<ask> = [please] (remind me to | tell me to | ask me to);",
         "<remind> = <ask> <reminder> <every> [<end>] | [please] remind me <every> to <reminder>;",
@@ -90,20 +116,28 @@ def commands() -> str:
         " | one minute timer);",
         "<to> = [please] count ([up] to <number> [<every>] | down from <number> | backwards from <number>);",
         f"<exercise> = {choice(EXERCISES)};",
-        "<count> = [please] (count [out] [the] reps (for | of) | count [out] | count [out] (my | the) | count how many"
+        "<count> = [please] (count [out] reps (for | of) | count [out] [my | the] | count how many"
         " | keep count of my) <exercise>;",
         f"<doing> = {choice(DOING)};",
         "<who> = (the person | he | she | someone) (starts | is) | i start | i am | you see me;",
         "<watch> = [please] say start when <who> <doing> [[and | then] say stop when"
         " (they stop | the person stops | he stops | she stops | i stop)];",
         f"<stop> = {choice(STOPS)};",
-        "public <commands> = <remind> | <later> | <timer> | <to> | <count> | <watch> | <stop>;",
+        f"<other> = {choice(OTHERS)};",
+        "<instruction> = <remind> | <later> | <timer> | <to> | <count> | <watch> | <stop>;",
+        f"public <commands> = /1.0/ <instruction> | /{OTHERS_WEIGHT}/ <other>;",
     ]
     return "\n".join([HEAD, "grammar commands;", *rules]) + "\n"
 
 
 def short(name: str, sentences: tuple[str, ...]) -> str:
-    return f"{HEAD}\ngrammar {name};\npublic <{name}> = {choice(sentences)};\n"
+    other = tuple(words for words in OTHERS if words not in sentences)
+    rules = [
+        f"<instruction> = {choice(sentences)};",
+        f"<other> = {choice(other)};",
+        f"public <{name}> = /1.0/ <instruction> | /{OTHERS_WEIGHT}/ <other>;",
+    ]
+    return "\n".join([HEAD, f"grammar {name};", *rules]) + "\n"
 
 
 def grammars() -> dict[str, str]:

@@ -84,17 +84,15 @@ class Hearing:
         self._ducked = since is not None
         if since is None:
             return [Ducked(gain_db=0.0, since_ns=self._ns(self._stretches.silent_since))]
-        if self._recogniser is None:
-            self._recogniser = Recogniser(self._spec, self._folder)
+        # While the person still speaks: loading takes longer than listening.
+        self._loaded()
         return [Ducked(gain_db=DUCKED_DB, since_ns=self._ns(since))]
 
     def _judged(self, stretch: Stretch, grammar: Grammar) -> SpeechHeard:
         best = Hypothesis()
         if stretch.seconds <= grammar.longest_s:
-            if self._recogniser is None:
-                self._recogniser = Recogniser(self._spec, self._folder)
-            best = self._recogniser.words(stretch.pcm, self._mode)
-        coverage = min(1.0, best.seconds / stretch.seconds) if best.words else None
+            best = self._loaded().words(stretch.pcm, self._mode)
+        coverage = min(1.0, best.seconds / stretch.seconds)
         reason = self._doubt(stretch, grammar, best, coverage)
         return SpeechHeard(
             text=best.text,
@@ -104,22 +102,31 @@ class Hearing:
             from_ns=self._ns(stretch.from_sample),
             to_ns=self._ns(stretch.to_sample),
             score=best.score if best.words else None,
-            coverage=coverage,
+            coverage=coverage if best.words else None,
         )
 
-    def _doubt(self, stretch: Stretch, grammar: Grammar, best: Hypothesis, coverage: float | None) -> str:
-        """Why `best` is not believed; empty if it is."""
-        stopping = self._mode == STOP
+    def _doubt(self, stretch: Stretch, grammar: Grammar, best: Hypothesis, coverage: float) -> str:
+        """Why `best` is not believed, one sentence; empty if it is."""
+        why = ""
         if stretch.seconds > grammar.longest_s:
-            return ONLY_STOP if stopping else TOO_LONG
-        if not best.words:
-            return ONLY_STOP if stopping else NO_WORDS
-        if best.score < grammar.score or best.worst < grammar.worst:
-            return ONLY_STOP if stopping else f"Not sure enough: “{best.text}”."
-        if coverage is None or coverage < grammar.coverage:
-            return ONLY_STOP if stopping else f"Not sure enough: more was said than “{best.text}”."
-        doubt = self._doubt_about(best.text)
-        return ONLY_STOP if doubt and stopping else doubt
+            why = TOO_LONG
+        elif not best.words:
+            why = NO_WORDS
+        elif best.score < grammar.score or best.worst < grammar.worst:
+            why = f"Not sure enough: “{best.text}”."
+        elif coverage < grammar.coverage:
+            why = f"Not sure enough: more was said than “{best.text}”."
+        else:
+            why = self._doubt_about(best.text)
+        # Last: it costs as much as all the rest.
+        if not why and self._loaded().distance(stretch.pcm, best) > grammar.distance:
+            why = f"Not sure enough: “{best.text}”."
+        return ONLY_STOP if why and self._mode == STOP else why
+
+    def _loaded(self) -> Recogniser:
+        if self._recogniser is None:
+            self._recogniser = Recogniser(self._spec, self._folder)
+        return self._recogniser
 
     def _ns(self, sample: int) -> int:
         return (self._start + sample) * NS_PER_S // SAMPLE_RATE_HZ

@@ -18,6 +18,7 @@ class Grammar:
         file: JSGF, relative to the model's folder.
         score: least mean acoustic score per frame of 10 ms (ln, 0 is best).
         worst: least score of any single word.
+        distance: most that the words may differ from the sounds heard without a grammar.
         coverage: least share of the stretch that the words must fill.
         longest_s: a longer stretch of speech is no instruction.
         silence_ms: that long nothing must be said before a stretch has ended.
@@ -26,6 +27,7 @@ class Grammar:
     file: str
     score: float
     worst: float
+    distance: float
     coverage: float
     longest_s: float
     silence_ms: int
@@ -52,12 +54,18 @@ class HearingSpec:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One word of the best path; `score` is the mean ln likelihood per frame, relative to the best sound."""
+    """One word of the best path.
+
+    Attributes:
+        score: mean ln likelihood per frame, relative to the best sound.
+        entry: as the engine's dictionary names it, with the number of the pronunciation.
+    """
 
     word: str
     from_s: float
     to_s: float
     score: float
+    entry: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
+from tmlapp.endpoints.hearing.phones import distance
 from tmlapp.endpoints.hearing.spec import Heard, HearingSpec, Hypothesis
 
 FRAMES_PER_S = 100
@@ -22,6 +23,9 @@ _HISS = 8.0
 """Of the noise that is added, in units of int16: digital silence has no spectrum. Always the same, so that the same
 sound gives the same words."""
 _NO_WORD = re.compile(r"^[<\[+(]|^SIL$")
+_NO_SOUND = re.compile(r"^(SIL|\+.*)$")
+_FREE = " sounds"
+"""Name of the search without a grammar; none of a manifest has a blank in it."""
 _VARIANT = re.compile(r"\(\d+\)$")
 
 
@@ -43,6 +47,7 @@ class Recogniser:
             _accepted(f"the pronunciation of {word}", self._decoder.add_word, word, phones, True)
         for name, grammar in spec.grammars.items():
             _accepted(grammar.file, self._decoder.add_jsgf_file, name, str(folder / grammar.file))
+        self._decoder.add_allphone_file(_FREE, _phone_model())
         self._hiss = np.random.default_rng(1).normal(0.0, _HISS, 20 * 16_000)
 
     def words(self, pcm: Pcm, grammar: str) -> Hypothesis:
@@ -51,17 +56,27 @@ class Recogniser:
         The same sound always gives the same words: nothing is kept from one call to the next, and loudness and
         microphone are evened out over this sound alone.
         """
+        best = self._decoded(pcm, grammar)
+        if best is None or not best.hypstr:
+            return Hypothesis()
+        return Hypothesis(tuple(_heard(self._decoder.seg())))
+
+    def distance(self, pcm: Pcm, best: Hypothesis) -> float:
+        """How far the sounds of `best` are from those heard in `pcm` without a grammar; see `phones.distance`."""
+        self._decoded(pcm, _FREE)
+        heard = [s.word for s in self._decoder.seg() or () if not _NO_SOUND.search(s.word)]
+        said = [sound for word in best.words for sound in (self._decoder.lookup_word(word.entry) or "").split()]
+        return distance(said, heard)
+
+    def _decoded(self, pcm: Pcm, search: str) -> Any:
         noisy = pcm.astype(np.float64) + np.resize(self._hiss, len(pcm))
         raw = np.clip(np.rint(noisy), -32768, 32767).astype("<i2").tobytes()
         decoder = self._decoder
-        decoder.activate_search(grammar)
+        decoder.activate_search(search)
         decoder.start_utt()
         decoder.process_raw(raw, full_utt=True)
         decoder.end_utt()
-        best = decoder.hyp()
-        if best is None or not best.hypstr:
-            return Hypothesis()
-        return Hypothesis(tuple(_heard(decoder.seg())))
+        return decoder.hyp()
 
 
 def _heard(segments: Iterable[Any]) -> Iterable[Heard]:
@@ -70,8 +85,8 @@ def _heard(segments: Iterable[Any]) -> Iterable[Heard]:
             continue
         frames = segment.end_frame - segment.start_frame + 1
         score = math.log(segment.ascore) * _UNITS / frames if segment.ascore > 0 else -math.inf
-        word = _VARIANT.sub("", segment.word)
-        yield Heard(word, segment.start_frame / FRAMES_PER_S, (segment.end_frame + 1) / FRAMES_PER_S, score)
+        times = segment.start_frame / FRAMES_PER_S, (segment.end_frame + 1) / FRAMES_PER_S
+        yield Heard(_VARIANT.sub("", segment.word), *times, score, segment.word)
 
 
 def engine_version() -> str:
@@ -84,6 +99,12 @@ def _accepted(what: str, do: Callable[..., Any], *values: object) -> None:
         do(*values)
     except (RuntimeError, ValueError) as error:
         raise GrammarError(f"pocketsphinx refuses {what}") from error
+
+
+def _phone_model() -> str:
+    import pocketsphinx
+
+    return str(pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin"))
 
 
 def _decoder() -> Any:

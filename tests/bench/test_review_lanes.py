@@ -26,6 +26,7 @@ from tmlapp.bench.data import Part, SuiteItem
 from tmlapp.bench.review import apart, belongs
 from tmlapp.bench.review.apart import StoppedError, lanes_of
 from tmlapp.bench.review.belongs import TRUTH_SUFFIX
+from tmlapp.bench.review.blind import blind_lanes
 from tmlapp.bench.review.lanes import Flag, Lanes
 from tmlapp.bench.review.opened import open_review, read_lanes
 from tmlapp.bench.review.said import turn_at
@@ -44,6 +45,7 @@ from tmlapp.core.event import (
     Interrupted,
     Marker,
     Notice,
+    SpeechHeard,
     TaskSet,
     TextOut,
     TextOutDone,
@@ -87,6 +89,27 @@ def test_a_recording_without_a_name_is_called_as_its_file(tmp_path: Path) -> Non
 
 
 # ---------------------------------------------------------------- what the recording itself holds
+
+
+def test_a_models_own_numbers_and_what_it_heard_are_read(tmp_path: Path) -> None:
+    recording = make_recording(
+        tmp_path,
+        events=[
+            UnitDone(seq=60, micro_turn=30, latency_ns=0, diagnostics={"activity": [0.5], "app.prepare_ms": [2.0]}),
+            UnitDone(seq=61, micro_turn=29, latency_ns=0, diagnostics={"activity": [3.0], "pair": [1.0, 2.0]}),
+            SpeechHeard(seq=62, text="stop", accepted=True, grammar="stop", from_ns=ns(1.0), to_ns=ns(1.5)),
+            SpeechHeard(
+                seq=63, text="start", accepted=False, reason="No.", grammar="stop", from_ns=ns(2.0), to_ns=ns(2.5)
+            ),
+        ],
+    )
+    lanes = read_lanes(recording.path)
+    (activity,) = lanes.signals
+    assert (activity.name, activity.values.tolist(), activity.high) == ("activity", [3.0, 0.5], 3.0)
+    assert activity.shares.tolist() == pytest.approx([1.0, 1 / 6])
+    assert [(h.text, h.accepted) for h in lanes.speech] == [("stop", True), ("start", False)]
+    assert [(u.text, u.t0_ns, u.t1_ns) for u in lanes.user_said] == [("stop", ns(1.0), ns(1.5))]
+    assert (blind_lanes(lanes).signals, blind_lanes(lanes).speech) == ((), ())
 
 
 def test_words_outputs_and_replies_of_a_session_with_a_loudspeaker(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tmlapp.core.media import Picture
 from tmlapp.core.session import SessionInfo
 from tmlapp.core.units import NS_PER_S
 from tmlapp.endpoints.scripted import Line, ScriptedEndpoint
+from tmlapp.live.echo_path import EchoMode
 from tmlapp.live.plan import SessionPlan
 from tmlapp.live.session import LiveSession
 from tmlapp.live.state import SessionOptions
@@ -97,11 +98,13 @@ class Desk:
         tail_s: float = 600.0,
         endpoint: Endpoint | None = None,
         honest_clock: bool = False,
+        echo: EchoMode = "none",
     ) -> None:
         self.source = source
         self.endpoint: Endpoint = endpoint or ScriptedEndpoint(tuple(lines) or (Line(3600 * NS_PER_S, "end"),))
         self.extra = extra
         self.honest_clock = honest_clock
+        self.echo: EchoMode = echo
         self.tail_s = tail_s
         self.feed: HeldFeed | None = None
         self.sessions: list[LiveSession] = []
@@ -132,7 +135,9 @@ class Desk:
             info=info,
             make_log=lambda made, failed: Recorder(plan.folder, plan.name, made, clock=clock, on_failure=failed),
             clock=clock,
-            options=SessionOptions(virtual_time=True, honest_clock=self.honest_clock, folder=plan.folder),
+            options=SessionOptions(
+                virtual_time=True, honest_clock=self.honest_clock, folder=plan.folder, echo=self.echo
+            ),
             name=plan.name,
             instruction=plan.instruction,
         )

@@ -69,21 +69,24 @@ def test_h_offers_the_modes_and_the_choice_is_kept(open_window: OpenWindow, tmp_
 
 
 def test_a_choice_while_live_is_for_the_next_session(open_window: OpenWindow, demo_clip: Path, tmp_path: Path) -> None:
-    desk = Desk(f"{demo_clip / 'squats.mp4'},{demo_clip / 'squats.wav'}", counting([2.0]))
-    person = open_window(desk, settings=Settings(recordings_dir=tmp_path))
+    desk = Desk(f"{demo_clip / 'squats.mp4'},{demo_clip / 'squats.wav'}", counting([2.0]), echo="headphones")
+    person = open_window(desk, settings=Settings(recordings_dir=tmp_path, echo="headphones"))
     person.start(1.2)
     sign = person.window.status.echo
     sign.choices["off"].trigger()
-    assert sign.accessibleName() == "Echo on → off"
+    assert sign.accessibleName() == "Echo headphones → off"
     person.window.toggle()
     person.sees(lambda: not person.window.controller.live)
     person.sees(lambda: sign.accessibleName() == "Echo off")
 
 
-def test_a_file_has_no_echo(open_window: OpenWindow, tmp_path: Path, demo_clip: Path) -> None:
+@pytest.mark.parametrize("change", [{"source": "squats.mp4"}, {"loudspeaker": "none"}, {"microphone": "none"}])
+def test_without_a_loudspeaker_that_is_heard_there_is_no_echo(
+    open_window: OpenWindow, tmp_path: Path, change: dict[str, str]
+) -> None:
     person = open_window(settings=Settings(recordings_dir=tmp_path))
     window = person.window
-    window.controller.plan = plan_for(tmp_path, source=str(demo_clip / "squats.mp4"))
+    window.controller.plan = plan_for(tmp_path, **change)
     window.update_actions()
     assert not window.status.echo.isVisible()
     assert not window.actions_["live.echo"].isVisible()

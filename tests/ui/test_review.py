@@ -361,8 +361,10 @@ def test_a_second_recording_is_locked_to_the_first_and_heard_at_the_same_place(
     opened.sees(lambda: len(page.second.lanes.outputs.spans) == TURNS)
     opened.sees(lambda: len(page.second.peaks) == 2)
     assert [lane.key for lane in page.timeline.shown if lane.key.endswith(".B")] == [
+        "hears.B",
         "heard.B",
         "outputs.B",
+        "inner.B",
         "grades.B",
         "reply.B",
     ]

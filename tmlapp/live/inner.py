@@ -44,6 +44,11 @@ class Signal:
     low: float = 0.0
     high: float = 1.0
 
+    @property
+    def shares(self) -> Values:
+        """The values as shares of the scale, 0 to 1."""
+        return (self.values - self.low) / ((self.high - self.low) or 1.0)
+
     def at(self, t_ns: float) -> float | None:
         """The value of the micro-turn that holds `t_ns`; None where there is none."""
         place = int(np.searchsorted(self.t_ns, t_ns))

@@ -13,7 +13,7 @@ from tmlapp.ui.text import tr
 from tmlapp.ui.theme import Theme, font
 
 if TYPE_CHECKING:
-    from tmlapp.core.event import Health
+    from tmlapp.live.state import Snapshot
     from tmlapp.ui.window import MainWindow
 
 EchoMode = Literal["on", "headphones", "off"]
@@ -134,21 +134,26 @@ class EchoDesk:
     def __init__(self, window: MainWindow) -> None:
         self._window = window
         self._sign = window.status.echo
-        self._mode = ""
         self._sign.chosen.connect(self.choose)
 
-    def begin(self) -> None:
-        """A session has started with what the settings say."""
-        self._mode = self._window.controller.settings.echo
+    @property
+    def possible(self) -> bool:
+        """A loudspeaker can be heard in the microphone: both are there, and the sound comes from no file."""
+        controller = self._window.controller
+        used = controller.plan or controller.settings
+        of_a_file = controller.plan is not None and controller.plan.source is not None
+        return not of_a_file and "none" not in (used.microphone, used.loudspeaker)
 
-    def update(self, health: Health | None = None) -> None:
-        """Tell it anew; without a loudspeaker and a microphone of this machine there is nothing to tell."""
-        window, chosen = self._window, self._window.controller.settings.echo
-        plan = window.controller.plan
-        heard = plan is None or plan.source is None
-        shown = (self._mode or chosen) if window.controller.live else chosen
-        self._sign.show_echo(shown, health.echo_loss_db if health is not None else None, chosen)
-        window.status.set_echo_there(heard)
+    def update(self, snapshot: Snapshot | None = None) -> None:
+        """Tell it anew, of the session that runs if there is one."""
+        chosen = self._window.controller.settings.echo
+        if snapshot is None and self._window.controller.live and self._window.controller.session is not None:
+            snapshot = self._window.controller.session.snapshot()
+        if snapshot is None:
+            self._sign.show_echo(chosen, None, chosen)
+        elif snapshot.echo != "none":
+            self._sign.show_echo(snapshot.echo, snapshot.echo_loss_db, chosen)
+        self._window.status.set_echo_there(self.possible if snapshot is None else snapshot.echo != "none")
 
     def choose(self, mode: EchoMode) -> None:
         """Meet the echo like that from the next session on."""

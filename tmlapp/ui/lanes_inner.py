@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from tmlapp.core.event import SpeechHeard
 from tmlapp.core.units import NS_PER_S, TURN_NS
 from tmlapp.live.history import SPAN_NS, HistoryView
 from tmlapp.live.inner import Signal
 from tmlapp.ui.lane_rows import Row, Rows
-from tmlapp.ui.signal_look import value_text
+from tmlapp.ui.signal_look import draw_signal, draw_tag, value_text
 from tmlapp.ui.text import ms_text, tr
 from tmlapp.ui.theme import Theme, font
 
@@ -123,31 +122,13 @@ def draw_moments(canvas: Canvas, rows: Rows, view: HistoryView) -> None:
 
 
 def draw_band(canvas: Canvas, row: Row, signal: Signal, color: QColor) -> None:
-    """One signal as a line on its own ground: zero below, its highest at the top."""
-    painter, rect = canvas.painter, canvas.rect
-    foot, top = row.bottom - 2.0, row.top + 2.0
-    faint = QColor(canvas.theme.turn)
-    faint.setAlpha(110)
-    painter.setPen(QPen(faint, 1))
-    painter.drawLine(QPointF(rect.left(), foot + 0.5), QPointF(rect.right(), foot + 0.5))
-    if len(signal.t_ns) < 2:
-        return
+    """One signal as a line on its own ground."""
+    rect = canvas.rect
     # A value belongs to its whole micro-turn; the line goes through the ends, which are what it was computed from.
     x = rect.right() - (canvas.now_ns - signal.t_ns) / SPAN_NS * rect.width()
-    share = (signal.values - signal.low) / ((signal.high - signal.low) or 1.0)
-    y = foot - np.clip(share, 0.0, 1.0) * (foot - top)
     kept = x >= rect.left()
-    points = [QPointF(a, b) for a, b in zip(x[kept].tolist(), y[kept].tolist(), strict=True)]
-    if len(points) < 2:
-        return
-    ground = QColor(color)
-    ground.setAlpha(34)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(ground)
-    painter.drawPolygon(QPolygonF([QPointF(points[0].x(), foot), *points, QPointF(points[-1].x(), foot)]))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(color, 1.4))
-    painter.drawPolyline(QPolygonF(points))
+    band = QRectF(rect.left(), row.top, rect.width(), row.high)
+    draw_signal(canvas.painter, canvas.theme, band, color, x[kept], signal.shares[kept])
 
 
 def draw_cursor(canvas: Canvas, rows: Rows, view: HistoryView, shown: tuple[Signal, ...], x: float) -> None:
@@ -169,15 +150,4 @@ def draw_cursor(canvas: Canvas, rows: Rows, view: HistoryView, shown: tuple[Sign
 
 
 def _tag(canvas: Canvas, x: float, y: float, text: str) -> None:
-    painter, theme = canvas.painter, canvas.theme
-    face = font(theme.font_small_px, weight=QFont.Weight.DemiBold)
-    metrics = QFontMetricsF(face)
-    width, high = metrics.horizontalAdvance(text) + 8, metrics.height()
-    left = x + 4 if x + 4 + width <= canvas.rect.right() else x - 4 - width
-    box = QRectF(left, y - high / 2, width, high)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(theme.pressed)
-    painter.drawRoundedRect(box, 4, 4)
-    painter.setPen(theme.text)
-    painter.setFont(face)
-    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+    draw_tag(canvas.painter, canvas.theme, canvas.rect.right(), QPointF(x, y), text)

@@ -39,4 +39,4 @@ def update(window: MainWindow) -> None:
     window.actions_["app.grade"].setEnabled(recorded and not window.result.judge.isHidden())
     window.actions_["live.consent"].setEnabled(page is window.preflight)
     window.echo.update()
-    window.actions_.offer("live.echo", not from_file)
+    window.actions_.offer("live.echo", window.echo.possible)

@@ -35,7 +35,6 @@ class Refresher(QObject):
         self.stop()
         self._bridge = bridge
         if bridge is not None:
-            self._window.echo.begin()
             bridge.refreshed.connect(self._show_news)
             self._ticks = 0
             self._timer.start()
@@ -100,7 +99,7 @@ class Refresher(QObject):
         snapshot = bridge.session.snapshot()
         window.header.rec.set_state(snapshot.state, snapshot.t_ns, snapshot.recording_bytes, paused=snapshot.paused)
         window.endpoints.show(snapshot)
-        window.echo.update(snapshot.health)
+        window.echo.update(snapshot)
         if snapshot.health is not None:
             view = bridge.history.view(snapshot.t_ns)
             window.status.show_health(

@@ -22,7 +22,7 @@ _LEAST = 3
 
 
 def blind_lanes(found: Lanes, mine: Collection[str] = ()) -> Lanes:
-    """`found` without grades, outcomes, what other people have noted, and the endpoint's own texts.
+    """`found` without grades, outcomes, what other people have noted, and the endpoint's own texts and numbers.
 
     Args:
         mine: ids of annotations of whoever looks.
@@ -33,6 +33,8 @@ def blind_lanes(found: Lanes, mine: Collection[str] = ()) -> Lanes:
         expected=tuple(replace(e, outcome="", passed=None, output=None) for e in found.expected),
         flags=tuple(_blind_flag(f) for f in found.flags if _may_be_seen(f, mine)),
         untimed=(),
+        signals=(),
+        speech=(),
         gaps=tuple(replace(g, reason="") for g in found.gaps),
         problems=(),
     )

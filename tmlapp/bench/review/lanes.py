@@ -13,6 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tmlapp.core.event import SpeechHeard
+from tmlapp.live.inner import Signal
+
 Times = npt.NDArray[np.int64]
 """Nanoseconds, int64 [n]."""
 
@@ -209,6 +212,8 @@ class Lanes:
         flags: markers, notes, notices and annotations, in order of time; `untimed` are annotations about the whole.
         lost_turns: micro-turns whose sound a repair had to give up.
         problems: what could not be read, in words for a person; everything else was read.
+        signals: a local model's own numbers by micro-turn.
+        speech: what it took for the user's speech, understood or not; what it understood is in `user_said`, too.
     """
 
     duration_ns: int
@@ -232,3 +237,5 @@ class Lanes:
     vitals: Vitals
     lost_turns: tuple[int, ...]
     problems: tuple[str, ...]
+    signals: tuple[Signal, ...] = ()
+    speech: tuple[SpeechHeard, ...] = ()

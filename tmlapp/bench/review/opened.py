@@ -44,6 +44,7 @@ from tmlapp.core.event import (
     Interrupted,
     Marker,
     Notice,
+    SpeechHeard,
     TaskSet,
     TextOut,
     TextOutDone,
@@ -54,11 +55,12 @@ from tmlapp.core.event import (
 )
 from tmlapp.core.units import TURN_NS
 from tmlapp.live.history import not_sent
+from tmlapp.live.inner import Signal, SignalLog
 from tmlapp.recording.reader import Recording
 
 _READ = (
     UnitDone, Health, Gap, TaskSet, Marker, Notice, EndpointError, Interrupted, TextOut, TextOutDone, AudioOut, Heard,
-    UserSpeech, UserTranscript, TurnStarted, ConnectionChanged, InputLost,
+    UserSpeech, UserTranscript, TurnStarted, ConnectionChanged, InputLost, SpeechHeard,
 )  # fmt: skip
 
 
@@ -165,6 +167,8 @@ def read_lanes(path: Path, item: Mapping[str, Any] | None = None) -> Lanes:
         vitals=gathered.vitals(),
         lost_turns=tuple(sorted(recording.lost_turns)),
         problems=(*found.problems, *bad_grades, *bad_notes),
+        signals=gathered.signals(),
+        speech=tuple(gathered.speech),
     )
 
 
@@ -216,6 +220,7 @@ class _Gathered:
         self.gaps: list[Missing] = []
         self.flags: list[Flag] = []
         self.tasks: list[Task] = []
+        self.speech: list[SpeechHeard] = []
         self._health: list[Health] = []
 
     def add(self, event: Event) -> None:
@@ -249,6 +254,8 @@ class _Gathered:
                 data = {"code": event.code, "fatal": event.fatal}
                 self.flags.append(Flag(t_ns=event.t_rx_ns, kind="error", text=event.message, data=data))
             case _:
+                if isinstance(event, SpeechHeard):
+                    self.speech.append(event)
                 if isinstance(event, Interrupted):
                     self.flags.append(Flag(t_ns=event.t_rx_ns, kind="interrupted"))
                 self.model.add(event)
@@ -282,6 +289,12 @@ class _Gathered:
             lag_turns=table[:, 2],
             late=(table[:, 0] > LATE_NS) | (table[:, 2] > 0),
         )
+
+    def signals(self) -> tuple[Signal, ...]:
+        log = SignalLog()
+        for unit in sorted(self.units, key=lambda u: u.micro_turn):
+            log.add(unit)
+        return log.signals()
 
     def vitals(self) -> Vitals:
         def column(name: str) -> Any:

@@ -12,7 +12,17 @@ from tmlapp.bench.review.lanes import Output, Span, SpokenWord, Utterance
 from tmlapp.bench.transcripts.placement import ModelSound, Piece, received_piece
 from tmlapp.bench.transcripts.stream import Spoken, Stream, stream_of, words_sent
 from tmlapp.core.cue import Cue, classify
-from tmlapp.core.event import AudioOut, Event, Heard, Interrupted, TextOut, TextOutDone, UserSpeech, UserTranscript
+from tmlapp.core.event import (
+    AudioOut,
+    Event,
+    Heard,
+    Interrupted,
+    SpeechHeard,
+    TextOut,
+    TextOutDone,
+    UserSpeech,
+    UserTranscript,
+)
 from tmlapp.core.units import NS_PER_S, TURN_NS
 from tmlapp.live.playout import LateSound
 from tmlapp.live.virtual_playout import VirtualPlayout
@@ -244,6 +254,8 @@ class UserSaid:
         elif isinstance(event, UserTranscript) and event.final and event.text.strip():
             t0_ns, t1_ns = self._place(event)
             self.said.append(Utterance(t0_ns=t0_ns, t1_ns=t1_ns, text=event.text.strip(), timing="event"))
+        elif isinstance(event, SpeechHeard) and event.accepted:
+            self.said.append(Utterance(t0_ns=event.from_ns, t1_ns=event.to_ns, text=event.text, timing="event"))
 
     def _place(self, event: UserTranscript) -> tuple[int, int | None]:
         if event.t_media_ns is not None:

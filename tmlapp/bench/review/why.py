@@ -37,6 +37,7 @@ _ANSWER_NS = 10 * NS_PER_S
 _VOICE_MARGIN_NS = NS_PER_S
 _FLOOR_DBFS = -96.0
 _SOUND = "(sound)"
+_NOT_UNDERSTOOD = "(not understood)"
 
 Voice = Callable[[Pcm], Sequence[tuple[float, float]]]
 """Finds voice in 16 kHz sound: stretches in seconds."""
@@ -238,7 +239,8 @@ def _words(lanes: Lanes, turn: Span) -> str:
     if words:
         return " ".join(words)
     said = [u.text for u in lanes.user_said if u.t0_ns < turn[1] and (u.t1_ns or u.t0_ns) >= turn[0]]
-    return " ".join(f"…{text}…" for text in said)
+    refused = any(not h.accepted and h.from_ns < turn[1] and h.to_ns >= turn[0] for h in lanes.speech)
+    return " ".join([*(f"…{text}…" for text in said), *([_NOT_UNDERSTOOD] if refused else [])])
 
 
 def _sound(recording: Recording, first: int, last: int, voice: Voice | None) -> tuple[list[float], list[float] | None]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tmlapp.bench.review.lanes import Expected, Lanes, Output, SpokenWord
+from tmlapp.core.event import SpeechHeard
 from tmlapp.core.units import NS_PER_MS, NS_PER_S
-from tmlapp.ui.text import tr
+from tmlapp.ui.text import refusal_text, tr
 from tmlapp.ui.timeline import (
     BarsLane,
     Flag,
     FlagsLane,
     GapsLane,
     Lane,
+    SignalsLane,
     Span,
     SpansLane,
     SpectrogramLane,
@@ -45,6 +47,8 @@ class ReviewLanes:
         self.heard = WaveLane(key("heard"), name(tr("model, heard")), role="model")
         self.received = WaveLane(key("received"), name(tr("model, received")), role="model")
         self.spectrogram = SpectrogramLane(key("spectrogram"), name(tr("spectrogram")), hidden=True)
+        self.hears = SpansLane(key("hears"), name(tr("model hears")), height_px=30)
+        self.inner = SignalsLane(key("inner"), name(tr("inside the model")))
         self.words = SpansLane(key("words"), name(tr("words")))
         self.outputs = SpansLane(key("outputs"), name(tr("outputs")))
         self.cues = FlagsLane(key("cues"), name(tr("cues")))
@@ -54,21 +58,21 @@ class ReviewLanes:
         self.gaps = GapsLane(key("gaps"), name(tr("gaps")))
         self.markers = FlagsLane(key("markers"), name(tr("markers")))
         self.received.hidden = True
-        for lane in (self.words, self.outputs, self.cues, self.expectations, self.grades, self.reply, self.gaps,
-                     self.markers):  # fmt: skip
+        for lane in (self.hears, self.inner, self.words, self.outputs, self.cues, self.expectations, self.grades,
+                     self.reply, self.gaps, self.markers):  # fmt: skip
             lane.empty, lane.shrinks = tr("none"), True
         self.markers.empty = tr("none yet: M sets one at the cursor")
 
     def first(self) -> list[Lane]:
         """Lanes of the recording that was opened, in their usual order."""
         return [
-            self.you, self.heard, self.received, self.spectrogram, self.words, self.outputs, self.cues,
-            self.expectations, self.grades, self.reply, self.gaps, self.markers,
+            self.you, self.hears, self.heard, self.received, self.spectrogram, self.words, self.outputs, self.cues,
+            self.inner, self.expectations, self.grades, self.reply, self.gaps, self.markers,
         ]  # fmt: skip
 
     def second(self) -> list[Lane]:
         """Lanes that tell a second recording of the same input from the first."""
-        return [self.heard, self.outputs, self.grades, self.reply]
+        return [self.hears, self.heard, self.outputs, self.inner, self.grades, self.reply]
 
     def wave(self, topic: str) -> WaveLane:
         """The lane of a track."""
@@ -77,6 +81,10 @@ class ReviewLanes:
     def fill(self, found: Lanes, *, blind: bool = False) -> None:
         """Show what was read; `blind`: grades are not there because somebody judges without knowing them."""
         self.grades.empty = tr("hidden while you judge blind") if blind else tr("none")
+        for lane in (self.hears, self.inner):
+            lane.empty = self.grades.empty
+        self.hears.set_spans(_speech(n, heard) for n, heard in enumerate(found.speech))
+        self.inner.set_signals(found.signals, [o.t_ns for o in found.outputs])
         self.words.set_spans([*_words(found.user_words, "you"), *_words(found.model_words, "model")])
         self.outputs.set_spans([_output(o) for o in found.outputs])
         self.cues.set_flags([_cue(o) for o in found.outputs])
@@ -114,6 +122,15 @@ def beside(first: list[Lane], second: list[Lane]) -> list[Lane]:
     """Each lane of the second recording right below the one of the first that tells the same."""
     below = {lane.key.partition(".")[0]: lane for lane in second}
     return [found for lane in first for found in (lane, below.get(lane.key)) if found is not None]
+
+
+def _speech(number: int, heard: SpeechHeard) -> Span:
+    label = heard.text if heard.accepted else tr("did not understand")
+    return Span(
+        key=str(number), start_ns=heard.from_ns, end_ns=max(heard.to_ns, heard.from_ns + NS_PER_MS), label=label,
+        role="you" if heard.accepted else "neutral", symbol="✓" if heard.accepted else "?",
+        outlined=not heard.accepted, hint=refusal_text(heard.reason),
+    )  # fmt: skip
 
 
 def _words(words: tuple[SpokenWord, ...], role: Role) -> Iterator[Span]:

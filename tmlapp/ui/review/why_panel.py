@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from tmlapp.bench.review.why import TurnRow, Why, text_of
 from tmlapp.core.units import NS_PER_MS, NS_PER_S
+from tmlapp.ui.signal_look import signal_name
 from tmlapp.ui.text import ms_text, tr
 from tmlapp.ui.theme import Theme, font
 from tmlapp.ui.timeline.lane import time_text
@@ -107,11 +108,12 @@ class WhyPanel(QWidget):
         if roomy:
             voiced = any(row.voice is not None for row in found.rows)
             # Where there is no room for both, the voice tells more than the level.
-            if not (voiced and found.names):
+            names = _told(found)
+            if not (voiced and names):
                 shares.append((tr("dBFS"), 0.11, left))
             if voiced:
                 shares.append((tr("voice"), 0.12, left))
-            shares += [(name, 0.14, left) for name in found.names[:2]]
+            shares += [(signal_name(name), 0.14, left) for name in names]
         used = sum(share for _, share, _ in shares)
         ms = 0.11 if roomy else 0.2
         shares += [(tr("say"), max(0.15, 1 - ms - used), left), ("ms", ms, right)]
@@ -134,8 +136,10 @@ class WhyPanel(QWidget):
             tr("say"): row.said or {"listen": tr("silent"), "none": tr("no answer")}.get(row.decision, ""),
             "ms": "–" if row.latency_ns is None else ms_text(row.latency_ns / NS_PER_MS),
         }
-        for name in self.found.names if self.found else ():
-            cells[name] = " ".join(f"{v:.2f}".replace("0.", ".", 1) for v in row.diagnostics.get(name, ())[:1])
+        for name in _told(self.found) if self.found else ():
+            cells[signal_name(name)] = " ".join(
+                f"{v:.2f}".replace("0.", ".", 1) for v in row.diagnostics.get(name, ())[:1]
+            )
         return cells
 
     def _draw_row(
@@ -194,3 +198,8 @@ class WhyPanel(QWidget):
         metrics = QFontMetricsF(plain)
         link = metrics.elidedText(found.link, Qt.TextElideMode.ElideMiddle, area.width())
         painter.drawText(QPointF(area.left(), base + theme.px(_ROW_PX)), link)
+
+
+def _told(found: Why) -> list[str]:
+    """The numbers that get a column; that somebody speaks has one already."""
+    return [name for name in found.names if not name.startswith(("app.", "hear."))][:2]

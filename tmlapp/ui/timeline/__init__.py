@@ -3,6 +3,7 @@
 from tmlapp.ui.timeline.axis import TimeAxis
 from tmlapp.ui.timeline.lane import Lane, Ruler
 from tmlapp.ui.timeline.marks import BarsLane, Flag, FlagsLane, GapsLane
+from tmlapp.ui.timeline.signals import SignalsLane
 from tmlapp.ui.timeline.span import Edge, Span
 from tmlapp.ui.timeline.spans import SpansLane
 from tmlapp.ui.timeline.spectrogram import SpectrogramLane
@@ -17,6 +18,7 @@ __all__ = [
     "GapsLane",
     "Lane",
     "Ruler",
+    "SignalsLane",
     "Span",
     "SpansLane",
     "SpectrogramLane",

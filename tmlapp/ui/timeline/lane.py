@@ -107,6 +107,9 @@ class Lane(QObject):
         """Draw what lies in the stretch that the axis looks at."""
         raise NotImplementedError
 
+    def draw_cursor(self, plot: Plot) -> None:
+        """Say what is at the cursor; drawn anew wherever that moves."""
+
     def press(self, plot: Plot, pos: QPointF) -> bool:  # noqa: ARG002 - for those that are no mere picture
         """The left button went down; True takes the following movements away from seeking and panning."""
         return False

@@ -233,6 +233,10 @@ class TimelineView(QWidget):
         x = area.left() + self.axis.x_of(self.axis.cursor_ns, area.width())
         if area.left() - 1 <= x <= area.right() + 1:
             painter.fillRect(QRectF(x - 0.75, 1, 1.5, self.height() - 2), self.theme.accent)
+            places = self.places()
+            painter.setClipRect(QRectF(0, 2 + places[0][2], self.width(), self.height() - 3 - places[0][2]))
+            for lane, top, high in places[1:]:
+                lane.draw_cursor(Plot(painter, QRectF(area.left(), top, area.width(), high), self.axis, self.theme))
         painter.end()
 
     def _picture(self) -> QPixmap:

@@ -14,7 +14,7 @@ from tmlapp.core.endpoint import EndpointSetup, EventSink
 from tmlapp.core.errors import AppError
 from tmlapp.core.event import AudioOut, Closed, EndpointEvent, Event, Granted, SessionOpened, TextOutDone, UnitDone
 from tmlapp.core.feed import Captured, Feed, FeedInfo, TrackInfo
-from tmlapp.core.media import Picture
+from tmlapp.core.media import Pcm, Picture
 from tmlapp.core.session import SessionInfo
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS, TURN_SAMPLES
@@ -137,6 +137,7 @@ class MemoryLog:
         self.path = Path("session.mcap.part")
         self.bytes_written = 0
         self.turns: list[MicroTurn] = []
+        self.raw: list[Pcm | None] = []
         self.events: list[Event] = []
         self.cues: list[Cue] = []
         self.heard_pieces: list[tuple[int, int, int]] = []
@@ -145,8 +146,11 @@ class MemoryLog:
     def start(self) -> None:
         pass
 
-    def turn(self, turn: MicroTurn, *, ready_ns: int, pushed_ns: int, drift_ppm: float | None) -> None:
+    def turn(
+        self, turn: MicroTurn, *, ready_ns: int, pushed_ns: int, drift_ppm: float | None, raw: Pcm | None = None
+    ) -> None:
         self.turns.append(turn)
+        self.raw.append(raw)
 
     def event(self, event: Event) -> None:
         self.events.append(event)

@@ -10,7 +10,7 @@ import pytest
 from models.tiny.train.film import PAD_SHARE, Filmed, make_plan, render
 from models.tiny.train.film_body import joints_of
 from models.tiny.train.film_lens import bars
-from models.tiny.train.film_moves import DIMS, MOVES, mirrored, random_move
+from models.tiny.train.film_moves import DIMS, EXACT, LIVELY, MOVES, Manner, mirrored, random_move
 from models.tiny.train.film_script import NEGATIVES, THINGS, Kind, pick_kind, tell
 
 pytestmark = pytest.mark.unit
@@ -64,6 +64,18 @@ def test_repetitions_end_at_the_reference_pose_while_something_repeats() -> None
         assert (told.away[ends] < 0.1).all()
         for before, after in pairwise(ends.tolist()):
             assert told.away[before:after].max() > 0.5
+
+
+def test_lively_people_repeat_less_exactly() -> None:
+    def misses(manner: Manner) -> float:
+        found = []
+        for seed in range(30):
+            told = tell(np.random.default_rng(seed), Kind("person", "clip"), 200, manner)
+            ends = np.flatnonzero(told.ended)
+            found += [float(np.abs(told.pose[b] - told.pose[a]).max()) for a, b in pairwise(ends.tolist())]
+        return float(np.median(found))
+
+    assert misses(LIVELY) > 1.5 * misses(EXACT)
 
 
 def test_who_repeats_acts() -> None:

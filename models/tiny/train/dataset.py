@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from models.tiny.train.config import CELL, COLS, HEIGHT, LOOK_COLS, LOOK_ROWS, MOTION_DIM, ROWS, WIDTH
 from models.tiny.train.film import render
+from models.tiny.train.film_moves import EXACT, LIVELY
 from models.tiny.train.frontend import (
     CAMERA_SCALES,
     CONTRAST_FLOOR,
@@ -37,6 +38,8 @@ SHARD = 50
 """Streams per file."""
 FRAMES = 300
 """Pictures per stream."""
+EXACT_STREAMS = 850
+"""The first streams of a data set repeat small movements exactly; all later ones are as lively as real films."""
 Floats = NDArray[np.float32]
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -163,7 +166,8 @@ def targets(tr: Trajectory) -> Floats:
 
 def make_clip(seed: int, index: int, frames: int = FRAMES) -> Arrays:
     """Stream index of a data set, measured; a pure function of its arguments."""
-    filmed = render(np.random.default_rng((seed, index)), frames)
+    manner = EXACT if index < EXACT_STREAMS else LIVELY
+    filmed = render(np.random.default_rng((seed, index)), frames, manner=manner)
     motion, look, cuts = QuickFrontEnd().measure(filmed.frames)
     return {
         "motion": motion.astype(np.float16),

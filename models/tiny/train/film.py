@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.tiny.train.config import FPS
 from models.tiny.train.film_body import Limb, Strokes, View, person, project, thing
 from models.tiny.train.film_lens import Grey, Lens, bars, judder, make_lens
+from models.tiny.train.film_moves import LIVELY, Manner
 from models.tiny.train.film_paint import (
     MARGIN,
     WORDS,
@@ -96,14 +97,14 @@ def camera_path(rng: np.random.Generator, steps: int, shaky: bool) -> Array | No
     return path
 
 
-def random_view(rng: np.random.Generator, subject: str) -> View:
+def random_view(rng: np.random.Generator, subject: str, manner: Manner) -> View:
     """Where the camera stands."""
     if subject != "person":
         tilt = (rng.normal(0, 0.4), rng.normal(0.1, 0.3))
         return View(tilt[0], tilt[1], rng.uniform(-3.1, 3.1) * (rng.random() < 0.5), rng.uniform(3, 8),
                     rng.uniform(0.3, 1.1), 0.0, (rng.normal(0, 0.06), rng.normal(0, 0.06)))  # fmt: skip
-    fill = rng.uniform(0.2, 0.5) if rng.random() < 0.17 else rng.uniform(0.55, 1.3)
-    close = rng.uniform(0.2, 1.6) if rng.random() < 0.22 else 0.0
+    fill = rng.uniform(0.2, 0.5) if rng.random() < manner.far else rng.uniform(*manner.fill)
+    close = rng.uniform(0.2, 1.6) if rng.random() < manner.close else 0.0
     pitch = rng.uniform(0.3, 1.45) if rng.random() < 0.15 else rng.normal(0.1, 0.1)
     room = (1 - min(fill, 1)) * 0.35
     return View(rng.uniform(-np.pi, np.pi), pitch, rng.normal(0, 0.03), rng.uniform(1.8, 6), fill, close,
@@ -136,7 +137,7 @@ class Shot:
         self.back = backdrop(rng, self.height, self.width, stage.level + rng.normal(0, 5), busy)
         self.path = camera_path(rng, last - first, stage.shaky)
         self.still = self.back[MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width]
-        view, self.actors = random_view(rng, stage.subject), list[Actor]()
+        view, self.actors = random_view(rng, stage.subject, stage.manner), list[Actor]()
         focus = stage.focus[first:last]
         focus = focus if focus.any() else np.ones(last - first, bool)
         for limbs, share, side in stage.cast:
@@ -180,7 +181,8 @@ class Shot:
 class Stage:
     """Everything that stays the same between the shots of one stream."""
 
-    def __init__(self, rng: np.random.Generator, kind: Kind, tr: Trajectory) -> None:
+    def __init__(self, rng: np.random.Generator, kind: Kind, tr: Trajectory, manner: Manner) -> None:
+        self.manner = manner
         self.rng, self.subject, pose = rng, kind.subject, tr.pose
         self.focus = tr.repeating > 0
         if not self.focus.any() or rng.random() < 0.25:
@@ -306,17 +308,17 @@ def film_content(
     return out
 
 
-def render(rng: np.random.Generator, frames: int = 300, kind: Kind | None = None) -> Filmed:
+def render(rng: np.random.Generator, frames: int = 300, kind: Kind | None = None, manner: Manner = LIVELY) -> Filmed:
     """One stream of pictures at 10 Hz; a pure function of the generator (and of the kind, if it is given)."""
     cv2.setNumThreads(1)
     kind = kind or pick_kind(rng)
     plan = make_plan(rng, frames)
-    tr = tell(rng, kind, plan.content)
+    tr = tell(rng, kind, plan.content, manner)
     soft = make_cuts(rng, tr, kind.story)
     shown = judder(rng, plan.content)
     for _ in range(TAKES):
-        stage = Stage(rng, kind, tr)
-        lens = make_lens(rng, plan.content, *stage.size, dark=rng.random() < 0.12)
+        stage = Stage(rng, kind, tr, manner)
+        lens = make_lens(rng, plan.content, *stage.size, manner.contrast, dark=rng.random() < 0.12)
         body = film_content(rng, stage, lens, tr, shown, soft)
         if shows(body, tr.repeating[shown]):
             break

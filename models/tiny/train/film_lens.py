@@ -78,7 +78,9 @@ class Lens:
         return jpeg(out, 85) if self.quality else out
 
 
-def make_lens(rng: np.random.Generator, steps: int, height: int, width: int, dark: bool) -> Lens:
+def make_lens(
+    rng: np.random.Generator, steps: int, height: int, width: int, contrast_range: tuple[float, float], dark: bool
+) -> Lens:
     """A random camera and file format for pictures of this size."""
     gain = np.ones(steps)
     if dark:
@@ -102,7 +104,7 @@ def make_lens(rng: np.random.Generator, steps: int, height: int, width: int, dar
         pool = cv2.GaussianBlur(pool, (0, 0), 0.8)
         pool /= pool.std()
     grain = 0.0 if rng.random() < 0.3 else spread(rng, 0.15, 6.0)
-    contrast = spread(rng, 0.8, 1.8)
+    contrast = spread(rng, *contrast_range)
     quality = int(rng.integers(20, 96)) if rng.random() < 0.4 else 0
     skip = spread(rng, 0.5, 4.0) if rng.random() < 0.25 else 0.0
     return Lens(

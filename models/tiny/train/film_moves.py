@@ -211,11 +211,35 @@ def random_move(rng: np.random.Generator) -> Move:
     return Move(np.stack([start, far]), str(rng.choice(["same", "same", "either"])))
 
 
-def personal(rng: np.random.Generator, move: Move) -> Move:
+@dataclass(frozen=True)
+class Manner:
+    """How people move and how they are filmed."""
+
+    amount: tuple[float, float]
+    """Range of the amplitude, 1 = as in the catalogue."""
+    alive: tuple[float, float]
+    """Range of the random part of all joints, 1 = a clear movement."""
+    idle: float
+    """How much of that is left while nobody acts."""
+    fill: tuple[float, float]
+    """Share of the picture that a near subject fills."""
+    far: float
+    close: float
+    """Shares of the views from afar and from close by."""
+    contrast: tuple[float, float]
+
+
+EXACT = Manner((0.45, 1.1), (0.004, 0.06), 1.0, (0.55, 1.3), 0.17, 0.22, (0.8, 1.8))
+"""Small movements, repeated exactly."""
+LIVELY = Manner((0.7, 1.15), (0.02, 0.2), 0.25, (0.7, 1.45), 0.1, 0.3, (1.0, 2.0))
+"""Movements as large as in films of exercises, no two repetitions alike."""
+
+
+def personal(rng: np.random.Generator, move: Move, manner: Manner = EXACT) -> Move:
     """The way one person does it: amplitude, posture, small circles and double movements."""
     points = move.points.copy()
     points[:, ANGLES] += rng.normal(0, 5, len(ANGLES)) + rng.normal(0, 3, (len(points), len(ANGLES)))
-    amount = rng.uniform(0.45, 1.1)
+    amount = rng.uniform(*manner.amount)
     points[1:] = points[0] + (points[1:] - points[0]) * amount
     reach = points[-1] - points[0]
     circle = np.zeros(DIMS) if move.circle is None else move.circle * rng.uniform(0.5, 1.3)
@@ -235,7 +259,8 @@ def personal(rng: np.random.Generator, move: Move) -> Move:
     return Move(points, sides, circle, double)
 
 
-def pick(rng: np.random.Generator) -> Move:
+def pick(rng: np.random.Generator, manner: Manner = EXACT) -> Move:
     """Mostly an exercise of the catalogue."""
     names = list(MOVES)
-    return personal(rng, random_move(rng) if rng.random() < 0.25 else MOVES[names[rng.integers(len(names))]])
+    move = random_move(rng) if rng.random() < 0.25 else MOVES[names[rng.integers(len(names))]]
+    return personal(rng, move, manner)

@@ -11,6 +11,7 @@ from models.tiny.train.film_moves import (
     ANGLES,
     DIMS,
     ELBOW_PLANK,
+    EXACT,
     FIRST_ANCHOR,
     INDEX,
     PAUSES,
@@ -19,6 +20,7 @@ from models.tiny.train.film_moves import (
     SEATED,
     STAND,
     Array,
+    Manner,
     Move,
     mirrored,
     pick,
@@ -59,7 +61,8 @@ def pick_kind(rng: np.random.Generator) -> Kind:
 class Script(Builder):
     """Fills a trajectory of joint coordinates from left to right."""
 
-    def __init__(self, rng: np.random.Generator, steps: int, subject: str) -> None:
+    def __init__(self, rng: np.random.Generator, steps: int, subject: str, manner: Manner = EXACT) -> None:
+        self.manner = manner
         self.person = subject == "person"
         super().__init__(rng, steps, DIMS if self.person else THING_DIMS, quick_noise)
         self.unit = np.zeros(self.dims)
@@ -134,7 +137,7 @@ class Script(Builder):
         """A movement of the subject, around where it is now."""
         rng = self.rng
         if self.person:
-            move = pick(rng)
+            move = pick(rng, self.manner)
             points = move.points.copy()
             points[:, :2] += self.here[:2]
             return Move(points, move.sides, move.circle, move.double)
@@ -210,9 +213,9 @@ def along(points: Array, share: Array, size: Array | float) -> Array:
     return np.asarray(points[whole, column] * (1 - part) + points[whole + 1, column] * part)
 
 
-def tell(rng: np.random.Generator, kind: Kind, steps: int) -> Trajectory:
+def tell(rng: np.random.Generator, kind: Kind, steps: int, manner: Manner = EXACT) -> Trajectory:
     """The whole story [steps]; cuts are left to the film."""
-    b = Script(rng, steps, kind.subject)
+    b = Script(rng, steps, kind.subject, manner)
     if kind.story in NEGATIVES:
         tell_negative(b, kind.story)
     elif kind.story == "clip":
@@ -245,21 +248,28 @@ def tell(rng: np.random.Generator, kind: Kind, steps: int) -> Trajectory:
     out = b.out
     out.acting = fill_gaps(out.busy, GAP_STEPS)
     if kind.story not in ("room", "thing at rest") and rng.random() < 0.7:
-        size = spread(rng, 0.004, 0.06)
+        size = spread(rng, *manner.alive)
         alive = quick_noise(rng, steps, b.dims, rng.uniform(4, 30)) * b.unit * size
-        still = 1.0 if rng.random() < 0.6 else out.acting[:, None]
-        out.pose = out.pose + alive * still
+        still = manner.idle if rng.random() < 0.6 else 0.0
+        out.pose = out.pose + alive * np.maximum(still, gently(out.acting) if manner.idle < 1 else out.acting)[:, None]
         if b.person:
             breath = np.sin(2 * np.pi * np.arange(steps) / FPS * rng.uniform(0.2, 0.4)) * rng.uniform(0, 1.2)
             out.pose[:, INDEX["bend"]] += breath
     return out
 
 
+def gently(on: Array) -> Array:
+    """0 and 1 [T] -> the same with slopes of a second, so that nothing jumps."""
+    return np.asarray(np.convolve(np.pad(on, FPS // 2, mode="edge"), np.ones(FPS + 1) / (FPS + 1), "valid"))
+
+
 def tell_negative(b: Script, story: str) -> None:
     """Nothing repeats."""
     rng = b.rng
     if story == "hold":
-        b.here = (PLANK if rng.random() < 0.5 else ELBOW_PLANK if rng.random() < 0.5 else pick(rng).points[-1]).copy()
+        b.here = (
+            PLANK if rng.random() < 0.5 else ELBOW_PLANK if rng.random() < 0.5 else pick(rng, b.manner).points[-1]
+        ).copy()
         if rng.random() < 0.3:
             goal, b.here = b.here, b.posture()
             b.rest(int(rng.uniform(5, 40)))
@@ -275,7 +285,7 @@ def tell_negative(b: Script, story: str) -> None:
         b.sway(b.steps, spread(rng, 0.05, 0.25), rng.uniform(3, 12))
     elif story == "montage":
         while not b.full:
-            move, n = pick(rng), int(rng.uniform(3, 11))
+            move, n = pick(rng, b.manner), int(rng.uniform(3, 11))
             share = excursion((np.arange(n) / rng.uniform(8, 30) + rng.random()) % 1, 0.5, 0.0)[:, None]
             b.put(along(move.points, share + np.zeros(b.dims), 1.0), busy=True)
             if not b.full:

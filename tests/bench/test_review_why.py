@@ -160,6 +160,9 @@ def test_what_was_expected_then_says_when_it_was_due(tmp_path: Path) -> None:
         ({"period_min": 1.0}, 60.4),
         ({"until_s": 2.0}, 2.4),
         ({"until_min": 0.1}, 6.4),
+        ({"period_s": 0.5, "elapsed_s": 0.2}, 1.7),
+        # Given in the first micro-turn, and again after a pause.
+        ({"period_s": 0.5, "elapsed_s": 0.0, "since_turn": 0.0}, 1.5),
         ({}, None),
     ],
 )

@@ -17,9 +17,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.endpoints.minimodel import mini_graph, write_model
+from tmlapp.cli.doctor import _voice
 from tmlapp.cli.main import app
 from tmlapp.cli.recover import told
 from tmlapp.cli.show import health_lines, latency_lines
+from tmlapp.config.settings import Settings
 from tmlapp.core.errors import AppError
 from tmlapp.recording.recover import RecoveryReport
 
@@ -277,6 +279,33 @@ def test_the_doctor_says_why_there_is_no_sound(monkeypatch: pytest.MonkeyPatch) 
     findings = {f["name"]: f for f in json.loads(invoke("doctor", "--json").stdout)["findings"]}
     assert "PortAudio library not found" in findings["microphones"]["detail"]
     assert findings["loudspeakers"]["ok"] is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "programs", "ok", "says"),
+    [
+        ("auto", ("espeak-ng", "flite"), True, "found: espeak-ng, flite"),
+        ("auto", (), None, "none found: only the model's recorded phrases can be heard"),
+        ("none", ("flite",), None, "none is chosen: only the model's recorded phrases can be heard; found: flite"),
+        ("flite", ("flite",), True, "flite is chosen; found: flite"),
+        ("flite", ("espeak-ng",), False, "flite is chosen and is not there"),
+    ],
+)
+def test_the_doctor_says_which_voices_there_are(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: str,
+    programs: tuple[str, ...],
+    ok: bool | None,
+    says: str,
+) -> None:
+    for name in programs:
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = _voice(Settings(voice=chosen))
+    assert (found.ok, says in found.detail) == (ok, True)
+    assert found.figures["chosen"] == chosen
 
 
 def test_the_version_is_printed() -> None:

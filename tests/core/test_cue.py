@@ -135,6 +135,19 @@ def test_thoughts_are_not_shown() -> None:
     assert folded(TextOut(delta="hm", channel="thought"), said("7", channel="thought")) == Overlay()
 
 
+def test_a_pause_keeps_what_was_counted_and_a_new_task_does_not() -> None:
+    def told(task: str, from_turn: int, since_turn: int) -> TaskSet:
+        return TaskSet(
+            instruction="Count my squats", task=task, params={"since_turn": float(since_turn)}, from_turn=from_turn
+        )
+
+    counted = [told("count_reps", 3, 3), said("four"), told("paused", 9, 9)]
+    assert (folded(*counted).count, folded(*counted).task, folded(*counted).action) == (4, "paused", "squats")
+    gone_on = folded(*counted, told("count_reps", 12, 3))
+    assert (gone_on.count, gone_on.task, gone_on.action) == (4, "count_reps", "squats")
+    assert folded(*counted, told("count_reps", 12, 12)).count is None
+
+
 def test_the_speaking_sign_lasts_as_long_as_the_sound_that_came() -> None:
     half_a_second = AudioOut(pcm16=b"\1\1" * 12_000, rate=24_000, t_rx_ns=NS_PER_S)
     overlay = folded(half_a_second, half_a_second)

@@ -139,6 +139,9 @@ SCHEMA = [
     Damage("odd range", "E_MANIFEST_SCHEMA", put([1], "diagnostics", 0, "range"), "range"),
     Damage("odd rule option", "E_MANIFEST_SCHEMA", put("1", "task", "rules", 0, "option"), "option"),
     Damage("odd rule params", "E_MANIFEST_SCHEMA", put([], "task", "rules", 0, "params"), "params"),
+    Damage("odd recordings", "E_MANIFEST_SCHEMA", put(["a.wav"], "x-recordings"), "x-recordings"),
+    Damage("odd recording", "E_MANIFEST_SCHEMA", put({"drink": 1}, "x-recordings"), "x-recordings"),
+    Damage("odd numbers", "E_MANIFEST_SCHEMA", put("all", "task", "x-numbers"), "x-numbers"),
     Damage("odd sha256", "E_MANIFEST_SCHEMA", put("abc", "files", 0, "sha256"), "sha256"),
 ]
 OTHERS = [
@@ -152,6 +155,8 @@ OTHERS = [
     Damage("model not listed", "E_FILE_UNLISTED", lambda m: m["files"].pop(0), "model.onnx"),
     Damage("state file not listed", "E_FILE_UNLISTED", lambda m: m["files"].pop(1), "prev.npy"),
     Damage("wav not listed", "E_FILE_UNLISTED", lambda m: m["files"].pop(2), "one.wav"),
+    Damage("recording not listed", "E_FILE_UNLISTED", put({"drink": "d.wav"}, "x-recordings"), "x-recordings.drink"),
+    Damage("recording upwards", "E_PATH", put({"drink": "../d.wav"}, "x-recordings"), ".."),
     Damage("file gone", "E_FILE_MISSING", put("phrases/two.wav", "files", 2, "path"), "two.wav"),
     Damage("frames not declared", "E_IO_UNKNOWN", drop("frames"), "frames"),
     Damage("task not declared", "E_IO_UNKNOWN", put({"kind": "none"}, "task"), "task"),
@@ -171,6 +176,7 @@ OTHERS = [
     Damage("first phrase", "E_VOCAB", put("hm", "vocabulary", 0, "text"), "[0]"),
     Damage("empty phrase", "E_VOCAB", put(" ", "vocabulary", 2, "text"), "[2]"),
     Damage("duplicate phrase", "E_VOCAB", put("two", "vocabulary", 3, "text"), "twice"),
+    Damage("recording that is no wav", "E_VOCAB", put({"drink": "model.onnx"}, "x-recordings"), "x-recordings.drink"),
     Damage("placeholder with wav", "E_VOCAB", put("{action}", "vocabulary", 1, "text"), "placeholder"),
     Damage("type of a state", "E_STATE", put("float64", "states", 0, "dtype"), "float64"),
     Damage("shape of a state", "E_STATE", put([1, 2], "states", 0, "shape"), "[1, 2]"),

@@ -149,6 +149,18 @@ def test_open_content_comes_from_the_instruction(tmp_path: Path) -> None:
     assert heard.of(AudioOut)[0].text == "breathe in and out"
 
 
+def test_open_content_is_played_from_its_recording_and_only_from_its_own(tmp_path: Path) -> None:
+    manifest = mini_manifest()
+    manifest["vocabulary"][2] = {"text": "{content}"}
+    manifest["x-recordings"] = {"drink water": "phrases/one.wav"}
+    manifest["task"]["rules"].insert(0, {"match": "remind me to (?P<content>.+)", "option": 2})
+    endpoint = OnnxEndpoint("onnx:mini", write_model(tmp_path, manifest=manifest))
+    turns = [turn(0, level=2, text="Remind me to drink."), turn(1, level=2)]
+    heard = converse(endpoint, turns, setup_for("Remind me to “Drink  Water”!"))
+    assert [(e.text, e.dur_media_ns) for e in heard.of(AudioOut)] == [("drink water", NS_PER_S // 10)]
+    assert ["“drink”" in e.message for e in heard.of(EndpointError)] == [True]
+
+
 def test_open_content_is_spoken_before_it_is_needed(tmp_path: Path) -> None:
     asked: list[str] = []
 

@@ -66,6 +66,7 @@ def test_instructions_are_normalised(typed: str, read: str) -> None:
         ("a couple of minutes", "2 minutes"),
         ("a minute timer", "1 minute timer"),
         ("1-hour timer", "60 minutes timer"),
+        ("for the next hour", "for the next 60 minutes"),
         ("in an hour and ten minutes", "in 70 minutes"),
         ("say go for two hours.", "say go for 120 minutes."),
         ("one minute, thirty seconds", "90 seconds"),

@@ -150,6 +150,20 @@ def test_counting_to_a_number_and_down(player: Player) -> None:
     assert said(player, 60) == [(2, "two"), (5, "one"), (7, "time is up")]
 
 
+def test_counting_without_an_end_goes_on(player: Player) -> None:
+    player.instruct("count every two seconds")
+    assert said(player, 22) == [(10, "one"), (20, "two")]
+    player.states["state.steps"] = np.array([199 * 10 - 1], np.int64)
+    assert said(player, 12) == [(1, "one hundred ninety-nine")]
+
+
+def test_an_end_is_never_overlooked(player: Player) -> None:
+    for end in ("until one minute has passed", "for the next minute", "and stop after a minute", "for 1 minute"):
+        chosen = choose(player.manifest, f"remind me to breathe every four seconds {end}")
+        assert chosen is not None
+        assert dict(zip(player.manifest["task"]["params"], chosen.params[0], strict=True))["until_min"] == 1
+
+
 def test_counting_aloud_begins_at_one_even_if_its_first_moment_had_passed(player: Player) -> None:
     player.instruct("count to two every half second", 0.7)
     assert said(player, 20) == [(1, "one"), (4, "two")]
@@ -236,6 +250,13 @@ def test_an_instruction_it_cannot_represent_is_refused(player: Player) -> None:
         ("remind me in an hour", "timer"),
         ("start an hour timer", "timer"),
         ("timer for a minute and a half", "timer"),
+        ("let me know when two minutes are up", "timer"),
+        ("remind me in ten seconds to drink water", "once_after_n"),
+        ("set a reminder to stretch in half an hour", "once_after_n"),
+        ("give me a reminder to stretch every half hour", "every_n_seconds"),
+        ("count to ten with two seconds between each number", "count_to"),
+        ("count the seconds", "count_to"),
+        ("count every two seconds", "count_to"),
         ("count to twenty", "count_to"),
         ("count up to one hundred and twenty every three seconds", "count_to"),
         ("count down from ten every half second", "count_down"),

@@ -28,6 +28,7 @@ _ONES = (
     (re.compile(rf"\bonce (?:an?|every) {_UNIT}\b"), r"every 1 \1"),
     (re.compile(rf"\ba couple of {_UNIT}s\b"), r"2 \1s"),
     (re.compile(rf"{_BEFORE} an? {_UNIT}\b"), r"\1 1 \2"),
+    (re.compile(rf"\bthe next {_UNIT}\b"), r"the next 1 \1"),
     (re.compile(rf"\ban? {_UNIT}(?= timer\b)"), r"1 \1"),
 )
 _HOURS = re.compile(rf"(\b(?:every|in|after|until|till|when|timer (?:for|of)|the next) ){_N} hours?\b")

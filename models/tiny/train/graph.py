@@ -105,6 +105,7 @@ def phrase_of(
     period = milliseconds("period_s") + milliseconds("period_min", 60000.0)
     until = milliseconds("until_s") + milliseconds("until_min", 60000.0)
     number = milliseconds("number", 1.0)
+    number = torch.where(number == 0, torch.full_like(number, MAX_COUNT), number)
     aloud = is_one_of(task, Task.count_to, Task.count_down)
     period = torch.where(aloud & (period == 0), torch.full_like(period, 1000), period)
     ring, multiple, missed = due(

@@ -113,19 +113,19 @@ END = r"(?:,? (?:now|please|for now)){0,2}[ .!]{0,4}$"
 WHAT = r"(?: it| that| this| all| everything| (?:the|my) \w+| counting| reminding me| talking| speaking)?"
 STOP = (
     rf"^{POLITE}(?:stop|quiet|silence|enough|cancel|quit|never ?mind|shut up|be (?:quiet|silent)"
-    rf"|that(?:'s| is|s) (?:enough|it|all)|you can (?:stop|rest)){WHAT}(?: now| please)?"
+    rf"|that(?:'s| is|s) (?:enough|it|all)|that(?:'ll| will) do|no more|you can (?:stop|rest)){WHAT}(?: now| please)?"
     rf"(?: (?:talking|speaking|saying|counting|reminding|telling)\b.*)?{END}"
 )
 PAUSE = rf"^{POLITE}(?:pause|hold on|hold it|wait){WHAT}(?: a (?:moment|second|minute))?{END}"
 GO_ON = rf"^{POLITE}(?:go on|go ahead|resume|continue|carry on|keep going|proceed)(?: with)?{WHAT}{END}"
 
-ASK_ME = r"(?:remind|tell|ask|warn) me"
+ASK_ME = r"(?:(?:remind|tell|ask|warn) me|let me know|(?:give|send) me a reminder|(?:set|make) a reminder)"
 ASK = rf"\b(?:{ASK_ME}|say|repeat)(?: to| that| about)?,? "
 CONTENT = r"(?P<content>\S.*?)"
 OPEN_END = r"(?:,? (?:until|till) (?:i|you|we) .*)?"
 LAST = rf"{CONTENT}{OPEN_END}$"
 EVERY = rf"every {length('period')}"
-UNTIL = rf",? (?:until|till|for)(?: the next)? {length('until')}"
+UNTIL = rf",? (?:until|till|for|(?:and )?(?:then )?stop after)(?: the next)? {length('until')}"
 AT_FIRST = rf"\bfor (?:the next )?{length('until')},? (?:please )?"
 TO = r",? (?:to|that|about) "
 WAIT = length("period")
@@ -139,6 +139,9 @@ REPS = (
     r"(?: for| of)?(?: how many| every| each| all)?(?: my| the| his| her| their)?)"
 )
 ACTION = r"(?P<action>\S.*?)[ .!?]{0,4}$"
+COUNT_ON = r"count(?: up| (?:the )?seconds| numbers)"
+STEP = rf",? (?:1 |a number )?(?:every|with) {WAIT}(?: (?:in )?between.*)?"
+ALOUD = r"(?: aloud| out loud)?"
 NO_NUMBERS = r"(?!(?:(?:up|down|back|backwards) )?(?:to|from) [0-9])"
 
 EXAMPLES = (
@@ -182,13 +185,14 @@ def series_rules() -> list[Rule]:
 def once_rules() -> list[Rule]:
     """One reminder after some time, and plain timers."""
     found = []
-    for when in (rf"(?:in|after) {WAIT}", rf"when {WAIT} (?:have passed|has passed|are over|is over)"):
+    for when in (rf"(?:in|after) {WAIT}", rf"when {WAIT} (?:have passed|has passed|(?:are|is) (?:over|up))"):
         found += [
-            rule(rf"^{POLITE}(?:tell|warn|notify|remind|alert|wake) me(?: up)?,? {when}[ .!]{{0,3}}$", Task.timer),
+            rule(rf"^{POLITE}(?:{ASK_ME}|(?:notify|alert|wake) me)(?: up)?,? {when}[ .!]{{0,3}}$", Task.timer),
+            rule(rf"\b{ASK_ME},? {when}{TO}{LAST}", Task.once_after_n),
             rule(rf"{ASK}{CONTENT},? {when}", Task.once_after_n),
             rule(rf"\b{when},? (?:please )?{ASK}{LAST}", Task.once_after_n),
         ]
-    return [*found, rule(rf"\btimer (?:for|of) {WAIT}", Task.timer), rule(rf"\b{WAIT} timer\b", Task.timer)]
+    return [*found, rule(rf"\btimer:? (?:for |of )?{WAIT}", Task.timer), rule(rf"\b{WAIT} timer\b", Task.timer)]
 
 
 def count_rules() -> list[Rule]:
@@ -196,11 +200,12 @@ def count_rules() -> list[Rule]:
     found = []
     for count, option in ((COUNT_UP, Task.count_to), (COUNT_DOWN, Task.count_down)):
         found += [
-            rule(rf"^{POLITE}{count},? (?:one |1 |a number )?{EVERY}", option),
+            rule(rf"^{POLITE}{count}{ALOUD}{STEP}", option),
             rule(rf"^{POLITE}{EVERY},? {count}", option),
-            rule(rf"^{POLITE}{count}(?!.*\b(?:every|each)\b)", option),
+            rule(rf"^{POLITE}{count}(?!.*\b(?:every|each|between)\b)", option),
         ]
-    return found
+    on = (rf"{COUNT_ON}{ALOUD}{END}", rf"(?:{COUNT_ON}|count){ALOUD}{STEP}{END}")
+    return [*found, *(rule(rf"^{POLITE}{form}", Task.count_to) for form in on)]
 
 
 def all_rules() -> list[Rule]:

@@ -48,10 +48,14 @@ _JOIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
-    """Of one step, in ns of the stopwatch: waited in the queue, hearing, preparation, all of the work."""
+    """Of one step, in ns of the stopwatch: waited in the queue, hearing, preparation, all of the work.
+
+    `hear_cpu_ns`: what hearing took of the processor, whatever else the machine did.
+    """
 
     queue_ns: int
     hear_ns: int
+    hear_cpu_ns: int
     prepare_ns: int
     compute_ns: int
 
@@ -212,13 +216,14 @@ class OnnxDuplex:
         start_ns = self._timer()
         if not self._setup.virtual_time:
             self._watch(lag)
+        cpu_ns = time.thread_time_ns()
         heard = self._ears.turn(turn, mode_of(self._current)) if self._ears is not None else []
-        heard_ns = self._timer()
+        heard_ns, cpu_ns = self._timer(), time.thread_time_ns() - cpu_ns
         prepared = self._preparer.prepare(turn, skip_frames=self._limited)
         prepared_ns = self._timer()
         outputs = self._stepper.step(prepared.inputs | self._task_inputs())
         end_ns = self._timer()
-        timing = _Timing(start_ns - queued_ns, heard_ns - start_ns, prepared_ns - heard_ns, end_ns - start_ns)
+        timing = _Timing(start_ns - queued_ns, heard_ns - start_ns, cpu_ns, prepared_ns - heard_ns, end_ns - start_ns)
         if self._setup.virtual_time:
             lag = self._advance(turn, timing.compute_ns)
         for ducked in heard:
@@ -265,6 +270,7 @@ class OnnxDuplex:
         if self._ears is not None:
             diagnostics |= self._ears.diagnostics()
             diagnostics["app.hear_ms"] = [timing.hear_ns / 1e6]
+            diagnostics["app.hear_cpu_ms"] = [timing.hear_cpu_ns / 1e6]
         if self._manifest.frames is not None:
             diagnostics["app.frames_repeated"] = [float(prepared.repeated)]
             diagnostics["app.frames_skipped"] = [float(prepared.skipped)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tmlapp.bench.model_check.echo import EchoRun, canceller_figures, endpoint_figures, own_voice
+from tmlapp.bench.model_check.echo import EchoRun, canceller_figures, endpoint_figures
 from tmlapp.bench.model_check.figures import Failure, Figure, Table
 from tmlapp.bench.model_check.hearing_run import HearingRun, figures_of, gather, missing
 from tmlapp.bench.model_check.hearing_talk import Unheard, hearing_of
@@ -84,7 +84,7 @@ class SpeechCheck:
             if not self._deaf:
                 run.spoken()
         if not self._deaf and self._synthesize is not None:
-            spent = costs(self._endpoints[0], self._material, self._options, own_voice(self._synthesize, 6.0))
+            spent = costs(self._endpoints[0], self._material, self._options, self._synthesize)
         rows = [{"how": r.how, "period_s": r.period_s, "number": r.number, "error_s": r.error_s} for r in run.reminders]
         return self._table("Time", [*timing_figures(run, self._options.seed), *cost_figures(spent)], [], rows)
 

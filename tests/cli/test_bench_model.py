@@ -41,6 +41,7 @@ def test_the_table_the_worst_clip_and_the_files_are_shown(clips: Path, endpoint:
     ):
         assert shown in result.stdout, shown
     assert "index.html" in result.stdout
+    assert "clips: 1 of 1" in result.stderr
 
 
 def test_json_holds_every_figure_and_where_the_files_lie(clips: Path, endpoint: str, tmp_path: Path) -> None:

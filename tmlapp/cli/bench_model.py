@@ -77,20 +77,24 @@ def command(
 
 @contextmanager
 def _bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on standard error for each thing that is done."""
+    """A progress bar on standard error for each thing that is done; where that is no terminal, a line for each step."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+    console = err()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=err(),
+        console=console,
         transient=True,
     )
     tasks: dict[str, TaskID] = {}
 
     def tell(what: str, done: int, total: int) -> None:
+        if not console.is_terminal:
+            console.print(f"{visible(what)}: {done} of {total}", markup=False)
+            return
         if what not in tasks:
             tasks[what] = bar.add_task(visible(what), total=total)
         bar.update(tasks[what], completed=done, total=total)

@@ -262,9 +262,9 @@ class EchoRun:
                 voice = voices[(number + step) % len(voices)]
                 text = self._material.everyday[(number * 11 + step) % len(self._material.everyday)]
                 sound = at_level(in_room(voice.speak(text), room), NEAR_DBFS)
-                begin_ns = talk.t_ns
-                events, _ = say(talk, np.concatenate([sound]), random)
-                first_ns = begin_ns + voiced_ends(sound)[0] * NS_PER_S // SAMPLE_RATE_HZ
+                events, last_ns = say(talk, sound, random)
+                begin, end = voiced_ends(sound)
+                first_ns = last_ns - (end - begin) * NS_PER_S // SAMPLE_RATE_HZ
                 at = [e.t_rx_ns for e in of(events, Ducked) if e.gain_db < 0]
                 delay = (at[0] - first_ns) / NS_PER_S if at else None
                 self.barge_ins.append(BargeIn(level_db, f"{voice.name}, {room.name}", text, delay))

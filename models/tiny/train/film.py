@@ -6,7 +6,6 @@ No picture, texture or movement comes from a recording; everything is drawn from
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -262,10 +261,9 @@ def captions(
                 text = f"00:{t // FPS:02d}"
             elif kind < 0.7:
                 text = f"{90 + 80 * tr.away[t]:.0f}"
-            elif t % wait == 0 and t:
-                word = WORDS[rng.integers(len(WORDS))]
-                text = word
             else:
+                if t and t % wait == 0:
+                    word = WORDS[rng.integers(len(WORDS))]
                 text = word
             out[t].append((text, at, size, level))
     return out
@@ -276,12 +274,10 @@ def film_content(
 ) -> list[Grey]:
     """The pictures of the story, one per frame; repeated frames are the same picture."""
     steps = len(tr.pose)
-    borders = [0, *sorted(soft), steps]
-    shots = {}
-    for a, b in pairwise(borders):
-        if b > a:
-            shots[a] = Shot(stage, max(0, a - OVERLAP), min(steps, b + OVERLAP))
-    starts = sorted(shots)
+    starts = sorted({0, *soft})
+    spans = zip(starts, [*starts[1:], steps], strict=True)
+    shots = [Shot(stage, max(0, a - OVERLAP), min(steps, b + OVERLAP)) for a, b in spans]
+    halves = [soft.get(a, 0) for a in starts]
     texts = captions(rng, tr, *stage.size) if rng.random() < 0.1 else None
     out: list[Grey] = []
     last, at = -1, 0
@@ -291,21 +287,24 @@ def film_content(
             continue
         while at + 1 < len(starts) and t >= starts[at + 1]:
             at += 1
-        scene = shots[starts[at]].scene(t)
-        for k, sign in ((at, -1), (at + 1, 1)):
-            if 0 < k < len(starts):
-                gap, half = t - starts[k], soft[starts[k]]
-                if -half <= gap < half:
-                    other = shots[starts[k - 1 if sign < 0 else k]].scene(t)
-                    share = np.float32(0.5 + 0.5 * (gap + 0.5) / half)
-                    new, old = (scene, other) if sign < 0 else (other, scene)
-                    scene = np.asarray(new * share + old * (1 - share), np.float32)
-        if texts:
-            for text, place, size, level in texts[t]:
-                write(scene, text, place, size, level)
+        scene = mixed(shots, starts, halves, at, t)
+        for text, place, size, level in texts[t] if texts else []:
+            write(scene, text, place, size, level)
         out.append(lens.expose(scene, t, out[-1] if out else None))
         last = t
     return out
+
+
+def mixed(shots: list[Shot], starts: list[int], halves: list[int], at: int, t: int) -> Picture:
+    """Frame t as shot number at shows it, mixed with the shot before or after it while one dissolves into the other."""
+    scene = shots[at].scene(t)
+    for k in (at, at + 1):
+        if 0 < k < len(starts) and -halves[k] <= t - starts[k] < halves[k]:
+            other = shots[at - 1 if k == at else k].scene(t)
+            share = np.float32(0.5 + 0.5 * (t - starts[k] + 0.5) / halves[k])
+            new, old = (scene, other) if k == at else (other, scene)
+            scene = np.asarray(new * share + old * (1 - share), np.float32)
+    return scene
 
 
 def render(rng: np.random.Generator, frames: int = 300, kind: Kind | None = None, manner: Manner = LIVELY) -> Filmed:

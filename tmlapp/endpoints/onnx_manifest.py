@@ -11,6 +11,7 @@ from typing import Any
 
 from tmlapp.endpoints.hearing.spec import COMMANDS, ENGINES, MODES, STOP, Grammar, HearingSpec
 from tmlapp.endpoints.onnx_errors import OnnxContractError
+from tmlapp.endpoints.onnx_json import MISSING, JsonObject, no_duplicates
 
 CONTRACT = "tmlapp-interaction-onnx/1"
 
@@ -116,105 +117,10 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise OnnxContractError("E_MANIFEST_MISSING", f"{path} cannot be read: {error.strerror}.", path) from error
     try:
-        plain = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates)
+        plain = json.loads(raw.decode("utf-8"), object_pairs_hook=no_duplicates)
     except (ValueError, RecursionError) as error:
         raise OnnxContractError("E_MANIFEST_JSON", f"{path} is not valid: {error}.", path) from error
     return _Reader(path).manifest(plain, hashlib.sha256(raw).hexdigest())
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} stands there twice")
-        found[key] = value
-    return found
-
-
-_MISSING = object()
-
-
-class _Object:
-    """One JSON object of the manifest; `take` each key, then `done` refuses whatever is left."""
-
-    def __init__(self, path: Path, where: str, value: Any) -> None:
-        self._path = path
-        self._where = where
-        if not isinstance(value, dict):
-            raise self.wrong("", f"must be an object, not {_kind(value)}")
-        self._left = dict(value)
-
-    def wrong(self, key: str, why: str) -> OnnxContractError:
-        name = ".".join(part for part in (self._where, key) if part) or "the manifest"
-        return OnnxContractError("E_MANIFEST_SCHEMA", f"manifest.json: {name} {why}.", self._path)
-
-    def raw(self, key: str, default: Any = _MISSING) -> Any:
-        value = self._left.pop(key, default)
-        if value is _MISSING:
-            raise self.wrong(key, "is missing")
-        return value
-
-    def text(self, key: str, default: Any = _MISSING, *, empty: bool = False) -> str:
-        value = self.raw(key, default)
-        if not isinstance(value, str) or not (value.strip() or empty):
-            raise self.wrong(key, "must be a text" + ("" if empty else " that is not empty"))
-        return value
-
-    def choice(self, key: str, choices: tuple[str, ...], default: Any = _MISSING) -> str:
-        value = self.raw(key, default)
-        if value not in choices:
-            raise self.wrong(key, f"must be one of {', '.join(choices)}, not {value!r}")
-        return str(value)
-
-    def integer(self, key: str, default: Any = _MISSING, *, least: int = 0) -> int:
-        value = self.raw(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self.wrong(key, f"must be a whole number of at least {least}, not {value!r}")
-        return value
-
-    def number(self, key: str, default: Any = _MISSING) -> float:
-        value = self.raw(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.wrong(key, f"must be a number, not {_kind(value)}")
-        return float(value)
-
-    def flag(self, key: str, default: bool) -> bool:
-        value = self.raw(key, default)
-        if not isinstance(value, bool):
-            raise self.wrong(key, f"must be true or false, not {_kind(value)}")
-        return value
-
-    def items(self, key: str, default: Any = _MISSING) -> list[Any]:
-        value = self.raw(key, default)
-        if not isinstance(value, list):
-            raise self.wrong(key, f"must be a list, not {_kind(value)}")
-        return value
-
-    def texts(self, key: str, default: Any = _MISSING) -> tuple[str, ...]:
-        values = self.items(key, default)
-        if not all(isinstance(v, str) and v for v in values):
-            raise self.wrong(key, "must be a list of texts")
-        return tuple(values)
-
-    def child(self, key: str, default: Any = _MISSING) -> _Object:
-        return _Object(self._path, f"{self._where}.{key}" if self._where else key, self.raw(key, default))
-
-    def children(self, key: str, default: Any = _MISSING) -> list[_Object]:
-        where = f"{self._where}.{key}" if self._where else key
-        return [_Object(self._path, f"{where}[{i}]", v) for i, v in enumerate(self.items(key, default))]
-
-    def has(self, key: str) -> bool:
-        return self._left.get(key) is not None
-
-    def done(self) -> None:
-        for key in self._left:
-            if not key.startswith("x-"):
-                raise self.wrong(key, "is not a key of the contract")
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
-    return names.get(type(value), "a number")
 
 
 class _Reader:
@@ -222,7 +128,7 @@ class _Reader:
         self._path = path
 
     def manifest(self, plain: Any, sha256: str) -> Manifest:
-        top = _Object(self._path, "", plain)
+        top = JsonObject(self._path, "", plain)
         contract = top.text("contract")
         say, runtime = top.child("say_policy", {}), top.child("runtime", {})
         audio = self._audio(top.child("audio"))
@@ -269,24 +175,24 @@ class _Reader:
         return manifest
 
     @staticmethod
-    def _all(parts: list[_Object], read: Callable[[_Object], Any]) -> tuple[Any, ...]:
+    def _all(parts: list[JsonObject], read: Callable[[JsonObject], Any]) -> tuple[Any, ...]:
         found = []
         for part in parts:
             found.append(read(part))
             part.done()
         return tuple(found)
 
-    def _audio(self, part: _Object) -> tuple[str, int, int]:
+    def _audio(self, part: JsonObject) -> tuple[str, int, int]:
         kind = part.choice("input", ("pcm", "dmel", "none"))
         found = kind, part.integer("rate", 16_000), part.integer("output_rate", 24_000)
         part.done()
         return found
 
-    def _frames(self, part: _Object) -> FramesSpec:
+    def _frames(self, part: JsonObject) -> FramesSpec:
         kind = part.choice("input", ("rgb_u8", "patches40"))
         spec = FramesSpec(
             kind=kind,
-            count=part.integer("count", 1 if kind == "patches40" else _MISSING, least=1),
+            count=part.integer("count", 1 if kind == "patches40" else MISSING, least=1),
             height=part.integer("height", least=1),
             width=part.integer("width", least=1),
             fit=part.choice("fit", ("letterbox", "crop", "stretch"), "letterbox"),
@@ -297,16 +203,16 @@ class _Reader:
         part.done()
         return spec
 
-    def _task(self, part: _Object) -> TaskSpec:
+    def _task(self, part: JsonObject) -> TaskSpec:
         kind = part.choice("kind", ("none", "enum", "utf8"))
         enum = kind == "enum"
         spec = TaskSpec(
             kind=kind,
-            options=part.texts("options", _MISSING if enum else []),
-            rules=self._all(part.children("rules", _MISSING if enum else []), self._rule),
+            options=part.texts("options", MISSING if enum else []),
+            rules=self._all(part.children("rules", MISSING if enum else []), self._rule),
             params=part.texts("params", []),
             default=part.integer("default") if part.has("default") else part.raw("default", None),
-            length=part.integer("length", _MISSING if kind == "utf8" else 0, least=1 if kind == "utf8" else 0),
+            length=part.integer("length", MISSING if kind == "utf8" else 0, least=1 if kind == "utf8" else 0),
             numbers=part.choice("x-numbers", ("contract", "spoken"), "contract"),
         )
         if enum and not spec.options:
@@ -315,7 +221,7 @@ class _Reader:
         return spec
 
     @staticmethod
-    def _rule(part: _Object) -> TaskRule:
+    def _rule(part: JsonObject) -> TaskRule:
         params = part.raw("params", {})
         if not isinstance(params, dict) or not all(isinstance(v, str) for v in params.values()):
             raise part.wrong("params", "must map parameters to named groups")
@@ -325,17 +231,17 @@ class _Reader:
         return TaskRule(match=part.text("match"), option=option, params=params)
 
     @staticmethod
-    def _phrase(part: _Object) -> Phrase:
+    def _phrase(part: JsonObject) -> Phrase:
         return Phrase(part.text("text", empty=True), part.text("wav") if part.has("wav") else part.raw("wav", None))
 
     @staticmethod
-    def _state(part: _Object) -> StateSpec:
+    def _state(part: JsonObject) -> StateSpec:
         shape = part.items("shape")
         if not all(isinstance(d, int) and not isinstance(d, bool) and d >= 0 for d in shape):
             raise part.wrong("shape", "must be a list of whole numbers")
         init = part.raw("init")
         if isinstance(init, dict):
-            inner = _Object(part._path, "states.init", init)
+            inner = JsonObject(part.path, "states.init", init)
             init = {"file": inner.text("file")}
             inner.done()
         elif isinstance(init, bool) or not isinstance(init, int | float | list):
@@ -343,13 +249,13 @@ class _Reader:
         return StateSpec(name=part.text("name"), dtype=part.text("dtype"), shape=tuple(shape), init=init)
 
     @staticmethod
-    def _diagnostic(part: _Object) -> tuple[str, int]:
+    def _diagnostic(part: JsonObject) -> tuple[str, int]:
         limits = part.items("range", [0, 1])
         if len(limits) != 2 or not all(isinstance(v, int | float) for v in limits):
             raise part.wrong("range", "must be two numbers")
         return part.text("name"), part.integer("size", 1, least=1)
 
-    def _hearing(self, part: _Object) -> HearingSpec:
+    def _hearing(self, part: JsonObject) -> HearingSpec:
         engine, listed, words = part.choice("engine", ENGINES), part.child("grammars"), part.raw("words", {})
         if not isinstance(words, dict) or not all(isinstance(v, str) and v for v in words.values()):
             raise part.wrong("words", "must map words to their sounds")
@@ -360,7 +266,7 @@ class _Reader:
         return HearingSpec(engine=engine, grammars=grammars, words=words)
 
     @staticmethod
-    def _grammar(part: _Object) -> Grammar:
+    def _grammar(part: JsonObject) -> Grammar:
         return Grammar(
             file=part.text("file"),
             score=part.number("score"),
@@ -372,27 +278,27 @@ class _Reader:
         )
 
     @staticmethod
-    def _runtime(part: _Object) -> tuple[str, ...]:
+    def _runtime(part: JsonObject) -> tuple[str, ...]:
         part.integer("opset", 18, least=1)
         part.number("step_budget_ms", 200)
         return part.texts("providers", ["CPUExecutionProvider"])
 
     @staticmethod
-    def _file(part: _Object) -> tuple[str, tuple[str, int]]:
+    def _file(part: JsonObject) -> tuple[str, tuple[str, int]]:
         sha256 = part.text("sha256").lower()
         if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
             raise part.wrong("sha256", "must be 64 hexadecimal digits")
         return part.text("path"), (sha256, part.integer("bytes"))
 
     @staticmethod
-    def _recordings(top: _Object) -> Mapping[str, str]:
+    def _recordings(top: JsonObject) -> Mapping[str, str]:
         value = top.raw("x-recordings", {})
         if not isinstance(value, dict) or not all(isinstance(v, str) and v for v in (*value, *value.values())):
             raise top.wrong("x-recordings", "must map texts to files")
         return value
 
     @staticmethod
-    def _provenance(top: _Object) -> Mapping[str, Any]:
+    def _provenance(top: JsonObject) -> Mapping[str, Any]:
         value = top.raw("provenance")
         if not isinstance(value, dict) or not value:
             raise top.wrong("provenance", "must be an object that is not empty")

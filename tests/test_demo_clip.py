@@ -11,6 +11,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
+import soundfile
 
 from tests.conftest import ROOT
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.unit
 def generator(demo_clip: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The generator, imported as it runs: with its folder in front of the path."""
     monkeypatch.syspath_prepend(str(demo_clip))
-    for name in ("make_clip", "motion", "figure", "scene", "sound"):
+    for name in ("make_clip", "motion", "figure", "scene", "sound", "tour"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     pytest.importorskip("av", reason="the extra media is not installed")
     return __import__("make_clip")
@@ -97,3 +98,29 @@ def test_the_same_seed_draws_the_same_picture(generator: ModuleType) -> None:
     first = picture()
     assert first.shape == (480, 640, 3)
     assert np.array_equal(first, picture())
+
+
+def test_the_tour_is_what_its_truth_says(demo_clip: Path, generator: ModuleType) -> None:
+    tour = sys.modules["tour"]
+    motion = tour.make_tour(np.random.default_rng(7))
+    known = json.loads((demo_clip / "truth-tour.json").read_text("utf-8"))
+    assert known == tour.truth_of(motion, [line["to_s"] for line in known["spoken"]])
+    video = cv2.VideoCapture(str(demo_clip / "tour.mp4"))
+    try:
+        assert video.get(cv2.CAP_PROP_FRAME_COUNT) == round(30 * known["duration_s"])
+    finally:
+        video.release()
+    sound = soundfile.info(str(demo_clip / "tour.ogg"))
+    assert (sound.samplerate, sound.channels, sound.frames) == (16_000, 1, round(16_000 * known["duration_s"]))
+
+
+def test_the_tour_is_spoken_where_its_truth_says(demo_clip: Path) -> None:
+    known = json.loads((demo_clip / "truth-tour.json").read_text("utf-8"))
+    samples, _ = soundfile.read(str(demo_clip / "tour.ogg"))
+    level = np.sqrt(np.mean(samples[: len(samples) // 1600 * 1600].reshape(-1, 1600) ** 2, axis=1))
+    loud = np.flatnonzero(level > 0.01) / 10
+    for line in known["spoken"]:
+        inside = loud[(loud > line["from_s"] - 0.3) & (loud < line["to_s"] + 0.3)]
+        assert inside[-1] - inside[0] > 0.6 * (line["to_s"] - line["from_s"])
+    apart = [(loud > line["from_s"] - 0.3) & (loud < line["to_s"] + 0.3) for line in known["spoken"]]
+    assert np.any(apart, axis=0).all(), "nothing else is said"

@@ -1,13 +1,15 @@
-"""The sound of the clip: one spoken request by espeak-ng, a little echo of the room, and its tone."""
+"""The sound of the clips: what is asked, spoken by espeak-ng, a little echo of the room, and its tone."""
 
 from __future__ import annotations
 
 import io
 import subprocess
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 RATE = 16_000
 INSTRUCTION = "Please count out reps for squats."
@@ -46,14 +48,20 @@ def _room_tone(count: int, rng: np.random.Generator) -> np.ndarray:
     return tone * (10 ** (-62 / 20) / np.sqrt(np.mean(tone**2)))
 
 
-def make_sound(duration_s: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the whole track, int16 at 16 kHz."""
+def make_sound(
+    duration_s: float, rng: np.random.Generator, lines: Sequence[tuple[float, str]] = ((SPOKEN_AT_S, INSTRUCTION),)
+) -> tuple[np.ndarray, list[float]]:
+    """Return the whole track, int16 at 16 kHz, and when each of `lines` (time of its begin, text) ends."""
     track = _room_tone(round(duration_s * RATE), rng)
-    voice = _room_echo(speak(INSTRUCTION), rng)
-    voice *= 0.45 / np.max(np.abs(voice))
-    first = round(SPOKEN_AT_S * RATE)
-    track[first : first + len(voice)] += voice
-    return np.round(np.clip(track, -1, 1) * 32767).astype(np.int16)
+    ends_s = []
+    for at_s, text in lines:
+        dry = speak(text)
+        voice = _room_echo(dry, rng)
+        voice *= 0.45 / np.max(np.abs(voice))
+        first = round(at_s * RATE)
+        track[first : first + len(voice)] += voice
+        ends_s.append(at_s + (int(np.flatnonzero(np.abs(dry) > 0.01 * np.max(np.abs(dry)))[-1]) + 1) / RATE)
+    return np.round(np.clip(track, -1, 1) * 32767).astype(np.int16), ends_s
 
 
 def write_wav(path: Path, samples: np.ndarray) -> None:
@@ -62,3 +70,8 @@ def write_wav(path: Path, samples: np.ndarray) -> None:
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes(samples.tobytes())
+
+
+def write_ogg(path: Path, samples: np.ndarray) -> None:
+    """Write a long track small."""
+    soundfile.write(path, samples, RATE, format="OGG", subtype="VORBIS")

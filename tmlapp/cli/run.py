@@ -14,7 +14,7 @@ import typer
 from tmlapp.cli.common import Json, emit, err, out, reported, visible
 from tmlapp.core.cue import Cue
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import EndpointError, Event, Gap, Notice
+from tmlapp.core.event import EndpointError, Event, Gap, Notice, SpeechHeard
 from tmlapp.core.feed import Captured
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_S
@@ -40,6 +40,8 @@ class Printer(BlankObserver):
 
     def on_event(self, event: Event) -> None:
         match event:
+            case SpeechHeard(accepted=True):
+                self._say(event.to_ns, f"heard   “{event.text}”")
             case Gap(kind="muted" | "paused"):
                 pass
             case Gap():

@@ -45,6 +45,12 @@ def demo_source() -> str:
     return f"{demo / 'squats.mp4'},{demo / 'squats.wav'}"
 
 
+def tour_source() -> str:
+    """The tour: a clip in which somebody asks aloud to be counted, for start and stop, and to be reminded."""
+    demo = assets_dir() / "demo"
+    return f"{demo / 'tour.mp4'},{demo / 'tour.ogg'}"
+
+
 def config_dir() -> Path:
     """Folder of the settings; `TMLAPP_CONFIG_DIR` overrides it."""
     return Path(os.environ.get("TMLAPP_CONFIG_DIR") or platformdirs.user_config_dir("tmlapp", appauthor=False))

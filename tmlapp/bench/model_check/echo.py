@@ -37,7 +37,7 @@ SAID = ("breathe in and out", "drink some water now", "sit up straight and look 
 SPARSE = "Remind me to breathe in and out every 6 seconds."
 
 ROOMS, MORE_VOICES = 6, 2
-ALONE_S = 20.0
+ALONE_S, TYPICAL_S = 20.0, 8.0
 SETTLED_S, EARLY_S = 5.0, 2.0
 NEAR_DBFS = -30.0
 LEVELS_DB = (0, -6, -12)
@@ -176,7 +176,11 @@ def _loss_db(echo: Sound, left: Sound) -> float:
 
 
 class EchoRun:
-    """Everything with a loudspeaker; results grow as they are made."""
+    """Everything with a loudspeaker; results grow as they are made.
+
+    Attributes:
+        reason: why what is not there could not be measured.
+    """
 
     def __init__(
         self,
@@ -190,7 +194,8 @@ class EchoRun:
         self._seed, self._limit = options.seed, options.limit
         self._progress = progress
         self._synthesize: Synthesizer | None = None
-        self._voice: Sound = np.zeros(0)
+        self._typical: dict[str, Sound] = {}
+        self.reason = NO_VOICE
         self.alone: list[Alone] = []
         self.trials: list[Trial] = []
         self.barge_ins: list[BargeIn] = []
@@ -208,7 +213,9 @@ class EchoRun:
     def endpoint(self, synthesize: Synthesizer) -> None:
         """The model in rooms, with people who say stop and people who just speak."""
         self._synthesize = synthesize
-        self._voice = own_voice(synthesize, 6.0)
+        if not all(self._sounds_like(instruction).any() for instruction in (*TALKATIVE, SPARSE)):
+            self.reason = "the model is silent when it is asked for a reminder every second"
+            return
         with Talk(self._typed_endpoint) as listening:
             typed = Typed(listening)
             voices = self._material.voices
@@ -281,8 +288,19 @@ class EchoRun:
         self.false_ducks.append((ducks, turns * TURN_SAMPLES / SAMPLE_RATE_HZ / 60))
 
     def _talk(self, room: Room, instruction: str, level_db: int, random: np.random.Generator) -> Talk:
-        air = EchoAir(room, random, self._voice, echo_dbfs=NEAR_DBFS - level_db)
+        air = EchoAir(room, random, self._sounds_like(instruction), echo_dbfs=NEAR_DBFS - level_db)
         return Talk(self._endpoint, instruction, synthesize=self._synthesize, air=air)
+
+    def _sounds_like(self, instruction: str) -> Sound:
+        """The model's talk under `instruction` while nobody speaks: it sets the level of the echo."""
+        if instruction not in self._typical:
+            with Talk(self._endpoint, instruction, options={"hearing": "off"}, synthesize=self._synthesize) as talk:
+                played = []
+                while talk.t_ns < TYPICAL_S * NS_PER_S:
+                    played.append(talk.played())
+                    talk.turn(np.zeros(TURN_SAMPLES, np.int16))
+            self._typical[instruction] = np.concatenate(played)
+        return self._typical[instruction]
 
     def _random(self, number: int) -> np.random.Generator:
         return np.random.default_rng((self._seed, 2000 + number))
@@ -324,14 +342,15 @@ def endpoint_figures(run: EchoRun, seed: int) -> list[Figure]:
         ("stop.sparse", "spoken stop: a reminder every 6 s, in rooms"),
     ):
         chosen = [t for t in run.trials if t.figure == figure]
-        found.append(share_of(figure, label, chosen, "obeyed", _STOP, "stops", seed))
+        row = share_of(figure, label, chosen, "obeyed", _STOP, "stops", seed)
+        found.append(row if chosen else missing(row, run.reason))
     for level in LEVELS_DB:
         tried = [b for b in run.barge_ins if b.level_db == level]
         row = mean_figure(
             f"echo.barge_in_{-level}db", f"person noticed within 1.2 s, {_signed(level)} dB to the echo",
             [float(b.noticed) for b in tried], _BARGE, seed=seed, of="sentences", baselines={"silence": 0.0},
         )  # fmt: skip
-        found.append(row if tried else missing(row, NO_VOICE))
+        found.append(row if tried else missing(row, run.reason))
     found.append(
         ratio_figure(
             "echo.false_ducks_per_min", "ducks though nobody speaks, per minute", run.false_ducks, _FALSE, seed=seed,

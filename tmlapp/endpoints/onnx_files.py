@@ -41,6 +41,8 @@ def used_paths(manifest: Manifest) -> dict[str, str]:
             used.setdefault(state.init["file"], f"states.{state.name}.init.file")
     for name, grammar in (manifest.hearing.grammars if manifest.hearing else {}).items():
         used.setdefault(grammar.file, f"x-hearing.grammars.{name}.file")
+        if grammar.noisy is not None:
+            used.setdefault(grammar.noisy.file, f"x-hearing.grammars.{name}.noisy.file")
     return used
 
 

@@ -40,7 +40,8 @@ def check_hearing(manifest: Manifest) -> None:
     spec = manifest.hearing
     if spec is None:
         return
-    files = tuple(manifest.files[grammar.file][0] for grammar in spec.grammars.values())
+    listed = [g for grammar in spec.grammars.values() for g in (grammar, grammar.noisy) if g is not None]
+    files = tuple(manifest.files[grammar.file][0] for grammar in listed)
     problem = _problem(manifest.folder, files, tuple(spec.words.items()), _Unhashed(spec))
     if problem:
         raise OnnxContractError("E_HEARING", f"manifest.json: x-hearing: {problem}.", manifest.path)

@@ -161,7 +161,7 @@ class _Reader:
             recordings=self._recordings(top),
             hearing=self._hearing(top.child("x-hearing")) if top.has("x-hearing") else None,
         )
-        if manifest.hearing is not None and not (manifest.hears_instructions and manifest.task.kind != "none"):
+        if manifest.hearing and (not manifest.hears_instructions or manifest.task.kind == "none"):
             raise top.wrong("x-hearing", "needs hears_instructions true and a task that can be set")
         top.text("description", "", empty=True)
         for part in (say, runtime, top):
@@ -257,25 +257,20 @@ class _Reader:
 
     def _hearing(self, part: JsonObject) -> HearingSpec:
         engine, listed, words = part.choice("engine", ENGINES), part.child("grammars"), part.raw("words", {})
+        noise_db = part.number("noise_db", 20)
         if not isinstance(words, dict) or not all(isinstance(v, str) and v for v in words.values()):
             raise part.wrong("words", "must map words to their sounds")
         asked = [mode for mode in MODES if mode in (COMMANDS, STOP) or listed.has(mode)]
         grammars = dict(zip(asked, self._all([listed.child(m) for m in asked], self._grammar), strict=True))
-        for rest in (listed, part):
-            rest.done()
-        return HearingSpec(engine=engine, grammars=grammars, words=words)
+        listed.done()
+        part.done()
+        return HearingSpec(engine=engine, grammars=grammars, noise_db=noise_db, words=words)
 
-    @staticmethod
-    def _grammar(part: JsonObject) -> Grammar:
-        return Grammar(
-            file=part.text("file"),
-            score=part.number("score"),
-            worst=part.number("worst"),
-            distance=part.number("distance"),
-            coverage=part.number("coverage"),
-            longest_s=part.number("longest_s"),
-            silence_ms=part.integer("silence_ms", least=100),
-        )
+    def _grammar(self, part: JsonObject) -> Grammar:
+        noisy = self._all([part.child("noisy")], self._grammar)[0] if part.has("noisy") else None
+        names = ("score", "worst", "distance", "slope", "coverage", "longest_s")
+        numbers = {name: part.number(name) for name in names}
+        return Grammar(file=part.text("file"), silence_ms=part.integer("silence_ms", least=100), noisy=noisy, **numbers)
 
     @staticmethod
     def _runtime(part: JsonObject) -> tuple[str, ...]:

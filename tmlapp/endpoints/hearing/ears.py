@@ -10,7 +10,7 @@ from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ
 from tmlapp.endpoints.hearing.silero import SileroGraph
 from tmlapp.endpoints.hearing.spec import MODES, STOP, Grammar, HearingSpec, Hypothesis
-from tmlapp.endpoints.hearing.sphinx import Recogniser
+from tmlapp.endpoints.hearing.sphinx import IN_NOISE, Recogniser
 from tmlapp.endpoints.hearing.stretches import Stretch, Stretches
 
 DUCKED_DB = -15.0
@@ -90,8 +90,11 @@ class Hearing:
 
     def _judged(self, stretch: Stretch, grammar: Grammar) -> SpeechHeard:
         best = Hypothesis()
+        name = self._mode
+        if grammar.noisy is not None and stretch.above_noise_db < self._spec.noise_db:
+            name, grammar = name + IN_NOISE, grammar.noisy
         if stretch.seconds <= grammar.longest_s:
-            best = self._loaded().words(stretch.pcm, self._mode)
+            best = self._loaded().words(stretch.pcm, name)
         coverage = min(1.0, best.seconds / stretch.seconds)
         reason = self._doubt(stretch, grammar, best, coverage)
         return SpeechHeard(
@@ -119,7 +122,7 @@ class Hearing:
         else:
             why = self._doubt_about(best.text)
         # Last: it costs as much as all the rest.
-        if not why and self._loaded().distance(stretch.pcm, best) > grammar.distance:
+        if not why and self._loaded().distance(stretch.pcm, best) > grammar.distance + grammar.slope * best.score:
             why = f"Not sure enough: “{best.text}”."
         return ONLY_STOP if why and self._mode == STOP else why
 

@@ -18,19 +18,23 @@ class Grammar:
         file: JSGF, relative to the model's folder.
         score: least mean acoustic score per frame of 10 ms (ln, 0 is best).
         worst: least score of any single word.
-        distance: most that the words may differ from the sounds heard without a grammar.
+        distance: most that words of the best score (0) may differ from the sounds heard without a grammar.
+        slope: by how much less they may differ for each unit of score below 0.
         coverage: least share of the stretch that the words must fill.
         longest_s: a longer stretch of speech is no instruction.
         silence_ms: that long nothing must be said before a stretch has ended.
+        noisy: what holds instead in noise, where words of other sentences swallow those of instructions.
     """
 
     file: str
     score: float
     worst: float
     distance: float
+    slope: float
     coverage: float
     longest_s: float
     silence_ms: int
+    noisy: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +44,13 @@ class HearingSpec:
     Attributes:
         engine: one of `ENGINES`.
         grammars: by mode; `commands` and `stop` are always there.
+        noise_db: speech that is less than this above the sound before it is in noise.
         words: pronunciations (ARPAbet) of words that the engine's dictionary lacks.
     """
 
     engine: str
     grammars: Mapping[str, Grammar]
+    noise_db: float = 20.0
     words: Mapping[str, str] = field(default_factory=dict)
 
     def mode(self, wanted: str) -> str:

@@ -24,6 +24,8 @@ _HISS = 8.0
 sound gives the same words."""
 _NO_WORD = re.compile(r"^[<\[+(]|^SIL$")
 _NO_SOUND = re.compile(r"^(SIL|\+.*)$")
+IN_NOISE = " in noise"
+"""Ending of the name of a grammar for noise."""
 _FREE = " sounds"
 """Name of the search without a grammar; none of a manifest has a blank in it."""
 _VARIANT = re.compile(r"\(\d+\)$")
@@ -47,6 +49,9 @@ class Recogniser:
             _accepted(f"the pronunciation of {word}", self._decoder.add_word, word, phones, True)
         for name, grammar in spec.grammars.items():
             _accepted(grammar.file, self._decoder.add_jsgf_file, name, str(folder / grammar.file))
+            if grammar.noisy is not None:
+                file = grammar.noisy.file
+                _accepted(file, self._decoder.add_jsgf_file, name + IN_NOISE, str(folder / file))
         self._decoder.add_allphone_file(_FREE, _phone_model())
         self._hiss = np.random.default_rng(1).normal(0.0, _HISS, 20 * 16_000)
 

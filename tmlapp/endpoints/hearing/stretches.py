@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,16 @@ class Stretch:
     @property
     def seconds(self) -> float:
         return (self.to_sample - self.from_sample) / SAMPLE_RATE_HZ
+
+    @property
+    def above_noise_db(self) -> float:
+        """Level of the speech over what was there just before it; infinite where nothing was."""
+        # The last windows before an onset hold its soft beginning.
+        before = self.pcm[: max(0, self.lead - 2 * WINDOW)].astype(np.float64)
+        voiced = self.pcm[self.lead : self.lead + self.to_sample - self.from_sample].astype(np.float64)
+        noise = float(np.square(before).mean()) if len(before) else 0.0
+        level = float(np.square(voiced).mean())
+        return 10 * math.log10(level / noise) if noise and level else math.inf
 
 
 class Stretches:

@@ -1,0 +1,97 @@
+"""`x-hearing` of a manifest: any model may bring a grammar, and each mistake in it is named before the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.endpoints.minimodel import Plain, listing, write_model
+from tests.endpoints.spoken import microphone, quiet, said
+from tests.endpoints.talk import Heard, converse, setup_for
+from tmlapp.core.event import SpeechHeard, TaskSet
+from tmlapp.endpoints.onnx_errors import OnnxContractError
+from tmlapp.endpoints.onnx_local import OnnxEndpoint
+
+pytestmark = pytest.mark.unit
+GRAMMAR = """#JSGF V1.0;
+grammar mine;
+<n> = three | four;
+public <mine> = count the reps of squats | every <n> seconds | stop;
+"""
+BELIEVED = {"score": -6, "worst": -12, "distance": 1, "slope": 0, "coverage": 0.5, "longest_s": 8, "silence_ms": 400}
+
+
+def write(folder: Path, change: Callable[[Plain], object] = bool, grammar: str = GRAMMAR) -> OnnxEndpoint:
+    """The smallest model with ears."""
+
+    def ears(plain: Plain) -> None:
+        plain["hears_instructions"] = True
+        entry = {"file": "mine.gram", **BELIEVED}
+        plain["x-hearing"] = {"engine": "pocketsphinx", "grammars": {"commands": entry, "stop": dict(entry)}}
+        plain["files"].append(listing(folder, "mine.gram"))
+        change(plain)
+
+    write_model(folder, before=lambda f: (f / "mine.gram").write_text(grammar, encoding="utf-8"), change=ears)
+    return OnnxEndpoint("onnx:mine", folder)
+
+
+def test_a_model_of_ones_own_is_spoken_to(tmp_path: Path) -> None:
+    endpoint = write(tmp_path)
+    endpoint.check("")
+    sound = microphone(quiet(0.5), said("count the reps of squats"), quiet(1.0), said("stop"), quiet(1.0))
+    heard = converse(endpoint, sound, setup_for(""))
+    assert [(e.text, e.grammar) for e in heard.of(SpeechHeard)] == [
+        ("count the reps of squats", "commands"),
+        ("stop", "stop"),
+    ]
+    assert [e.task for e in heard.of(TaskSet)] == ["none", "count_reps", "none"]
+
+
+def hearing(plain: Plain) -> Plain:
+    found: Plain = plain["x-hearing"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "change", "says"),
+    [
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(engine="ears"), "x-hearing.engine"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"].pop("stop"), "x-hearing.grammars.stop is missing"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"].update(song={}), "x-hearing.grammars.song"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].pop("score"), "stop.score is missing"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(noisy={}), "stop.noisy"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(words={"x": 1}), "x-hearing.words"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(volume=1), "x-hearing.volume"),
+        ("E_MANIFEST_SCHEMA", lambda m: m.update(hears_instructions=False), "hears_instructions"),
+        ("E_FILE_UNLISTED", lambda m: m["files"].pop(), "x-hearing.grammars.commands.file"),
+        ("E_PATH", lambda m: hearing(m)["grammars"]["stop"].update(file="../mine.gram"), ".."),
+        ("E_HEARING", lambda m: hearing(m).update(words={"squats": "S KW AA TS"}), "pronunciation of squats"),
+    ],
+)
+def test_a_mistake_in_it_is_named(tmp_path: Path, code: str, change: Callable[[Plain], object], says: str) -> None:
+    with pytest.raises(OnnxContractError) as caught:
+        write(tmp_path, change).check("")
+    assert caught.value.code == code
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    ["", "count my squats", GRAMMAR.replace("squats", "sqxwts")],
+)
+def test_a_grammar_that_the_engine_refuses(tmp_path: Path, grammar: str) -> None:
+    endpoint = write(tmp_path, grammar=grammar)
+    for ask in (lambda: endpoint.check(""), lambda: endpoint.open(setup_for(""), Heard())):
+        with pytest.raises(OnnxContractError, match=r"mine\.gram") as caught:
+            ask()
+        assert caught.value.code == "E_HEARING"
+    # Who does not listen needs no grammar.
+    assert converse_deaf(endpoint).events
+
+
+def converse_deaf(endpoint: OnnxEndpoint) -> Heard:
+    heard = Heard()
+    endpoint.open(setup_for("", options={"hearing": "off"}), heard).close()
+    return heard

@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from models.tiny.train.batch import DATA_SEED
+from models.tiny.train.dataset import make
 from models.tiny.train.export import export_graph, write_manifest
 from models.tiny.train.graph import Step
 from models.tiny.train.head import Heads
@@ -31,10 +33,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.tiny.train", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
-        "--workers", type=int, default=1, help="processes that draw clips; the result does not depend on it"
+        "--workers", type=int, default=2, help="processes that draw streams; the result does not depend on it"
     )
-    parser.add_argument("--data", type=Path, help="folder of rendered streams; rendered anew without it")
-    parser.add_argument("--work", type=Path, help="folder in which an interrupted training goes on")
+    parser.add_argument("--data", type=Path, help="folder of rendered streams; what is missing in it is rendered")
+    parser.add_argument("--work", type=Path, help="folder of streams and progress, for going on later")
     parser.add_argument(
         "--from-model", type=Path, help="take the heads of this model.onnx instead of training: after changes elsewhere"
     )
@@ -52,8 +54,11 @@ def main() -> None:
         members = heads_of(args.from_model)
     else:
         with TemporaryDirectory() as folder:
-            kept = (args.work or Path(folder)) / f"heads-{args.seed}.pt"
-            members = train(RECIPE, args.seed, args.data, kept, args.workers)
+            work = args.work or Path(folder)
+            work.mkdir(parents=True, exist_ok=True)
+            data = args.data or work / "streams"
+            make(DATA_SEED, max(stage.mix.known(stage.steps) for stage in RECIPE.stages), data, args.workers)
+            members = train(RECIPE, args.seed, data, work / f"heads-{args.seed}.pt", args.workers)
     export_graph(Step(Heads(members)), args.out / "model.onnx")
     described: dict[str, Any] = {"seed": args.seed, "trained_on": args.date}
     metrics: dict[str, float] = {}

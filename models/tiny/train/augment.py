@@ -53,11 +53,11 @@ def resampled(source: Stream, at: NDArray[np.float64]) -> Stream:
     high = np.minimum(low + 1, len(source) - 1)
     share = (at - low).astype(np.float32)[:, None]
     share = np.where(source.cuts[high, None] > 0.5, np.float32(0), share)
-    motion = source.motion.copy()
+    motion = source.motion.astype(np.float32)
     motion[0] = 0
     place = np.cumsum(motion, 0, dtype=np.float32)
     there = place[low] * (1 - share) + place[high] * share
-    labels = source.labels[np.round(at).astype(int)].copy()
+    labels = source.labels[np.round(at).astype(int)].astype(np.float32)
     labels[:, AWAY] = (source.labels[low, AWAY] * (1 - share[:, 0])) + source.labels[high, AWAY] * share[:, 0]
     look = source.look[low] * (1 - share) + source.look[high] * share
     marks = []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,12 +18,18 @@ from torch import Tensor
 
 from models.tiny.train.augment import Stream, varied
 from models.tiny.train.config import LAGS
+from models.tiny.train.dataset import EXACT_STREAMS, shard_path
 from models.tiny.train.figures import CLEAR, POSE_DIMS, WIDE, Style, disturb, draw, edit, embed
 from models.tiny.train.rows import EXTRAS, ROW_KINDS, batch_rows, quick_stats
 from models.tiny.train.trajectory import Trajectory, make_trajectory, quick_noise
 
 VIEWS = 2
 """Different disturbances of each drawn figure in one batch."""
+DATA_SEED = 7
+"""Seed of the rendered streams, whatever the seed of the heads."""
+PATIENCE_S = 1800.0
+HELD_OUT = 16
+"""One rendered stream of so many is never learnt from."""
 AHEAD = 3
 """Batches under way per worker."""
 
@@ -34,9 +42,21 @@ class Mix:
     figures: int
     """Drawn figures, each in VIEWS disturbances."""
     abstract: int
+    first: int = 400
+    growth: float = 1.0
+    most: int = 2000
+    """Rendered streams in use at the first step, more of them at every step, and at the end."""
+    lively: float = 0.0
+    """Share of the rendered streams that is drawn from those that move as films of exercises do."""
     frames: int = 300
     """At 10 Hz."""
 
+    def known(self, step: int) -> int:
+        """Rendered streams in use at a step; rendering may go on while the training has begun."""
+        return min(self.most, int(self.first + self.growth * step))
+
+
+T = TypeVar("T")
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """rows [B,T,ROW_KINDS,LAGS], extras [B,T,EXTRAS], targets [B,T,4]."""
@@ -68,17 +88,31 @@ def packed(streams: list[Stream]) -> tuple[NDArray[np.float32], NDArray[np.float
     return joint, np.stack([s.labels for s in streams])
 
 
-_shards: dict[Path, list[Stream]] = {}
-"""Streams of a folder, read once per worker process; their large arrays stay on disk until they are used."""
+_read: dict[Path, list[Stream]] = {}
+"""Streams of a folder, read once per process."""
 
 
-def rendered_streams(folder: Path) -> list[Stream]:
-    """All streams of the training part of a folder of rendered streams."""
-    if folder not in _shards:
-        from models.tiny.train.dataset import load
+def rendered_streams(folder: Path, count: int, patience_s: float = 0.0) -> list[Stream]:
+    """The first streams of a folder, half-precision as they are stored.
 
-        _shards[folder] = [Stream(*parts) for parts in load(folder)]
-    return _shards[folder]
+    Shards that are still being made are waited for. Raises FileNotFoundError when one has not come in time.
+    """
+    streams = _read.setdefault(folder, [])
+    while len(streams) < count:
+        path = shard_path(folder, DATA_SEED, len(streams))
+        until = time.monotonic() + patience_s
+        while not path.exists() and time.monotonic() < until:
+            time.sleep(1.0)
+        with np.load(path) as stored:
+            parts = [stored[name] for name in ("motion", "look", "cuts", "targets")]
+        streams += [Stream(*stream) for stream in zip(*parts, strict=True)]
+    return streams[:count]
+
+
+def split(streams: list[T]) -> tuple[list[T], list[T]]:
+    """Streams to learn from, and those held out for validation and for the choice of thresholds."""
+    learnt = [s for i, s in enumerate(streams) if i % HELD_OUT != HELD_OUT - 1]
+    return learnt, streams[HELD_OUT - 1 :: HELD_OUT]
 
 
 def make_batch(mix: Mix, folder: Path | None, seed: int, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -96,9 +130,11 @@ def make_batch(mix: Mix, folder: Path | None, seed: int, step: int) -> tuple[NDA
     if mix.rendered:
         if folder is None:
             raise ValueError("this mix needs a folder of rendered streams")
-        streams = rendered_streams(folder)
+        streams, _ = split(rendered_streams(folder, mix.known(step), PATIENCE_S))
+        lively_from = len(split(list(range(EXACT_STREAMS)))[0])
         for _ in range(mix.rendered):
-            a, b = rng.integers(len(streams), size=2)
+            least = lively_from if rng.random() < mix.lively else 0
+            a, b = rng.integers(least, len(streams), size=2)
             groups[2].append(varied(rng, streams[a], streams[b], mix.frames))
     made = [packed(group) for group in groups if group]
     return np.concatenate([x for x, _ in made]), np.concatenate([y for _, y in made])

@@ -17,31 +17,48 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name torch users know)
 
 from models.tiny.train.batch import Mix, batches
-from models.tiny.train.config import HEADS
 from models.tiny.train.head import OUTPUTS, Head
 
 log = logging.getLogger("tiny.head")
 
-PEAK_RATE = 3e-3
 WARM = 40
+"""Steps of a stage in which the learning rate rises."""
 TRUE_END, PATIENCE = 0.8, 0.25
 """Prior of the true end of a movement as its reference, and how far (in nats per frame) the other must be better."""
 KEPT_EVERY = 100
 """Steps between two checkpoints, from which an interrupted training goes on."""
+SHOWN_EVERY = 50
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training with its own data and its own cosine of the learning rate."""
+
+    mix: Mix
+    steps: int
+    peak_rate: float
+    schedule: int = 0
+    """Length of the cosine where the stage ends before it does."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the heads are trained: all of them on the same batches, each from a start of its own."""
+    """How the heads are trained: all of them on the same batches, from the same start, each with its own loss."""
 
-    mix: Mix
-    steps: int
-    heads: int = HEADS
+    stages: tuple[Stage, ...]
+    forgiving: tuple[bool, ...] = (False, True)
+    """One entry per head: may it follow a set from its other end (see `either_way`)?"""
     average: float = 0.995
     """Decay per step of the running average of the weights, which is what is kept."""
 
 
-RECIPE = Recipe(Mix(rendered=12, figures=1, abstract=6), 1500)
+RECIPE = Recipe(
+    (
+        Stage(Mix(0, 2, 10), 800, 3e-3),
+        Stage(Mix(12, 1, 4), 700, 2e-3, schedule=1600),
+        Stage(Mix(14, 1, 2, first=1050, growth=0.6, lively=0.75), 1000, 1.5e-3),
+    )
+)
 
 
 def either_way(logit: Tensor, away: Tensor, repeating: Tensor) -> Tensor:
@@ -66,43 +83,48 @@ def either_way(logit: Tensor, away: Tensor, repeating: Tensor) -> Tensor:
     return share * right + (1 - share) * wrong
 
 
-def loss(logits: Tensor, target: Tensor) -> tuple[Tensor, list[float]]:
+def loss(logits: Tensor, target: Tensor, forgiving: bool) -> tuple[Tensor, list[float]]:
     """Weighted cross-entropies of the four outputs, and each alone."""
     away, repeating, ended, acting = target.unbind(-1)
     near_end = ended
     for k in range(1, 4):
         near_end = torch.maximum(near_end, F.pad(ended, (k, 0))[:, : ended.shape[1]])
     bce = F.binary_cross_entropy_with_logits
+    out = either_way(logits[..., 0], away, repeating) if forgiving else bce(logits[..., 0], away, reduction="none")
     parts = [
-        (either_way(logits[..., 0], away, repeating) * (0.5 + repeating)).mean(),
+        (out * (0.5 + repeating)).mean(),
         0.5 * bce(logits[..., 1], repeating),
-        0.5 * bce(logits[..., 2], near_end, pos_weight=torch.tensor(2.0)),
+        0.5 * bce(logits[..., 2], near_end, pos_weight=logits.new_tensor(2.0)),
         0.5 * bce(logits[..., 3], acting),
     ]
     return torch.stack(parts).sum(), [float(p.detach()) for p in parts]
 
 
-def rate_at(step: int, steps: int) -> float:
+def rate_at(step: int, stage: Stage) -> float:
     """Learning rate: a short rise, then a cosine to almost nothing."""
-    return float(PEAK_RATE * min(1.0, (step + 1) / WARM) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 2e-5)
+    wave = 0.5 + 0.5 * np.cos(np.pi * step / (stage.schedule or stage.steps))
+    return float(stage.peak_rate * min(1.0, (step + 1) / WARM) * wave + 2e-5)
 
 
 class Trainee:
     """One head with its optimiser and the running average of its weights."""
 
-    def __init__(self, seed: int, average: float, device: torch.device) -> None:
-        torch.manual_seed(seed)
-        self.device, self.decay = device, average
+    def __init__(self, recipe: Recipe, number: int, seed: int, device: torch.device) -> None:
+        torch.manual_seed(seed * 100)
+        self.decay, self.forgiving = recipe.average, recipe.forgiving[number]
         self.net = Head().to(device)
-        self.mean = copy.deepcopy(self.net)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), PEAK_RATE, weight_decay=1e-3)
-        self.seen = 0
+        self.begin(recipe.stages[0])
+
+    def begin(self, stage: Stage) -> None:
+        """A new stage: the optimiser forgets, the average begins anew."""
+        self.mean, self.seen = copy.deepcopy(self.net), 0
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), stage.peak_rate, weight_decay=1e-3)
 
     def learn(self, rows: Tensor, extra: Tensor, target: Tensor, rate: float) -> list[float]:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         logits, _ = self.net(rows, extra)
-        total, parts = loss(logits, target)
+        total, parts = loss(logits, target, self.forgiving)
         self.optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -113,6 +135,10 @@ class Trainee:
             for average, value in zip(self.mean.parameters(), self.net.parameters(), strict=True):
                 average.lerp_(value, 1 - keep)
         return parts
+
+    def rest(self) -> None:
+        """The end of a stage: the average is what the next one begins with."""
+        self.net.load_state_dict(self.mean.state_dict())
 
     def state(self) -> dict[str, Any]:
         return {
@@ -129,54 +155,81 @@ class Trainee:
         self.seen = state["seen"]
 
 
+class Training:
+    """All heads of one model, their progress, and the files that keep both."""
+
+    def __init__(self, recipe: Recipe, seed: int, kept: Path) -> None:
+        self.recipe, self.seed, self.kept = recipe, seed, kept
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.trainees = [Trainee(recipe, i, seed, self.device) for i in range(len(recipe.forgiving))]
+        self.stage = self.step = 0
+        self.curve: list[dict[str, float]] = []
+        if kept.exists():
+            self.resume()
+
+    def resume(self) -> None:
+        state = torch.load(self.kept, weights_only=True)
+        if state["recipe"] != str((self.recipe, self.seed)):
+            raise ValueError(f"{self.kept.name} is of another recipe or seed: remove it, or name another file")
+        self.stage, self.step, self.curve = state["stage"], state["step"], state["curve"]
+        for trainee, past in zip(self.trainees, state["trainees"], strict=True):
+            trainee.begin(self.recipe.stages[self.stage])
+            trainee.restore(past)
+        log.info("going on in stage %d after step %d", self.stage + 1, self.step)
+
+    def keep(self) -> None:
+        """Checkpoint, and beside it the report as JSON."""
+        state = {"recipe": str((self.recipe, self.seed)), "stage": self.stage, "step": self.step, "curve": self.curve}
+        torch.save(state | {"trainees": [t.state() for t in self.trainees]}, self.kept)
+        report = {"seed": self.seed, "recipe": asdict(self.recipe), "device": str(self.device), "loss": self.curve}
+        self.kept.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+    def run_stage(self, data: Path | None, workers: int) -> None:
+        """The rest of the present stage."""
+        stage, recent = self.recipe.stages[self.stage], list[list[list[float]]]()
+        seed, began = self.seed + 1000 * self.stage, time.monotonic()
+        for batch in batches(stage.mix, data, seed, range(self.step, stage.steps), workers):
+            rows, extra, target = (x.to(self.device) for x in batch)
+            rate = rate_at(self.step, stage)
+            recent.append([t.learn(rows, extra, target, rate) for t in self.trainees])
+            self.step += 1
+            if self.step % SHOWN_EVERY == 0:
+                for number, means in enumerate(np.mean(recent, 0).tolist()):
+                    named = dict(zip(OUTPUTS, means, strict=True))
+                    place = {"stage": self.stage + 1, "step": self.step, "head": number + 1}
+                    self.curve.append(place | {k: round(v, 4) for k, v in named.items()})
+                    text = " ".join(f"{k} {v:.3f}" for k, v in named.items())
+                    log.info("step %d head %d %.0f s %s", self.step, number + 1, time.monotonic() - began, text)
+                recent = []
+            if self.step % KEPT_EVERY == 0:
+                self.keep()
+
+    def run(self, data: Path | None, workers: int) -> list[Head]:
+        while True:
+            self.run_stage(data, workers)
+            self.keep()
+            if self.stage == len(self.recipe.stages) - 1:
+                return [t.mean.cpu().eval() for t in self.trainees]
+            self.stage, self.step = self.stage + 1, 0
+            for trainee in self.trainees:
+                trainee.rest()
+                trainee.begin(self.recipe.stages[self.stage])
+
+
 def train(recipe: Recipe, seed: int, data: Path | None, kept: Path, workers: int = 1) -> list[Head]:
     """Train all heads; an interrupted training goes on from the file `kept`. Its report lies beside that as JSON."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(1)
-    log.info("training on %s", torch.cuda.get_device_name() if device.type == "cuda" else "the processor")
-    trainees = [Trainee(seed * 100 + i, recipe.average, device) for i in range(recipe.heads)]
-    first, curve = 0, list[dict[str, float]]()
-    if kept.exists():
-        state = torch.load(kept, weights_only=True)
-        if state["recipe"] != str((recipe, seed)):
-            raise ValueError(f"{kept.name} is of another recipe or seed: remove it, or name another file")
-        for trainee, past in zip(trainees, state["trainees"], strict=True):
-            trainee.restore(past)
-        first, curve = state["step"], state["curve"]
-        log.info("going on after step %d", first)
-    recent: list[list[float]] = []
-    began = time.monotonic()
-    for step, batch in enumerate(batches(recipe.mix, data, seed, range(first, recipe.steps), workers), first):
-        rows, extra, target = (x.to(device) for x in batch)
-        rate = rate_at(step, recipe.steps)
-        recent.append(list(np.mean([t.learn(rows, extra, target, rate) for t in trainees], 0)))
-        if step % 50 == 49:
-            means = dict(zip(OUTPUTS, np.mean(recent, 0).tolist(), strict=True))
-            curve.append({"step": step + 1, **{k: round(v, 4) for k, v in means.items()}})
-            log.info(
-                "step %d %.0f s %s",
-                step + 1,
-                time.monotonic() - began,
-                " ".join(f"{k} {v:.3f}" for k, v in means.items()),
-            )
-            recent = []
-        if step % KEPT_EVERY == KEPT_EVERY - 1 or step == recipe.steps - 1:
-            state = {"recipe": str((recipe, seed)), "step": step + 1, "curve": curve}
-            torch.save(state | {"trainees": [t.state() for t in trainees]}, kept)
-            report = {"seed": seed, "recipe": asdict(recipe), "device": str(device), "loss": curve}
-            kept.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return [t.mean.cpu().eval() for t in trainees]
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "the processor"
+    log.info("training on %s", device)
+    return Training(recipe, seed, kept).run(data, workers)
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--data", type=Path, help="folder of rendered streams")
-    parser.add_argument("--steps", type=int, default=RECIPE.steps)
-    parser.add_argument("--mix", type=int, nargs=3, default=[12, 1, 6], help="rendered, figures, abstract")
-    parser.add_argument("--heads", type=int, default=HEADS)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder of rendered streams")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make batches")
+    parser.add_argument("--out", type=Path, required=True, help="file that keeps the state of the training")
     args = parser.parse_args()
-    chosen = Recipe(Mix(*args.mix), args.steps, args.heads)
-    train(chosen, args.seed, args.data, args.out, 1)
+    train(RECIPE, args.seed, args.data, args.out, args.workers)

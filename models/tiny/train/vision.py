@@ -31,6 +31,7 @@ SEEN: dict[str, tuple[torch.dtype, tuple[int, ...], float]] = {
     "steady": (torch.float32, (1,), 0.0),
     "low": (torch.float32, (1,), 1.0),
     "high": (torch.float32, (1,), 0.0),
+    "back": (torch.float32, (1,), 0.0),
     "acting": (torch.float32, (1,), 0.0),
     "level": (torch.float32, (1,), 0.0),
 }
@@ -44,7 +45,11 @@ class Thresholds:
     """Share of a new frame in the smoothed distance from the reference pose."""
     rise = 0.15
     fall = 0.2
-    """A repetition: that much up from the last low, then that much down from the peak."""
+    """A repetition: that much up from the last low, then at least that much down from the peak ..."""
+    share = 0.6
+    """... and that share of the way back, so that it is counted when it ends and not while it turns ..."""
+    again = 0.1
+    """... unless the way out begins anew: up by that much from the nearest point."""
     repeating = 0.5
     steady = 0.5
     """Share of a new frame in the smoothed probability that something repeats: one frame of doubt changes nothing."""
@@ -78,14 +83,22 @@ class Decider(nn.Module):
         s["steady"] = s["steady"] + self.t.steady * (repeating - s["steady"])
         quiet = (s["steady"] < needed).float()
         low = torch.minimum(s["low"], away)
+        farther = (away > s["high"]).float()
         high = torch.maximum(s["high"], away)
         rises = (1.0 - on) * ((away > low + self.t.rise) & (repeating > self.t.repeating)).float()
+        turned = torch.maximum(farther, rises)
+        back = torch.where(turned > 0.5, away, torch.minimum(s["back"], away))
+        enough = (self.t.share * (high - low)).clamp_min(self.t.fall)
+        near = (away < high - enough).float()
+        # Many come back only part of the way before they set out again.
+        again = ((back < high - self.t.fall) & (away > back + self.t.again)).float()
         # A picture that stands still ends nothing: the distance sinks in it although nobody came back.
-        fire = on * moving * (away < high - self.t.fall).float() * (1.0 - quiet)
+        fire = on * moving * torch.maximum(near, again) * (1.0 - quiet)
         s["armed"] = torch.maximum(on, rises) * (1.0 - fire) * (1.0 - quiet)
         fresh = torch.maximum(quiet, fire)
         s["low"] = torch.where(fresh > 0.5, away, low)
         s["high"] = torch.where(torch.maximum(fresh, rises) > 0.5, away, high)
+        s["back"] = torch.where(fresh > 0.5, away, back)
         return fire
 
     def act(self, p: Tensor, s: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

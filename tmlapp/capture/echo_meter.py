@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tmlapp.capture.echo import DELAY_SAMPLES, FRAME_SAMPLES
+from tmlapp.capture.echo import DELAY_SAMPLES
 from tmlapp.capture.vad import FRAME_SAMPLES as VOICE_SAMPLES
 from tmlapp.capture.vad import VoiceActivity
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import SAMPLE_RATE_HZ
 
 _SECOND = SAMPLE_RATE_HZ
+FRAME_SAMPLES = SAMPLE_RATE_HZ // 100
 _LOUD = 32768.0**2 * 10 ** (-45 / 10)
 _TAIL = 20
 """Frames of 10 ms in which a room still answers."""

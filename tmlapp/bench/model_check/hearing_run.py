@@ -118,10 +118,10 @@ class HearingRun:
             self._stops(typed, "stop.quiet")
             if kitchen_like(self._material.recordings):
                 self._stops(typed, "stop.kitchen")
-        self._others("stop.false_per_min", RUNNING, self._everyday())
-        self._others("stop.false_per_min_hard", RUNNING, self._hard())
-        self._others("tasks.false_per_min", "", self._everyday())
-        self._others("tasks.false_per_min_hard", "", self._hard())
+            self._others(typed, "stop.false_per_min", RUNNING, self._everyday())
+            self._others(typed, "stop.false_per_min_hard", RUNNING, self._hard())
+            self._others(typed, "tasks.false_per_min", "", self._everyday())
+            self._others(typed, "tasks.false_per_min_hard", "", self._hard())
 
     def _phrases(self, typed: Typed) -> None:
         material = self._material
@@ -164,7 +164,7 @@ class HearingRun:
                 for text, sound in said:
                     self.trials.append(stop_trial(talk, typed, text, speaker, sound, random, figure=figure))
 
-    def _others(self, figure: str, instruction: str, said: Sequence[tuple[str, str, Sound]]) -> None:
+    def _others(self, typed: Typed, figure: str, instruction: str, said: Sequence[tuple[str, str, Sound]]) -> None:
         random = self._random(7)
         with Talk(self._endpoint, instruction, air=quiet_air(random)) as talk:
             for number, (speaker, text, sound) in enumerate(said):
@@ -172,7 +172,7 @@ class HearingRun:
                     self._progress(f"other speech ({figure.partition('.')[0]})", number, len(said))
                 self.trials.append(
                     talk_trial(
-                        talk, text, speaker, sound, random, figure=figure,
+                        talk, typed, text, speaker, sound, random, figure=figure,
                         context="running" if instruction else "idle",
                     )
                 )  # fmt: skip

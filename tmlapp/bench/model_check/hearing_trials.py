@@ -202,24 +202,28 @@ def judged_stop(
     return Trial(
         figure, speaker, text, words_heard(events), "obeyed" if obeyed else "missed",
         "" if obeyed else next(iter(reasons), "it was taken for something else"),
-        best=any(e.text for e in heard), seconds=len(sound) / SAMPLE_RATE_HZ, delay_s=delay_s, sound=sound,
+        best=any(typed.effect(e.text, "running") == meant for e in heard), seconds=len(sound) / SAMPLE_RATE_HZ,
+        delay_s=delay_s, sound=sound,
     )  # fmt: skip
 
 
 def talk_trial(
-    talk: Talk, text: str, speaker: str, sound: Sound, random: np.random.Generator, *, figure: str, context: Context
-) -> Trial:
+    talk: Talk, typed: Typed, text: str, speaker: str, sound: Sound, random: np.random.Generator,
+    *, figure: str, context: Context,
+) -> Trial:  # fmt: skip
     """Say something that asks for nothing; what it starts or stops is undone by typing."""
     events, _ = say(talk, sound, random, wait_s=AFTER_TURNS * TURN_SAMPLES / SAMPLE_RATE_HZ)
     heard = of(events, SpeechHeard)
     count = sum(e.accepted for e in heard)
+    # Words that fill up a grammar lead to nothing even if they are believed.
+    believed = sum(typed.effect(e.text, context) is not None for e in heard)
     if count or effect(events) is not None:
         put_into(talk, context)
     return Trial(
         figure, speaker, text or "(no transcript)", words_heard(events), "false" if count else "silent",
         f"it was taken for {_told(effect(events))}" if count else "",
-        best=any(e.text for e in heard), events=count, seconds=len(sound) / SAMPLE_RATE_HZ,
-        more={"best_parses": sum(bool(e.text) for e in heard)}, sound=sound if count else None,
+        best=bool(believed), events=count, seconds=len(sound) / SAMPLE_RATE_HZ, more={"best_parses": believed},
+        sound=sound if count else None,
     )  # fmt: skip
 
 

@@ -108,7 +108,6 @@ def test_a_models_own_numbers_and_what_it_heard_are_read(tmp_path: Path) -> None
     assert (activity.name, activity.values.tolist(), activity.high) == ("activity", [3.0, 0.5], 3.0)
     assert activity.shares.tolist() == pytest.approx([1.0, 1 / 6])
     assert [(h.text, h.accepted) for h in lanes.speech] == [("stop", True), ("start", False)]
-    assert [(u.text, u.t0_ns, u.t1_ns) for u in lanes.user_said] == [("stop", ns(1.0), ns(1.5))]
     assert (blind_lanes(lanes).signals, blind_lanes(lanes).speech) == ((), ())
 
 

@@ -82,6 +82,8 @@ def test_the_rest_of_a_text_without_a_number_is_the_text() -> None:
         ("Please count out reps for squats.", "squats"),
         ("Count the repetitions of my push-ups, please", "push-ups"),
         ("Say 'start' when the person starts doing jumping jacks then say 'Stop' when they stop.", "jumping jacks"),
+        ("say start when the person starts squatting then say stop when they stop", "squatting"),
+        ("Say start when someone is walking, and then say stop when they stop.", "walking"),
         ("Count my squats", "squats"),
         ("count lunges", "lunges"),
         ("Hello.", ""),

@@ -108,7 +108,9 @@ def test_speech_stands_in_its_lane_and_in_the_answer_to_why(qtbot: QtBot, tmp_pa
         [(3.0, "one")],
         events=[
             UnitDone(seq=90, t_rx_ns=4 * NS_PER_S, micro_turn=20, latency_ns=0, diagnostics=told),
-            SpeechHeard(seq=91, text="stop", accepted=True, grammar="stop", from_ns=0, to_ns=NS_PER_S),
+            SpeechHeard(
+                seq=91, text="stop", accepted=True, grammar="stop", from_ns=1_450_000_000, to_ns=1_550_000_000
+            ),
             SpeechHeard(
                 seq=92, text="start", accepted=False, reason="Did not understand: too long.", grammar="stop",
                 from_ns=2_450_000_000, to_ns=2_550_000_000,

@@ -155,4 +155,18 @@ def test_speech_that_was_not_understood_is_one_row_without_a_guess() -> None:
         ("stop", "heard"),
         ("did not understand", "It is not clear enough."),
     ]
-    assert row_of(heard("stop", 1, reason="unclear")) is None
+
+
+def test_an_instruction_that_was_heard_is_told_once_and_what_it_led_to() -> None:
+    log = EventLog()
+    log.add(heard("count my squats", 3))
+    assert log.add(UserTranscript(text="count my squats", final=True)) == []
+    log.add(TaskSet(instruction="count my squats", task="count_reps", params={}, from_turn=20))
+    log.add(heard("", 4, reason="unclear"))
+    log.add(UserTranscript(text="count my squats", final=True))
+    assert [(r.who, r.text) for r in log.rows] == [
+        ("you", "count my squats"),
+        ("task", "count reps"),
+        ("you", "did not understand"),
+        ("you", "count my squats"),
+    ]

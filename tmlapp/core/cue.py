@@ -123,6 +123,7 @@ CAPTION_CHARS = 10_000
 
 _ACTIONS = (
     r"(?:reps|repetitions) (?:for|of) (?:the |my )?(?P<a>[^.,;]+)",
+    r"when (?:.+? )?(?:starts?|is|am) (?:doing )?(?P<a>.+?),?(?: and)? then\b",
     r"starts? (?:doing )?(?P<a>.+?) then\b",
     r"count (?:out )?(?:my |the )?(?P<a>[a-z -]+)",
 )

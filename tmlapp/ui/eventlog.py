@@ -57,6 +57,7 @@ class EventLog:
         self.rows: list[Row] = []
         self._unanswered: list[int] = []
         self._cause: int | None = None
+        self._just_heard = ""
 
     def add(self, what: Event | TextInput) -> list[int]:
         """Take one happening; indices of the rows that are new or changed."""
@@ -66,8 +67,12 @@ class EventLog:
             return self._answered(what)
         if isinstance(what, Gap):
             return self._gap(what)
-        if isinstance(what, SpeechHeard) and not what.accepted:
-            return self._not_understood(what)
+        if isinstance(what, SpeechHeard):
+            return self._heard(what)
+        if isinstance(what, UserTranscript) and what.text.strip() == self._just_heard:
+            return []  # The same words once more, from an endpoint that tells them in two ways.
+        if isinstance(what, TaskSet) and what.instruction and what.instruction == self._just_heard:
+            return self._append(Row(what.t_rx_ns, "task", what.task.replace("_", " ")))
         if isinstance(what, EndpointEvent):
             self._cause = what.wire_ref
         row = row_of(what)
@@ -94,8 +99,11 @@ class EventLog:
             self.rows[i] = replace(self.rows[i], extra=f"+{ms_text(done.latency_ns / NS_PER_MS)} ms")
         return changed
 
-    def _not_understood(self, heard: SpeechHeard) -> list[int]:
-        """Talk that is no instruction is one row, however much of it there is."""
+    def _heard(self, heard: SpeechHeard) -> list[int]:
+        """An instruction like a typed one; talk that is none is one row, however much of it there is."""
+        self._just_heard = heard.text if heard.accepted else ""
+        if heard.accepted:
+            return self._append(Row(heard.to_ns, "you", heard.text, tr("heard")))
         last = self.rows[-1] if self.rows else None
         if last is not None and last.refused:
             times = last.refused + 1
@@ -147,8 +155,6 @@ def row_of(event: Event) -> Row | None:
             return Row(event.t_rx_ns, "model", event.text)
         case UserTranscript(final=True):
             return Row(event.t_rx_ns, "you", event.text)
-        case SpeechHeard(accepted=True):
-            return Row(event.to_ns, "you", event.text, tr("heard"))
         case Marker():
             return _marker(event)
         case Notice():

@@ -213,7 +213,7 @@ class Lanes:
         lost_turns: micro-turns whose sound a repair had to give up.
         problems: what could not be read, in words for a person; everything else was read.
         signals: a local model's own numbers by micro-turn.
-        speech: what it took for the user's speech, understood or not; what it understood is in `user_said`, too.
+        speech: what it took for the user's speech, understood or not.
     """
 
     duration_ns: int

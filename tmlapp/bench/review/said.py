@@ -17,7 +17,6 @@ from tmlapp.core.event import (
     Event,
     Heard,
     Interrupted,
-    SpeechHeard,
     TextOut,
     TextOutDone,
     UserSpeech,
@@ -254,8 +253,6 @@ class UserSaid:
         elif isinstance(event, UserTranscript) and event.final and event.text.strip():
             t0_ns, t1_ns = self._place(event)
             self.said.append(Utterance(t0_ns=t0_ns, t1_ns=t1_ns, text=event.text.strip(), timing="event"))
-        elif isinstance(event, SpeechHeard) and event.accepted:
-            self.said.append(Utterance(t0_ns=event.from_ns, t1_ns=event.to_ns, text=event.text, timing="event"))
 
     def _place(self, event: UserTranscript) -> tuple[int, int | None]:
         if event.t_media_ns is not None:

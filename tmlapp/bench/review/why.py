@@ -239,8 +239,10 @@ def _words(lanes: Lanes, turn: Span) -> str:
     if words:
         return " ".join(words)
     said = [u.text for u in lanes.user_said if u.t0_ns < turn[1] and (u.t1_ns or u.t0_ns) >= turn[0]]
-    refused = any(not h.accepted and h.from_ns < turn[1] and h.to_ns >= turn[0] for h in lanes.speech)
-    return " ".join([*(f"…{text}…" for text in said), *([_NOT_UNDERSTOOD] if refused else [])])
+    there = [h for h in lanes.speech if h.from_ns < turn[1] and h.to_ns >= turn[0]]
+    said += [h.text for h in there if h.accepted and h.text not in said]
+    refused = [_NOT_UNDERSTOOD] if any(not h.accepted for h in there) else []
+    return " ".join([*(f"…{text}…" for text in said), *refused])
 
 
 def _sound(recording: Recording, first: int, last: int, voice: Voice | None) -> tuple[list[float], list[float] | None]:

@@ -25,6 +25,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EVERYWHERE = {"numpy", "send2trash"}
 MODULE_OF = {
+    "pywebrtc-audio": "pywebrtc_audio",
     "pyyaml": "yaml",
     "pyside6-essentials": "PySide6",
     "opencv-python-headless": "cv2",

@@ -13,6 +13,7 @@ def measures() -> dict[str, Measure]:
     from tests.perf import (
         bench_run,
         catalogue,
+        echo,
         endpoints,
         grading,
         ifeval,
@@ -47,6 +48,7 @@ def measures() -> dict[str, Measure]:
         "ray": bench_run.ray_workers,
         "items": items.items,
         "endpoints": endpoints.endpoints,
+        "echo": echo.echo,
     }
 
 

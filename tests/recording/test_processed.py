@@ -12,9 +12,10 @@ import pytest
 from tests.recording.parts import make_info, make_turn, recorder
 from tests.recording.test_reader import replaced, without
 from tests.recording.test_recover import holed, places
-from tmlapp.core.clock import ManualClock
+from tmlapp.cli.show import echo_lines
+from tmlapp.core.clock import ManualClock, MonotonicClock
 from tmlapp.core.errors import AppError
-from tmlapp.core.event import Heard
+from tmlapp.core.event import Health, Heard
 from tmlapp.core.media import Pcm
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import TURN_NS, TURN_SAMPLES
@@ -30,7 +31,9 @@ from tmlapp.recording.recover import RecoveryReport, recover
 from tmlapp.recording.replay import RecordedFeed
 from tmlapp.recording.scan import Found, payloads, scan
 from tmlapp.recording.schema import FIRST_TOPICS, TOPICS, Sound
+from tmlapp.recording.summary import summarize
 from tmlapp.recording.verify import verify
+from tmlapp.recording.writer import Recorder
 
 pytestmark = pytest.mark.unit
 
@@ -108,6 +111,41 @@ def test_an_export_has_both_and_a_mix_has_no_echo(recording: Recording, tmp_path
     sides = Source(recording, "stereo").read(0, 3 * TURN_SAMPLES).astype(float)
     assert np.abs(sides[:, 0]).max() < 10_000, "the microphone without the loudspeaker in it"
     assert np.array_equal(Source(recording, "mic").read(0, TURN_SAMPLES)[:, 0], make_turn(0).pcm)
+
+
+ON = {"mode": "on", "library": "pywebrtc-audio 0.2.0"}
+
+
+@pytest.mark.parametrize(
+    ("options", "losses", "told", "line"),
+    [
+        ({"echo": {"mode": "none"}}, [None], None, None),
+        ({}, [30.0], None, None),
+        ({"echo": {"mode": "headphones"}}, [None], {"mode": "headphones", "heard": "/mic", "loss_db": None},
+         "headphones: the model heard the microphone as it is"),
+        ({"echo": ON}, [None], {**ON, "heard": PROCESSED, "loss_db": None},
+         "no echo was met by pywebrtc-audio 0.2.0; the model heard /mic/processed"),
+        ({"echo": ON}, [None, 20.0, 31.0, 33.0], {**ON, "heard": PROCESSED, "loss_db": 31.0},
+         "31 dB taken out by pywebrtc-audio 0.2.0; the model heard /mic/processed"),
+    ],
+)  # fmt: skip
+def test_a_summary_says_what_stood_between(
+    tmp_path: Path,
+    options: dict[str, object],
+    losses: list[float | None],
+    told: dict[str, object] | None,
+    line: str | None,
+) -> None:
+    info, failures = replace(make_info(), options=options), list[AppError]()
+    writer = Recorder(tmp_path, "s", info, clock=MonotonicClock(), on_failure=failures.append)
+    writer.start()
+    raw = make_turn(0).pcm if options.get("echo") == ON else None
+    writer.turn(heard_of(0), ready_ns=0, pushed_ns=1, drift_ppm=None, raw=raw)
+    for loss in losses:
+        writer.event(Health(t_ns=TURN_NS, turns=1, echo_loss_db=loss))
+    summary = summarize(Recording.open(writer.close()))
+    assert summary.get("echo") == told
+    assert [said for _, said in echo_lines(summary)] == ([line] if line else [])
 
 
 def repaired(folder: Path, part: bytes, *holes: tuple[int, int]) -> tuple[RecoveryReport, list[Pcm]]:

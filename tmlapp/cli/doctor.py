@@ -44,6 +44,7 @@ def command(
             _guard("python", _python),
             _guard("microphones", lambda: _sound("microphones")),
             _guard("loudspeakers", lambda: _sound("loudspeakers")),
+            _guard("echo", lambda: _echo(settings)),
             _guard("cameras", _cameras),
             _guard("voice", lambda: _voice(settings)),
             _guard("model", lambda: _model(settings)),
@@ -90,6 +91,15 @@ def _sound(kind: str) -> Finding:
         return Finding(name=kind, ok=None, detail="none found", fix="Plug one in, or work from files.")
     default = next((d.name for d in devices if d.default), devices[0].name)
     return Finding(name=kind, ok=True, detail=f"{len(devices)} found; default: {default}")
+
+
+def _echo(settings: Settings) -> Finding:
+    from tmlapp.capture.echo import EchoCanceller, library_version
+
+    if settings.echo != "on":
+        return Finding(name="echo", ok=None, detail=f"{settings.echo} is chosen: the microphone is heard as it is")
+    EchoCanceller()
+    return Finding(name="echo", ok=True, detail=f"the model's own voice is taken out by {library_version()}")
 
 
 def _cameras() -> Finding:

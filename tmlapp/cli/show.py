@@ -36,7 +36,8 @@ def command(
             console.print(f"{said['t_s']:8.1f} s  {said['kind']:7} {visible(said['text'])}", markup=False)
         if lost := interruption(opened):
             console.print(f"interrupted: {lost}", markup=False)
-        for title, line in (*latency_lines(summary["latency"]), *health_lines(summary["health"])):
+        lines = (*latency_lines(summary["latency"]), *echo_lines(summary), *health_lines(summary["health"]))
+        for title, line in lines:
             console.print(visible(f"{title}: {line}"), markup=False)
 
 
@@ -50,6 +51,18 @@ def latency_lines(latency: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "speed", f"{factor:g} times real time"
     if share := latency["over_budget_share"]:
         yield "over budget", f"{share:.1%} of the steps took longer than a micro-turn"
+
+
+def echo_lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """`echo` of a summary as a title and a line; nothing where no loudspeaker could be heard."""
+    echo = summary.get("echo")
+    if echo is None:
+        return
+    if echo["mode"] != "on":
+        yield "echo", f"{echo['mode']}: the model heard the microphone as it is"
+        return
+    loss = f"{echo['loss_db']:.0f} dB taken out" if echo["loss_db"] is not None else "no echo was met"
+    yield "echo", f"{loss} by {echo['library']}; the model heard {echo['heard']}"
 
 
 def health_lines(health: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

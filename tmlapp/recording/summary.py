@@ -17,6 +17,8 @@ def summarize(recording: Recording) -> dict[str, Any]:
     `latency.turn_late_ms` is from the last sample of a micro-turn to its push, `reply_ms` from the end of a
     micro-turn to its answer, `compute_ms` what the model took; each None where nothing was measured.
     `realtime_factor` is session time per wall time, `over_budget_share` the share of steps longer than a micro-turn.
+    `echo`, only where a loudspeaker could be heard by the microphone, says what stood between microphone and endpoint
+    (`mode`: on, off or headphones), which track the endpoint heard, and the median of the measured loss in dB.
     `health.not_sent` counts micro-turns that a remote endpoint did not get, `health.reconnects` its later connections.
     """
     return {
@@ -26,6 +28,7 @@ def summarize(recording: Recording) -> dict[str, Any]:
         "outputs": [{"t_s": ns_to_s(c.t_ns), "text": c.text, "kind": c.kind} for c in recording.cues()],
         "latency": _latency(recording),
         "health": _health(recording),
+        **_echo(recording),
     }
 
 
@@ -46,6 +49,16 @@ def interruption_text(turns: int, again: int) -> str:
     if again:
         told.append("the connection was made again" + (f" {again} times" if again > 1 else ""))
     return ", ".join(told)
+
+
+def _echo(recording: Recording) -> dict[str, Any]:
+    chosen = recording.info.get("options", {}).get("echo", {"mode": "none"})
+    if chosen["mode"] == "none":
+        return {}
+    losses = [e.echo_loss_db for e in recording.events((Health,)) if isinstance(e, Health)]
+    measured = [loss for loss in losses if loss is not None]
+    loss_db = round(float(np.median(measured)), 1) if measured else None
+    return {"echo": {**chosen, "heard": recording.input_topic, "loss_db": loss_db}}
 
 
 def _latency(recording: Recording) -> dict[str, Any]:

@@ -92,14 +92,16 @@ def rarely(words: str, weight: float) -> str:
 
 
 def numbers() -> list[str]:
-    """Rules for whole numbers from two to ninety-nine."""
+    """Rules for whole numbers from two to ninety-nine; some are said far more often than others that sound alike."""
+    often = ("ten", "eleven", "twelve", "fifteen", "twenty", "thirty", "forty", "sixty", "ninety")
+    seldom = [w for w in (*TEENS, *TENS) if w not in often] + [f"{ten} <digit>" for ten in TENS]
+    rare = choice([rarely(words, RARE) for words in seldom])
+    few, counted = UNITS[1:9], [rarely(word, RARE) for word in UNITS[1:9]]
     return [
-        f"<few> = {choice(UNITS[1:9])};",
+        f"<few> = {choice(few)};",
         f"<digit> = {choice(UNITS[:9])};",
-        f"<ten> = {choice(TENS)};",
-        "<often> = <few> | ten | eleven | twelve | fifteen | <ten> | (twenty | forty) five;",
-        f"<seldom> = {choice(TEENS)} | <ten> <digit>;",
-        "<number> = <often> | <seldom>;",
+        f"<number> = {choice((*few, *often))} | twenty five | forty five | {rare};",
+        f"<far> = {choice((*TEENS, *TENS))} | {rare} | {choice(counted)};",
     ]
 
 
@@ -120,10 +122,10 @@ def commands(noisy: bool) -> str:
         " | [please] tell me when <length> (have | has) passed;",
         "<timer> = [please] (set | start) a (timer (for | of) <length> | <number> (second | minute) timer"
         " | one minute timer);",
-        "<to> = [please] count ([up] to <number> [<every>] | down from <number> | backwards from <number>);",
+        "<to> = [please] count ([up] to <far> [<every>] | down from <far> | backwards from <far>);",
         f"<exercise> = {choice(EXERCISES)};",
         "<count> = [please] (count [out] reps (for | of) | count [out] [my | the] | count how many"
-        " | keep count of my) <exercise>;",
+        " | keep count of my) <exercise> [i do];",
         f"<doing> = {choice(DOING)};",
         "<who> = (the person | he | she | someone) (starts | is) | i start | i am | you see me;",
         "<watch> = [please] say start when <who> <doing> [[and | then] say stop when"

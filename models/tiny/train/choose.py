@@ -22,7 +22,9 @@ RANGES: dict[str, tuple[float, ...]] = {
     "blend": (0.35, 0.5, 0.7, 1.0),
     "rise": (0.1, 0.15, 0.2, 0.3, 0.4),
     "fall": (0.1, 0.15, 0.2, 0.3),
-    "share": (0.4, 0.5, 0.6, 0.7, 0.8),
+    "share": (0.25, 0.4, 0.5, 0.6),
+    "ended": (0.15, 0.25, 0.35, 0.5),
+    "whole": (0.6, 0.7, 0.8, 0.9),
     "again": (0.05, 0.1, 0.15, 0.25),
     "repeating": (0.3, 0.4, 0.5, 0.6, 0.7),
     "give_up": (0.15, 0.25, 0.35, 0.5),
@@ -36,7 +38,7 @@ GROUP = 50
 
 def worth(scores: dict[str, float]) -> float:
     """One number for a choice: counts, their moments, cues, and silence where nothing repeats."""
-    counts = scores["obo"] + scores["exact"] + scores["f1"] - scores["mae"]
+    counts = scores["obo"] + scores["exact"] + scores["f1"] - scores["mae"] + 0.5 * scores["on_time"]
     return counts + scores["tiou"] + 0.5 * (scores["start_1s"] + scores["stop_1s"]) - 0.3 * min(2.0, scores["false"])
 
 

@@ -16,16 +16,17 @@ from models.tiny.train.augment import ACTING, ENDED, Stream
 from models.tiny.train.config import CHUNK_MS, FPS, FRAMES, HIDDEN
 from models.tiny.train.grading import Counted, Spanned, count_scores, span_scores
 from models.tiny.train.head import Heads
-from models.tiny.train.rows import batch_rows, quick_stats
+from models.tiny.train.rows import batch_rows, cut_ages, quick_stats
 from models.tiny.train.vision import SEEN, Decider, Thresholds
 
 
 @dataclass(frozen=True)
 class Read:
-    """What the heads say of one stream: probabilities [T,4], and the motion energy [T]."""
+    """What the heads say of one stream: probabilities [T,4]; and its motion energy and its ages [T] (see `extras`)."""
 
     chances: Tensor
     energy: Tensor
+    ages: Tensor
 
 
 @dataclass(frozen=True)
@@ -44,22 +45,23 @@ def read(heads: Heads, motion: Tensor, look: Tensor, cuts: Tensor) -> list[Read]
     with torch.no_grad():
         chances = torch.sigmoid(heads(rows, extra, first)[0])
     energy = torch.sqrt((motion * motion).mean(-1))
-    return [Read(p, e) for p, e in zip(chances, energy, strict=True)]
+    return [Read(*parts) for parts in zip(chances, energy, cut_ages(cuts), strict=True)]
 
 
 def decide(found: list[Read], thresholds: Thresholds | None = None) -> list[Decided]:
     """The decisions of `Decider` on every stream, micro-turn by micro-turn."""
     decider = Decider(thresholds)
     size, steps = len(found), max(len(r.energy) for r in found)
-    chances, energy = torch.zeros(size, steps, found[0].chances.shape[1]), torch.zeros(size, steps)
+    chances, energy, ages = torch.zeros(size, steps, found[0].chances.shape[1]), *torch.zeros(2, size, steps)
     for i, r in enumerate(found):
-        chances[i, : len(r.energy)], energy[i, : len(r.energy)] = r.chances, r.energy
+        n = len(r.energy)
+        chances[i, :n], energy[i, :n], ages[i, :n] = r.chances, r.energy, r.ages
     single = {name: entry for name, entry in SEEN.items() if len(entry[1]) == 1}
     state = {name: torch.full((size,), init, dtype=dtype) for name, (dtype, _, init) in single.items()}
     marks = torch.zeros(3, size, steps // FRAMES * FRAMES)
     with torch.no_grad():
         for t in range(marks.shape[2]):
-            p, e = chances[:, t], energy[:, t]
+            p, e, state["age"] = chances[:, t], energy[:, t], ages[:, t]
             marks[0, :, t] = decider.count(p, e, state)
             marks[1, :, t], marks[2, :, t] = decider.act(p, state)
     turns = marks.reshape(3, size, -1, FRAMES).amax(-1).numpy()

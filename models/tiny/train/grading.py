@@ -6,21 +6,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ON_TIME_S, NEAR_S, CLOSE = 0.5, 1.0, 1e-9
 
-def event_f1(ends_s: list[float], said_s: list[float]) -> float:
-    """Said counts against annotated repetition ends, each matched at most once.
 
-    A count matches within half a period before and max(half a period, 0.8 s) after the end.
+def delays(ends_s: list[float], said_s: list[float]) -> list[float]:
+    """Said minus annotated end for every repetition that a count belongs to; each count belongs to one at most.
+
+    It may come half a period before and max(half a period, 0.8 s) after the end.
     """
     gaps = np.diff(ends_s)
     half = float(np.median(gaps)) / 2 if len(gaps) else 1.5
     used: set[int] = set()
+    found = []
     for end in ends_s:
         near = [(abs(t - end), j) for j, t in enumerate(said_s) if j not in used and -half <= t - end <= max(half, 0.8)]
         if near:
             used.add(min(near)[1])
+            found.append(said_s[min(near)[1]] - end)
+    return found
+
+
+def event_f1(ends_s: list[float], said_s: list[float]) -> float:
+    """Said counts against annotated ends of repetitions, as events."""
     total = len(ends_s) + len(said_s)
-    return 2 * len(used) / total if total else 1.0
+    return 2 * len(delays(ends_s, said_s)) / total if total else 1.0
 
 
 def interval_iou(a: tuple[float, float], b: tuple[float, float]) -> float:
@@ -43,18 +52,30 @@ class Counted:
         """The last number said, 0 for silence."""
         return self.said[-1] if self.said else 0
 
+    @property
+    def lead(self) -> int:
+        """The most by which a number was ahead of the repetitions that had ended."""
+        ahead = [n - sum(e <= t for e in self.ends_s) for t, n in zip(self.said_s, self.said, strict=True)]
+        return max(ahead, default=0)
+
 
 def count_scores(clips: list[Counted]) -> dict[str, float]:
-    """Off-by-one accuracy, exact share, relative error, event F1; clips without repetitions are left out."""
+    """Off-by-one accuracy, exact share, relative error, event F1; clips without repetitions are left out.
+
+    And the share of counts within half a second of their repetition's end, and the largest lead over the truth.
+    """
     real = [c for c in clips if c.ends_s]
     errors = np.array([abs(c.last - len(c.ends_s)) for c in real], float)
     truth = np.array([len(c.ends_s) for c in real], float)
+    late = [x for c in real for x in delays(c.ends_s, c.said_s)]
     return {
         "clips": len(real),
         "obo": float((errors <= 1).mean()),
         "exact": float((errors == 0).mean()),
         "mae": float((errors / (truth + 0.1)).mean()),
         "f1": float(np.mean([event_f1(c.ends_s, c.said_s) for c in real])),
+        "on_time": float(np.mean([abs(x) <= ON_TIME_S + CLOSE for x in late])) if late else 0.0,
+        "lead": max((c.lead for c in real), default=0),
     }
 
 
@@ -70,7 +91,7 @@ class Spanned:
 
 def close(clips: list[Spanned], cue: int) -> float:
     """Share of clips whose start (0) or stop (1) was said within one second of the truth."""
-    return float(np.mean([c.found is not None and abs(c.found[cue] - c.truth[cue]) <= 1.0 for c in clips]))
+    return float(np.mean([c.found is not None and abs(c.found[cue] - c.truth[cue]) <= NEAR_S + CLOSE for c in clips]))
 
 
 def span_scores(clips: list[Spanned]) -> dict[str, float]:

@@ -33,7 +33,11 @@ class Head(nn.Module):
 
 
 class Heads(nn.Module):
-    """Heads trained apart, whose logits are averaged; each keeps its own hidden state."""
+    """Heads that answer together; each keeps its own hidden state.
+
+    Whether something repeats and whether somebody acts is the mean of their logits. Where in a repetition the person is
+    tells the last one alone: two opinions on which end of a movement is its reference would cancel each other out.
+    """
 
     def __init__(self, members: Sequence[Head]) -> None:
         super().__init__()
@@ -42,4 +46,7 @@ class Heads(nn.Module):
     def forward(self, rows: Tensor, extra: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
         """Like `Head`, with the states of all members [N,B,HIDDEN] in and out."""
         found = [head(rows, extra, states[i : i + 1]) for i, head in enumerate(self.members)]
-        return torch.stack([logits for logits, _ in found]).mean(0), torch.cat([state for _, state in found])
+        mean, last = torch.stack([logits for logits, _ in found]).mean(0), found[-1][0]
+        away, _, ended, _ = last.split(1, -1)
+        _, repeating, _, acting = mean.split(1, -1)
+        return torch.cat([away, repeating, ended, acting], -1), torch.cat([state for _, state in found])

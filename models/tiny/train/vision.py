@@ -46,10 +46,12 @@ class Thresholds:
     rise = 0.15
     fall = 0.2
     """A repetition: that much up from the last low, then at least that much down from the peak ..."""
-    share = 0.6
-    """... and that share of the way back, so that it is counted when it ends and not while it turns ..."""
+    share, ended = 0.4, 0.25
+    """... and that share of the way back while an end is that probable ..."""
+    whole = 0.8
+    """... or this share of it ..."""
     again = 0.1
-    """... unless the way out begins anew: up by that much from the nearest point."""
+    """... or until the way out begins anew: up by that much from the nearest point."""
     repeating = 0.5
     steady = 0.5
     """Share of a new frame in the smoothed probability that something repeats: one frame of doubt changes nothing."""
@@ -81,15 +83,18 @@ class Decider(nn.Module):
         s["away"] = away = s["away"] + self.t.blend * (p[:, 0] - s["away"])
         on, repeating = s["armed"], p[:, 1]
         s["steady"] = s["steady"] + self.t.steady * (repeating - s["steady"])
-        quiet = (s["steady"] < needed).float()
+        # Behind a cut nothing is the way back from anything before it.
+        quiet = torch.maximum((s["steady"] < needed).float(), (s["age"] < 0.5).float())
         low = torch.minimum(s["low"], away)
         farther = (away > s["high"]).float()
         high = torch.maximum(s["high"], away)
         rises = (1.0 - on) * ((away > low + self.t.rise) & (repeating > self.t.repeating)).float()
         turned = torch.maximum(farther, rises)
         back = torch.where(turned > 0.5, away, torch.minimum(s["back"], away))
-        enough = (self.t.share * (high - low)).clamp_min(self.t.fall)
-        near = (away < high - enough).float()
+        way = high - low
+        part = away < high - (self.t.share * way).clamp_min(self.t.fall)
+        whole = away < high - (self.t.whole * way).clamp_min(self.t.fall)
+        near = (whole | (part & (p[:, 2] > self.t.ended))).float()
         # Many come back only part of the way before they set out again.
         again = ((back < high - self.t.fall) & (away > back + self.t.again)).float()
         # A picture that stands still ends nothing: the distance sinks in it although nobody came back.

@@ -170,3 +170,6 @@ def test_an_instruction_that_was_heard_is_told_once_and_what_it_led_to() -> None
         ("you", "did not understand"),
         ("you", "count my squats"),
     ]
+    log.add(heard("stop", 9))
+    log.add(TaskSet(instruction="stop", task="none", params={}, from_turn=50))
+    assert log.rows[-1].text == "waits for an instruction"

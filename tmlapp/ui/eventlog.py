@@ -72,7 +72,9 @@ class EventLog:
         if isinstance(what, UserTranscript) and what.text.strip() == self._just_heard:
             return []  # The same words once more, from an endpoint that tells them in two ways.
         if isinstance(what, TaskSet) and what.instruction and what.instruction == self._just_heard:
-            return self._append(Row(what.t_rx_ns, "task", what.task.replace("_", " ")))
+            waits = what.task == "none"
+            text = tr("waits for an instruction") if waits else what.task.replace("_", " ")
+            return self._append(Row(what.t_rx_ns, "task", text))
         if isinstance(what, EndpointEvent):
             self._cause = what.wire_ref
         row = row_of(what)

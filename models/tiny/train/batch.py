@@ -133,7 +133,7 @@ def make_batch(mix: Mix, folder: Path | None, seed: int, step: int) -> tuple[NDA
         streams, _ = split(rendered_streams(folder, mix.known(step), PATIENCE_S))
         lively_from = len(split(list(range(EXACT_STREAMS)))[0])
         for _ in range(mix.rendered):
-            least = lively_from if rng.random() < mix.lively else 0
+            least = lively_from if mix.lively and rng.random() < mix.lively else 0
             a, b = rng.integers(least, len(streams), size=2)
             groups[2].append(varied(rng, streams[a], streams[b], mix.frames))
     made = [packed(group) for group in groups if group]

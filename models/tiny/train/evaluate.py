@@ -14,7 +14,7 @@ import numpy as np
 
 from models.tiny.train.clips import Frame, Padding, model_frames
 from models.tiny.train.config import MAX_COUNT
-from models.tiny.train.grading import Counted, Spanned, count_scores, span_scores
+from models.tiny.train.grading import Counted, Spanned, count_scores, count_values, interval, span_scores, span_values
 from models.tiny.train.runner import Player, Turn
 from models.tiny.train.tasks import Task
 
@@ -115,9 +115,19 @@ def evaluate(model: Path, clips_dir: Path, table: Path, seed: int, verbose: bool
         if verbose:
             print(line(clip, bare[-1], padded[-1], span))
     negatives = [c for c in bare + held + padded if not c.ends_s]
+    many = [c for c in bare if len(c.ends_s) >= FEW]
+    for title, values in (
+        ("bare", count_values(bare)),
+        ("bare, five or more", count_values(many)),
+        ("padded", count_values(padded)),
+        ("start/stop, padded", span_values(spans)),
+    ):
+        if verbose:
+            ranges = ((name, *interval(x)) for name, x in values.items())
+            print(f"95 % {title}: " + "  ".join(f"{name} {low:.2f}-{high:.2f}" for name, low, high in ranges))
     return {
         "bare": count_scores(bare),
-        "bare, five or more": count_scores([c for c in bare if len(c.ends_s) >= FEW]),
+        "bare, five or more": count_scores(many),
         "last frame held": count_scores(held),
         "padded": count_scores(padded),
         "padded, five or more": count_scores([c for c in padded if len(c.ends_s) >= FEW]),

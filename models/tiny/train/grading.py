@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 ON_TIME_S, NEAR_S, CLOSE = 0.5, 1.0, 1e-9
 
@@ -59,21 +60,39 @@ class Counted:
         return max(ahead, default=0)
 
 
+RESAMPLES = 2000
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean: clips drawn anew with replacement, always the same draws."""
+    rng = np.random.default_rng(0)
+    means = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def count_values(clips: list[Counted]) -> dict[str, NDArray[np.float64]]:
+    """Per clip with repetitions: within one, exact, relative error, event F1."""
+    real = [c for c in clips if c.ends_s]
+    errors = np.array([abs(c.last - len(c.ends_s)) for c in real], float)
+    truth = np.array([len(c.ends_s) for c in real], float)
+    return {
+        "obo": (errors <= 1).astype(float),
+        "exact": (errors == 0).astype(float),
+        "mae": errors / (truth + 0.1),
+        "f1": np.array([event_f1(c.ends_s, c.said_s) for c in real]),
+    }
+
+
 def count_scores(clips: list[Counted]) -> dict[str, float]:
     """Off-by-one accuracy, exact share, relative error, event F1; clips without repetitions are left out.
 
     And the share of counts within half a second of their repetition's end, and the largest lead over the truth.
     """
     real = [c for c in clips if c.ends_s]
-    errors = np.array([abs(c.last - len(c.ends_s)) for c in real], float)
-    truth = np.array([len(c.ends_s) for c in real], float)
     late = [x for c in real for x in delays(c.ends_s, c.said_s)]
     return {
         "clips": len(real),
-        "obo": float((errors <= 1).mean()),
-        "exact": float((errors == 0).mean()),
-        "mae": float((errors / (truth + 0.1)).mean()),
-        "f1": float(np.mean([event_f1(c.ends_s, c.said_s) for c in real])),
+        **{name: float(values.mean()) for name, values in count_values(clips).items()},
         "on_time": float(np.mean([abs(x) <= ON_TIME_S + CLOSE for x in late])) if late else 0.0,
         "lead": max((c.lead for c in real), default=0),
     }
@@ -89,17 +108,21 @@ class Spanned:
     intervals: int
 
 
-def close(clips: list[Spanned], cue: int) -> float:
-    """Share of clips whose start (0) or stop (1) was said within one second of the truth."""
-    return float(np.mean([c.found is not None and abs(c.found[cue] - c.truth[cue]) <= NEAR_S + CLOSE for c in clips]))
+def span_values(clips: list[Spanned]) -> dict[str, NDArray[np.float64]]:
+    """Per clip: temporal IoU of the first interval, start and stop within one second, exactly one interval."""
+
+    def close(cue: int) -> NDArray[np.float64]:
+        near = [c.found is not None and abs(c.found[cue] - c.truth[cue]) <= NEAR_S + CLOSE for c in clips]
+        return np.array(near, float)
+
+    return {
+        "tiou": np.array([interval_iou(c.found, c.truth) if c.found else 0.0 for c in clips]),
+        "start_1s": close(0),
+        "stop_1s": close(1),
+        "one_interval": np.array([c.intervals == 1 for c in clips], float),
+    }
 
 
 def span_scores(clips: list[Spanned]) -> dict[str, float]:
-    """Mean temporal IoU of the first interval and the shares of cues within one second."""
-    return {
-        "clips": len(clips),
-        "tiou": float(np.mean([interval_iou(c.found, c.truth) if c.found else 0.0 for c in clips])),
-        "start_1s": close(clips, 0),
-        "stop_1s": close(clips, 1),
-        "one_interval": float(np.mean([c.intervals == 1 for c in clips])),
-    }
+    """Means of `span_values`."""
+    return {"clips": len(clips), **{name: float(values.mean()) for name, values in span_values(clips).items()}}

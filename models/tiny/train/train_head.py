@@ -57,6 +57,7 @@ RECIPE = Recipe(
         Stage(Mix(0, 2, 10), 800, 3e-3),
         Stage(Mix(12, 1, 4), 700, 2e-3, schedule=1600),
         Stage(Mix(14, 1, 2, first=1050, growth=0.6, lively=0.75), 1000, 1.5e-3),
+        Stage(Mix(14, 1, 2, first=1650, growth=0.6, most=2300, lively=0.85), 1100, 1.5e-3),
     )
 )
 

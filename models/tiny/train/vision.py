@@ -61,9 +61,11 @@ class Thresholds:
     """... and below this one where less than so many pixels per frame move (a held pose, a trembling camera)."""
     forget, standing = 0.8, 0.5
     """Nothing is counted once recent motion, a peak fading by that per frame, is below that share of its mean."""
-    smooth = 0.5
+    smooth = 0.7
+    """Share of a new frame in the smoothed probability that somebody acts ..."""
     start = 0.6
     stop = 0.25
+    """... which starts an action above the one level, and stops it below the other."""
 
 
 class Decider(nn.Module):

@@ -81,10 +81,11 @@ class EchoCanceller:
 
     def _judged(self, near: Pcm, echo: Floats) -> float:
         """How much of the estimated echo is to be taken away, 0 to 1; changes slowly, so that AEC3 can follow."""
-        if len(echo) == 0 or float(np.mean(echo * echo)) < _AUDIBLE:
+        if len(echo) == 0 or float(np.dot(echo, echo)) / len(echo) < _AUDIBLE:
             return self._trust
-        rest = near - echo
-        self._before = _KEPT * self._before + float(np.dot(near.astype(np.float32), near))
+        sound = near.astype(np.float32)
+        rest = sound - echo
+        self._before = _KEPT * self._before + float(np.dot(sound, sound))
         self._after = _KEPT * self._after + float(np.dot(rest, rest))
         loss_db = 10 * np.log10(self._before / self._after)
         if loss_db < _WRONG_DB:

@@ -60,7 +60,7 @@ class LinearEcho:
         spectrum = np.fft.rfft(error)
         self._noise = _NOISE_KEPT * self._noise + np.float32(1 - _NOISE_KEPT) * _power(spectrum)
         gain = self._doubt / ((power * self._doubt).sum(axis=0) / 2 + self._noise + _TINY)
-        change = np.fft.irfft(gain * np.conj(self._far) * spectrum, axis=1)
+        change = np.fft.irfft(np.conj(self._far) * (gain * spectrum), axis=1)
         # Each partition answers for one block of time.
         change[:, BLOCK_SAMPLES:] = 0
         self._filter += np.fft.rfft(change, axis=1)

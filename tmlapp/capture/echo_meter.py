@@ -40,9 +40,9 @@ class EchoMeter:
         self.loss_db: float | None = None
         self.delay_ms: float | None = None
         self._activity = VoiceActivity(3)
-        self._raw: Floats = np.zeros(_SECOND + DELAY_SAMPLES)
-        self._clean: Floats = np.zeros(_SECOND)
-        self._far: Floats = np.zeros(_SECOND + _SPAN)
+        self._raw: Pcm = np.zeros(_SECOND + DELAY_SAMPLES, np.int16)
+        self._clean: Pcm = np.zeros(_SECOND, np.int16)
+        self._far: Pcm = np.zeros(_SECOND + _SPAN, np.int16)
         self._voice = np.zeros(_SECOND // VOICE_SAMPLES, np.bool_)
         self._floor: float | None = None
         self._cross: npt.NDArray[np.complex128] | None = None
@@ -51,7 +51,7 @@ class EchoMeter:
     def push(self, raw: Pcm, clean: Pcm, far: Pcm) -> None:
         """One micro-turn: as captured, as processed, and what the loudspeaker played; int16 [3200] each."""
         self._raw, self._clean, self._far = (
-            _moved(kept, new.astype(np.float64))
+            np.concatenate((kept[len(new) :], new))
             for kept, new in ((self._raw, raw), (self._clean, clean), (self._far, far))
         )
         voice = np.asarray(self._activity.push(clean), np.bool_)
@@ -91,14 +91,10 @@ class EchoMeter:
         return at * _DOWN * 1000 / SAMPLE_RATE_HZ if distinct else None
 
 
-def _moved(kept: Floats, new: Floats) -> Floats:
-    return np.concatenate((kept[len(new) :], new))
-
-
-def _energies(sound: Floats) -> Floats:
+def _energies(sound: Pcm) -> Floats:
     """Mean square of each 10 ms."""
-    return np.asarray((sound.reshape(-1, FRAME_SAMPLES) ** 2).mean(axis=1))
+    return np.asarray((sound.reshape(-1, FRAME_SAMPLES).astype(np.float64) ** 2).mean(axis=1))
 
 
-def _low(sound: Floats) -> Floats:
+def _low(sound: Pcm) -> Floats:
     return np.asarray(sound.reshape(-1, _DOWN).mean(axis=1))

@@ -59,5 +59,7 @@ class PlayTap:
         upto, size = self.handed, len(self._data)
         # The callback may write on meanwhile: the oldest tenth is left to it.
         first = max(first, upto - size * 9 // 10)
-        at = np.arange(first, upto) % size
-        return Handed(first, self._data[at])
+        begin, end = first % size, upto % size
+        if first == upto or begin < end:
+            return Handed(first, self._data[begin : begin + upto - first].copy())
+        return Handed(first, np.concatenate((self._data[begin:], self._data[:end])))

@@ -93,8 +93,9 @@ async def _draw(
     source, folder = "demo/squats.mp4,demo/squats.wav", Path("recordings") / scheme
     desk = Desk(source, endpoint=endpoint_from_address(endpoint), honest_clock=True)
     settings = Settings.model_validate({"theme": scheme, "recordings_dir": folder})
-    plan = plan_for(folder, endpoint=endpoint, source=source, loudspeaker="none")
-    devices = SessionPlan(folder=folder, name=plan.name, instruction=plan.instruction, endpoint=endpoint)
+    # Nothing is typed: the clip asks aloud, and the picture shows that it was heard.
+    plan = plan_for(folder, endpoint=endpoint, source=source, loudspeaker="none", instruction="")
+    devices = SessionPlan(folder=folder, name=plan.name, instruction="", endpoint=endpoint)
     services = Services(build_session=desk.build)
     window = MainWindow(settings, loop, plan=devices, services=services)
 

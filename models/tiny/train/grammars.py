@@ -61,8 +61,8 @@ OTHERS = (
     *("take", "get", "said", "tell me", "camel", "castle", "tennis", "final", "never"),
     *("ever", "another", "other", "number", "weather", "better", "letter", "mind", "kind", "find", "fine", "mine"),
     *("quite", "quite a", "right away", "be right", "be careful", "violence", "science", "island", "rough"),
-    *("that is not", "that is a", "that's a", "that's good", "that's right", "course", "horse"),
-    *("force", "boss", "across", "past", "a lot", "come in", "never again", "i mean", "you can", "can you", "you know"),
+    *("that is not", "that is a", "that's a", "that's good", "that's right", "horse"),
+    *("across", "past", "a lot", "come in", "never again", "i mean", "you can", "can you", "you know"),
 )
 """What people say besides instructions and what sounds like one: heard as itself it changes nothing. In noise these
 swallow instructions, so that there the grammars do without."""

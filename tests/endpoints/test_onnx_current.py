@@ -100,3 +100,87 @@ def test_whatever_is_said_the_graph_never_gets_go_on_and_only_an_order_ends_a_ta
             runs = {"stop": "none", "count": "count", "remind me": "remind"}[word]
         assert current.task.name == ("paused" if kept else runs)
         assert current.paused == kept
+
+
+ENDS = {
+    "count": {"said": 1, "number": "number"},
+    "remind": {"until": {"until_s": 1, "until_min": 60}, "period": {"period_s": 1}},
+}
+
+
+def ending(folder: Path, ends: object = ENDS) -> TaskReader:
+    plain = mini_manifest()
+    params = ["elapsed_s", "number", "period_s", "until_s", "until_min"]
+    rules = [{"match": f"^{word}$", "option": OPTIONS.index(name)} for name, word in zip(OPTIONS, WORDS, strict=True)]
+    rules[1] = {"match": "^count(?: (?P<n>[0-9]+))?$", "option": 1, "params": {"number": "n"}}
+    every = "^remind me(?: every (?P<p>[0-9]+))?(?: for (?P<u>[0-9]+))?(?: (?P<m>[0-9]+) minutes)?$"
+    rules[2] = {"match": every, "option": 2, "params": {"period_s": "p", "until_s": "u", "until_min": "m"}}
+    plain["task"].update({"options": OPTIONS, "rules": rules, "params": params, "x-ends": ends})
+    return TaskReader(read_manifest(write_model(folder, manifest=plain)))
+
+
+def answer(current: CurrentTask, turns: int, said: int = 0) -> None:
+    for i in range(turns):
+        current.answered(i < said)
+
+
+def test_a_task_is_over_when_everything_was_said(tmp_path: Path) -> None:
+    current = now(ending(tmp_path), "count 2")
+    answer(current, 9, said=2)
+    assert not current.waiting
+    answer(current, 1, said=1)
+    assert current.waiting
+    with pytest.raises(OnnxContractError, match="Nothing runs"):
+        current.follow("pause", 0, 10)
+    # The next one starts anew.
+    current.follow("count 2", 0, 10)
+    assert not current.waiting
+    # Where no number was given there is no end.
+    current.follow("count", 0, 12)
+    answer(current, 300, said=300)
+    assert not current.waiting
+
+
+def test_what_was_said_before_a_pause_counts_after_it(tmp_path: Path) -> None:
+    current = now(ending(tmp_path), "count 2")
+    answer(current, 2, said=2)
+    current.follow("pause", 0, 2)
+    answer(current, 5)
+    assert (current.paused, current.waiting) == (True, False)
+    current.follow("go on", 0, 7)
+    answer(current, 1, said=1)
+    assert current.waiting
+
+
+@pytest.mark.parametrize(
+    ("instruction", "turns"),
+    [
+        ("remind me every 2 for 6", 27),
+        ("remind me every 6 for 6", 27),
+        ("remind me 1 minutes", 297),
+        ("remind me every 7 for 6", None),
+        ("remind me every 2", None),
+    ],
+)
+def test_a_series_is_over_when_its_time_has_passed(tmp_path: Path, instruction: str, turns: int | None) -> None:
+    current = now(ending(tmp_path))
+    current.follow(instruction, 600_000_000, 3)
+    answer(current, (turns or 400) - 1, said=5)
+    assert not current.waiting
+    answer(current, 1)
+    assert current.waiting == (turns is not None)
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        ({"sing": {"said": 1}}, "sing is no option"),
+        ({"count": {"number": "size"}}, "size is not in params"),
+        ({"count": {"period": {"period_s": 1}}}, "count.said or number"),
+        ({"count": {"said": 1, "when": 2}}, "count.when is not a key"),
+    ],
+)
+def test_a_wrong_end_is_named(tmp_path: Path, ends: object, says: str) -> None:
+    with pytest.raises(OnnxContractError, match=says) as caught:
+        ending(tmp_path, ends)
+    assert caught.value.code == "E_MANIFEST_SCHEMA"

@@ -24,6 +24,7 @@ from tmlapp.core.event import (
     SessionOpened,
     SpeechHeard,
     TaskSet,
+    TextOutDone,
     UnitDone,
     UserTranscript,
 )
@@ -39,6 +40,7 @@ from tmlapp.endpoints.onnx_say import NonFiniteError, Speaker
 from tmlapp.endpoints.onnx_state import Snapshot, read_snapshot, write_snapshot
 from tmlapp.endpoints.onnx_step import StepError, Stepper, Tensor
 from tmlapp.endpoints.onnx_tasks import Task
+from tmlapp.endpoints.onnx_voice import PATIENCE_S, VoiceDesk
 
 _log = logging.getLogger(__name__)
 LAG_CALM = 2
@@ -175,7 +177,9 @@ class OnnxDuplex:
             self._preparer.restore(snapshot.app)
 
     def _new_speaker(self) -> Speaker:
-        return Speaker(self._manifest, self._model.clips, speech=self._model.speech, synthesize=self._setup.synthesize)
+        # In virtual time nobody waits for the voice, and what is heard must not depend on the machine.
+        voice = VoiceDesk(self._setup.synthesize, None if self._setup.virtual_time else PATIENCE_S)
+        return Speaker(self._manifest, self._model.clips, speech=self._model.speech, voice=voice)
 
     def _now_ns(self) -> int:
         return self._free_at_ns if self._setup.virtual_time else self._setup.session_now_ns()
@@ -229,8 +233,10 @@ class OnnxDuplex:
         for ducked in heard:
             if isinstance(ducked, Ducked):
                 self._send(ducked)
-        for event in self._speaker.answer(turn, outputs, self._current.task):
+        answer = list(self._speaker.answer(turn, outputs, self._current.task))
+        for event in answer:
             self._send(event)
+        self._current.answered(any(isinstance(event, TextOutDone) for event in answer))
         for text in turn.texts:
             self._hear(text, turn)
         for speech in heard:
@@ -328,6 +334,9 @@ class OnnxDuplex:
             self._send(EndpointError(kind=kind, code=error.code, message=f"{error.message} {error.fix}", fatal=False))
             return
         self._send(self._task_set(task, from_turn=turn.index + 1))
+        if self._current.paused or task.name == "none":
+            for event in self._speaker.hush(turn):
+                self._send(event)
         self._speaker.rehearse(task)
 
     @staticmethod

@@ -100,6 +100,10 @@ class JsonObject:
         where = f"{self._where}.{key}" if self._where else key
         return [JsonObject(self.path, f"{where}[{i}]", v) for i, v in enumerate(self.items(key, default))]
 
+    def names(self) -> list[str]:
+        """Keys that nobody has taken yet."""
+        return list(self._left)
+
     def has(self, key: str) -> bool:
         """The key is there, not null, and not taken yet."""
         return self._left.get(key) is not None

@@ -40,6 +40,22 @@ class TaskRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEnd:
+    """When an option is over by itself, so that the model waits again. All sums are over parameters of the task.
+
+    Attributes:
+        said: after this many phrases, and as many more as the parameter `number` holds; where that holds 0: never.
+        until: seconds per unit of each parameter; over when their sum has passed since the instruction ended.
+        period: the same; an end before this is none.
+    """
+
+    said: int = 0
+    number: str = ""
+    until: Mapping[str, float] = field(default_factory=dict)
+    period: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
     """`kind` is `none`, `enum` or `utf8` (then `length` is L); `numbers` is `contract` or `spoken`."""
 
@@ -50,6 +66,7 @@ class TaskSpec:
     default: int | None = None
     length: int = 0
     numbers: str = "contract"
+    ends: Mapping[str, TaskEnd] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +231,34 @@ class _Reader:
             default=part.integer("default") if part.has("default") else part.raw("default", None),
             length=part.integer("length", MISSING if kind == "utf8" else 0, least=1 if kind == "utf8" else 0),
             numbers=part.choice("x-numbers", ("contract", "spoken"), "contract"),
+            ends=self._ends(part.child("x-ends", {})),
         )
         if enum and not spec.options:
             raise part.wrong("options", "must not be empty")
+        if strangers := sorted(set(spec.ends) - set(spec.options)):
+            raise part.wrong("x-ends", f"{strangers[0]} is no option")
+        if strangers := sorted(
+            {n for e in spec.ends.values() for n in (e.number, *e.until, *e.period) if n} - set(spec.params)
+        ):
+            raise part.wrong("x-ends", f"{strangers[0]} is not in params")
         part.done()
         return spec
+
+    def _ends(self, part: JsonObject) -> Mapping[str, TaskEnd]:
+        return {name: self._end(part.child(name)) for name in part.names()}
+
+    @staticmethod
+    def _end(part: JsonObject) -> TaskEnd:
+        until, period = (
+            {n: p.number(n) for n in p.names()} for p in (part.child("until", {}), part.child("period", {}))
+        )
+        end = TaskEnd(
+            said=part.integer("said", 0), number=part.text("number", "", empty=True), until=until, period=period
+        )
+        part.done()
+        if not (end.said or end.number or end.until):
+            raise part.wrong("said", "or number or until must be there")
+        return end
 
     @staticmethod
     def _rule(part: JsonObject) -> TaskRule:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tmlapp.config.settings import PRESETS
 from tmlapp.core.units import NS_PER_MS
 from tmlapp.endpoints.onnx_errors import OnnxContractError
-from tmlapp.endpoints.onnx_manifest import Manifest, TaskRule
+from tmlapp.endpoints.onnx_manifest import Manifest, TaskEnd, TaskRule
 from tmlapp.endpoints.onnx_numbers import spoken_numbers, with_digits
 from tmlapp.endpoints.onnx_rules import RuleError, RulePattern, RuleTimeoutError
 
@@ -73,6 +73,11 @@ class TaskReader:
         self._rules = [(self._compiled(i, rule), rule) for i, rule in enumerate(manifest.task.rules)]
         if self._task.default is not None and self._task.default >= max(1, len(self._task.options)):
             raise self._bad("task.default", f"{self._task.default} is not the index of an option")
+
+    @property
+    def ends(self) -> Mapping[str, TaskEnd]:
+        """By option: when it is over by itself."""
+        return self._task.ends
 
     @property
     def pauses(self) -> bool:

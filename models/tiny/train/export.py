@@ -14,7 +14,17 @@ from models.tiny.train.config import CHUNK_MS, FRAMES, HEIGHT, MAX_COUNT, WIDTH
 from models.tiny.train.grammars import hearing, write_grammars
 from models.tiny.train.graph import DIAGNOSTICS, STATES, Step
 from models.tiny.train.slim import slim
-from models.tiny.train.tasks import EXAMPLES, PARAMS, REMINDERS, VOCABULARY, Task, all_rules, phrase_file, reminder_file
+from models.tiny.train.tasks import (
+    ENDS,
+    EXAMPLES,
+    PARAMS,
+    REMINDERS,
+    VOCABULARY,
+    Task,
+    all_rules,
+    phrase_file,
+    reminder_file,
+)
 
 VERSION = "1.0.0"
 OPSET = 18
@@ -92,6 +102,7 @@ def write_manifest(folder: Path, *, seed: int, trained_on: str, metrics: dict[st
             "rules": all_rules(),
             "params": list(PARAMS),
             "default": None,
+            "x-ends": ENDS,
         },
         "vocabulary": vocabulary,
         "x-recordings": recordings,

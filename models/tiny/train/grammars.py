@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from models.tiny.train.tasks import TENS, UNITS
+from models.tiny.train.tasks import ENDS, TENS, UNITS
 
 EXERCISES = (
     *("squats", "push ups", "sit ups", "pull ups", "chin ups", "lunges", "jumping jacks", "star jumps", "jumps"),
@@ -197,6 +197,7 @@ def describe(folder: Path) -> None:
         data = (folder / name).read_bytes()
         entries.append({"path": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)})
     manifest["files"] = [*kept[:1], *entries, *kept[1:]]
+    manifest["task"]["x-ends"] = ENDS
     manifest |= {"hears_instructions": True, "x-hearing": hearing()}
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")

@@ -222,3 +222,15 @@ def all_rules() -> list[Rule]:
         rule(rf"^{POLITE}{REPS} {NO_NUMBERS}{ACTION}", Task.count_reps),
         rule(rf"\bcount {NO_NUMBERS}{ACTION}", Task.count_reps),
     ]
+
+
+UNTIL_END = {"until": {"until_s": 1, "until_min": 60}, "period": {"period_s": 1, "period_min": 60}}
+ENDS: dict[str, dict[str, Any]] = {
+    Task.once_after_n.name: {"said": 1},
+    Task.timer.name: {"said": 1},
+    Task.count_to.name: {"number": "number"},
+    Task.count_down.name: {"number": "number", "said": 1},
+    Task.every_n_seconds.name: UNTIL_END,
+    Task.beat.name: UNTIL_END,
+}
+"""When a task is over by itself; then anything may be asked for again."""

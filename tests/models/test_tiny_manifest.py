@@ -37,6 +37,9 @@ def session(model_dir: Path, manifest: dict[str, Any]) -> Any:
 def test_files_are_listed_with_their_hashes(model_dir: Path, manifest: dict[str, Any]) -> None:
     listed = {entry["path"] for entry in manifest["files"]}
     used = {manifest["model"]} | {v["wav"] for v in manifest["vocabulary"] if "wav" in v}
+    used |= set(manifest["x-recordings"].values())
+    for grammar in manifest["x-hearing"]["grammars"].values():
+        used |= {grammar["file"], grammar["noisy"]["file"]}
     assert used == listed
     for entry in manifest["files"]:
         data = (model_dir / entry["path"]).read_bytes()

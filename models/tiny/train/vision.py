@@ -43,8 +43,8 @@ class Thresholds:
 
     blend = 0.5
     """Share of a new frame in the smoothed distance from the reference pose."""
-    rise = 0.15
-    fall = 0.2
+    rise = 0.1
+    fall = 0.1
     """A repetition: that much up from the last low, then at least that much down from the peak ..."""
     share, ended = 0.4, 0.25
     """... and that share of the way back while an end is that probable ..."""
@@ -52,7 +52,7 @@ class Thresholds:
     """... or this share of it ..."""
     again = 0.1
     """... or until the way out begins anew: up by that much from the nearest point."""
-    repeating = 0.5
+    repeating = 0.6
     steady = 0.5
     """Share of a new frame in the smoothed probability that something repeats: one frame of doubt changes nothing."""
     give_up = 0.25

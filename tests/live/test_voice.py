@@ -101,8 +101,16 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"RIFF", wav(b"\0\0", channels=2), wav(b"\0\0", bits=8), wav(b"\0\0", rate=0), wav(b"")[:36]],
-    ids=["nothing", "cut", "stereo", "8 bit", "no rate", "no data"],
+    [
+        b"",
+        b"RIFF",
+        wav(b"\0\0", channels=2),
+        wav(b"\0\0", bits=8),
+        wav(b"\0\0", rate=0),
+        wav(b"\0\0", rate=3),
+        wav(b"")[:36],
+    ],
+    ids=["nothing", "cut", "stereo", "8 bit", "no rate", "no such rate", "no data"],
 )
 def test_what_is_no_mono_pcm16_wav_is_refused(raw: bytes) -> None:
     with pytest.raises(AppError, match="no mono PCM16"):
@@ -171,6 +179,8 @@ def test_an_engine_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="wrote no sound") as caught:
         FileVoice(program(tmp_path, "exit 0"), [], "Fix it.").speak("one")
     assert caught.value.fix == "Fix it."
+    with pytest.raises(AppError, match="cannot be read"):
+        FileVoice(program(tmp_path, 'mkdir "$TMLAPP_WAV"'), [], "Fix it.").speak("one")
 
 
 @pytest.mark.parametrize(

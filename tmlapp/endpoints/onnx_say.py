@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tmlapp.core.endpoint import Synthesizer
-from tmlapp.core.errors import AppError
 from tmlapp.core.event import AudioOut, EndpointError, EndpointEvent, Interrupted, Listen, TextOut, TextOutDone
 from tmlapp.core.media import AudioClip
 from tmlapp.core.turn import MicroTurn
@@ -17,8 +14,8 @@ from tmlapp.core.units import NS_PER_MS, OUTPUT_RATE_HZ, TURN_NS
 from tmlapp.endpoints.onnx_manifest import Manifest
 from tmlapp.endpoints.onnx_step import Tensor
 from tmlapp.endpoints.onnx_tasks import Task, fill, placeholders
+from tmlapp.endpoints.onnx_voice import VoiceDesk
 
-_NO_VOICE = "Install espeak-ng, or choose a voice in the settings."
 _log = logging.getLogger(__name__)
 
 
@@ -41,13 +38,11 @@ class Speaker:
         clipped: samples of the graph's speech that were outside [-1, 1], so far.
     """
 
-    def __init__(
-        self, manifest: Manifest, clips: Mapping[str, AudioClip], *, speech: bool, synthesize: Synthesizer | None
-    ) -> None:
+    def __init__(self, manifest: Manifest, clips: Mapping[str, AudioClip], *, speech: bool, voice: VoiceDesk) -> None:
         self._manifest = manifest
-        self._clips: dict[str, AudioClip | None] = dict(clips)
+        self._clips = dict(clips)
         self._speech = speech
-        self._synthesize = synthesize
+        self._voice = voice
         self._last_ns: dict[int, int] = {}
         self._busy_until_ns = 0
         self._speech_item: str | None = None
@@ -58,10 +53,15 @@ class Speaker:
         """Have the voice speak what `task` fills in beforehand, so that it sounds at once when it is chosen."""
         for phrase in self._manifest.vocabulary:
             text = fill(phrase.text, task.groups) if placeholders(phrase.text) else None
-            if text and text not in self._clips and self._synthesize is not None and not self._speech:
+            if text and text not in self._clips and not self._speech:
                 # A voice that fails is reported when the phrase is really chosen.
-                with contextlib.suppress(AppError):
-                    self._clips[text] = self._synthesize(text)
+                self._voice.ask(text)
+
+    def hush(self, turn: MicroTurn) -> Iterator[Interrupted]:
+        """Cut off a recording that still sounds: who says stop wants it quiet now, not after a long reminder."""
+        if self._busy_until_ns > turn.end_ns:
+            self._busy_until_ns = turn.end_ns
+            yield Interrupted(t_media_ns=turn.end_ns, media_kind="session")
 
     def answer(self, turn: MicroTurn, outputs: Mapping[str, Tensor], task: Task) -> Iterator[EndpointEvent]:
         """Events for one step, in order, without receive times.
@@ -128,26 +128,17 @@ class Speaker:
             item_id=self._speech_item,
         )
 
-    def _spoken(self, text: str) -> tuple[AudioClip | None, str]:
-        """What the voice makes of `text`, or why there is none, for a person."""
-        if self._synthesize is None:
-            return None, f"There is no voice for “{text}”: it is shown only. {_NO_VOICE}"
-        try:
-            return self._synthesize(text), ""
-        except AppError as error:
-            return None, f"“{text}” is shown only. {error}"
-
     def _phrase(self, turn: MicroTurn, text: str) -> Iterator[EndpointEvent]:
-        if text not in self._clips:
-            self._clips[text], problem = self._spoken(text)
-            if problem:
+        clip = self._clips.get(text)
+        if clip is None:
+            clip, problem = self._voice.spoken(text)
+            if problem and ("voice", text) not in self._reported:
+                self._reported.add(("voice", text))
                 yield EndpointError(kind="config", code="E_VOICE", message=problem, fatal=False)
-        clip = self._clips[text]
         if clip is None:
             return
-        if self._manifest.interrupts and self._busy_until_ns > turn.end_ns:
-            yield Interrupted(t_media_ns=turn.end_ns, media_kind="session")
-            self._busy_until_ns = turn.end_ns
+        if self._manifest.interrupts:
+            yield from self.hush(turn)
         self._busy_until_ns = max(self._busy_until_ns, turn.end_ns) + clip.duration_ns
         yield AudioOut(
             pcm16=clip.pcm.astype("<i2").tobytes(),

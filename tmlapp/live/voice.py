@@ -137,6 +137,9 @@ class FileVoice(Voice):
                 return Path(files["wav"]).read_bytes()
             except FileNotFoundError as error:
                 raise AppError("The voice failed.", f"{self._program} wrote no sound.", self._fix) from error
+            except OSError as error:
+                why = f"What {self._program} wrote cannot be read: {error.strerror}."
+                raise AppError("The voice failed.", why, self._fix) from error
 
 
 class MissingVoice(Voice):

@@ -14,6 +14,8 @@ from tmlapp.core.units import OUTPUT_RATE_HZ
 _PEAK = 0.35
 _LEAD_S, _TAIL_S = 0.010, 0.060
 _AUDIBLE = 0.01
+_RATES_HZ = range(4_000, 192_001)
+"""Of real engines; at a rate of a few samples per second a short file would be hours of sound."""
 
 
 def streamed_wav(raw: bytes, program: str = "the engine") -> tuple[Pcm, int]:
@@ -31,7 +33,7 @@ def streamed_wav(raw: bytes, program: str = "the engine") -> tuple[Pcm, int]:
         body = at + 8
         if name == b"fmt " and body + 16 <= len(raw):
             kind, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", raw, body)
-            if (kind, channels, bits) != (1, 1, 16) or not rate:
+            if (kind, channels, bits) != (1, 1, 16) or rate not in _RATES_HZ:
                 raise problem
         elif name == b"data" and rate:
             data = raw[body : body + min(size, len(raw) - body)]

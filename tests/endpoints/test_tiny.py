@@ -102,11 +102,11 @@ def test_a_session_cannot_begin_with_a_pause(tiny: Endpoint, instruction: str) -
 
 @pytest.mark.slow
 def test_it_counts_real_squats_aloud(tiny: Endpoint, shared_data: Path) -> None:
-    clip = shared_data / "clips" / "MrPose__squat2.mp4"
+    clip = shared_data / "clips" / "RepCountA_test2315.mp4"
     if not clip.is_file():
         pytest.skip("the clip is not among the shared data")
     heard = converse(tiny, turns_of(clip))
     counts = [classify(e.text)[1] for e in heard.of(TextOutDone)]
     assert counts == list(range(1, len(counts) + 1))
-    assert abs(len(counts) - 6) <= 1
+    assert abs(len(counts) - 3) <= 1
     assert [e.text for e in heard.of(AudioOut)] == [e.text for e in heard.of(TextOutDone)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def series(report: dict[str, Any], name: str) -> dict[int, list[tuple[int, float
 
 
 def panel(reports: list[dict[str, Any]], name: str, left: int, top: int) -> list[str]:
-    """One output's losses, one line per seed and head; a grey line where the second stage begins."""
+    """One output's losses, one line per seed and head; grey lines where a stage ends."""
     lines = [(r["seed"], head, points) for r in reports for head, points in series(r, name).items()]
     last = max(points[-1][0] for *_, points in lines)
     most = max(loss for *_, points in lines for _, loss in points)
@@ -43,8 +44,9 @@ def panel(reports: list[dict[str, Any]], name: str, left: int, top: int) -> list
         at = y(share * most)
         out.append(f'<line x1="{x(0)}" y1="{at:.1f}" x2="{x(last)}" y2="{at:.1f}" stroke="#ddd"/>')
         out.append(f'<text x="{left + EDGE - 6}" y="{at + 4:.1f}" text-anchor="end">{share * most:.2f}</text>')
-    border = reports[0]["recipe"]["stages"][0]["steps"]
-    out.append(f'<line x1="{x(border):.1f}" y1="{y(most)}" x2="{x(border):.1f}" y2="{y(0)}" stroke="#888"/>')
+    lengths = [stage["steps"] for stage in reports[0]["recipe"]["stages"]]
+    for border in accumulate(lengths[:-1]):
+        out.append(f'<line x1="{x(border):.1f}" y1="{y(most)}" x2="{x(border):.1f}" y2="{y(0)}" stroke="#888"/>')
     out.append(f'<text x="{x(last)}" y="{top + HIGH - 10}" text-anchor="end">{last} steps</text>')
     for i, (seed, head, points) in enumerate(lines):
         path = " ".join(f"{x(step):.1f},{y(loss):.1f}" for step, loss in points)

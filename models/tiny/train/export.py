@@ -116,7 +116,7 @@ def write_manifest(folder: Path, *, seed: int, trained_on: str, metrics: dict[st
         "provenance": {
             "data": [
                 {
-                    "name": "synthetic trajectories and drawn figures, made by the training code",
+                    "name": "filmed and abstract synthetic streams, made by the training code",
                     "licence": "Apache-2.0",
                     "split": "train",
                 }

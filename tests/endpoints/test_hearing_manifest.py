@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def hearing(plain: Plain) -> Plain:
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"].update(song={}), "x-hearing.grammars.song"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].pop("score"), "stop.score is missing"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(noisy={}), "stop.noisy"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(score=math.nan), "stop.score must be"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(score=1), "from -1000 to 0, not 1"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(longest_s=1e9), "longest_s must be from"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(silence_ms=10**9), "silence_ms must be"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(noise_db=-math.inf), "noise_db must be"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(words={"x": 1}), "x-hearing.words"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(volume=1), "x-hearing.volume"),
         ("E_MANIFEST_SCHEMA", lambda m: m.update(hears_instructions=False), "hears_instructions"),

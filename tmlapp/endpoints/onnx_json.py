@@ -18,6 +18,7 @@ def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_MOST = 1e12
 MISSING = object()
 """In place of a default: the key must be there."""
 
@@ -73,7 +74,17 @@ class JsonObject:
         value = self.raw(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(key, f"must be a number, not {kind_of(value)}")
+        # Python reads NaN and Infinity, which are no JSON, and no threshold holds against them.
+        if not -_MOST <= value <= _MOST:
+            raise self.wrong(key, f"must be a number of a usual size, not {str(value)[:20]}")
         return float(value)
+
+    def between(self, key: str, least: float, most: float) -> float:
+        """A number from `least` to `most`."""
+        value = self.number(key)
+        if not least <= value <= most:
+            raise self.wrong(key, f"must be from {least:g} to {most:g}, not {value:g}")
+        return value
 
     def flag(self, key: str, default: bool) -> bool:
         value = self.raw(key, default)

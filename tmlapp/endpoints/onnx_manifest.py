@@ -14,6 +14,12 @@ from tmlapp.endpoints.onnx_errors import OnnxContractError
 from tmlapp.endpoints.onnx_json import MISSING, JsonObject, no_duplicates
 
 CONTRACT = "tmlapp-interaction-onnx/1"
+_HEARING_LIMITS = {
+    "score": (-1000, 0), "worst": (-1000, 0), "distance": (0, 10), "slope": (-10, 10), "coverage": (0, 1),
+    "longest_s": (0.1, 12),
+}  # fmt: skip
+_LONGEST_SILENCE_MS = 3000
+"""A stretch with the silences around it must fit into what is remembered of the sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,9 +314,11 @@ class _Reader:
 
     def _grammar(self, part: JsonObject) -> Grammar:
         noisy = self._all([part.child("noisy")], self._grammar)[0] if part.has("noisy") else None
-        names = ("score", "worst", "distance", "slope", "coverage", "longest_s")
-        numbers = {name: part.number(name) for name in names}
-        return Grammar(file=part.text("file"), silence_ms=part.integer("silence_ms", least=100), noisy=noisy, **numbers)
+        numbers = {name: part.between(name, *limits) for name, limits in _HEARING_LIMITS.items()}
+        silence_ms = part.integer("silence_ms", least=100)
+        if silence_ms > _LONGEST_SILENCE_MS:
+            raise part.wrong("silence_ms", f"must be at most {_LONGEST_SILENCE_MS}, not {silence_ms}")
+        return Grammar(file=part.text("file"), silence_ms=silence_ms, noisy=noisy, **numbers)
 
     @staticmethod
     def _runtime(part: JsonObject) -> tuple[str, ...]:

@@ -117,8 +117,15 @@ def test_parameters_come_in_the_order_of_the_manifest_and_are_zero_where_missing
     tasks = reader(tmp_path, params=["until_s", "period_s", "other"], rules=rules)
     params = tasks.read("Say hi every 4.5 seconds").params
     assert list(params.items()) == [("until_s", 0.0), ("period_s", 4.5), ("other", 0.0)]
-    assert tasks.read("every 1.2.3 seconds").params["period_s"] == 0.0
     assert tasks.read("").params == {"until_s": 0.0, "period_s": 0.0, "other": 0.0}
+
+
+@pytest.mark.parametrize("number", ["1.2.3", "9" * 50, "nan", "inf"])
+def test_what_is_no_number_or_one_that_nobody_means_is_not_understood(tmp_path: Path, number: str) -> None:
+    rules = [{"match": "every (?P<s>[0-9.a-z]+) seconds", "option": 2, "params": {"period_s": "s"}}]
+    with pytest.raises(OnnxContractError, match="as a number") as caught:
+        reader(tmp_path, params=["period_s"], rules=rules).read(f"Remind me every {number} seconds.")
+    assert caught.value.code == "E_TASK_UNSUPPORTED"
 
 
 def test_spoken_numbers_are_a_choice_of_the_model(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.tiny.train.runner import Player, choose
+from tmlapp.endpoints.onnx_errors import OnnxContractError
+from tmlapp.endpoints.onnx_manifest import read_manifest
+from tmlapp.endpoints.onnx_tasks import TaskReader
 
 pytestmark = pytest.mark.unit
 
@@ -37,6 +40,15 @@ def due_turns(period_ms: int, elapsed_ms: int, steps: int, until_ms: int | None 
     moments = [k * period_ms for k in range(1, last // period_ms + 1)]
     until = last if until_ms is None else until_ms
     return [(m - elapsed_ms) // 200 for m in moments if elapsed_ms <= m < last and m <= until]
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    ["Remind me to drink every 0 seconds", "in 0.0 seconds tell me to drink", "say now every .. seconds", "count to 0"],
+)
+def test_no_time_at_all_is_not_understood(model_dir: Path, instruction: str) -> None:
+    with pytest.raises(OnnxContractError):
+        TaskReader(read_manifest(model_dir)).read(instruction)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from tmlapp.endpoints.onnx_rules import RuleError, RulePattern, RuleTimeoutError
 MAX_CHARACTERS = 400
 ELAPSED, SINCE = "elapsed_s", "since_turn"
 """Task parameters that the app fills."""
+_MOST = 1e9
+"""Larger numbers are nothing that a person means, and the graph's kind of number could not hold them."""
 _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}", re.ASCII | re.IGNORECASE)
 
 
@@ -135,8 +138,23 @@ class TaskReader:
 
     def _matched(self, instruction: str, rule: TaskRule, found: Mapping[str, str]) -> Task:
         groups = {name: cleaned(text) for name, text in found.items()}
-        params = {name: _number(groups.get(rule.params.get(name, ""), "")) for name in self._task.params}
+        params = {name: self._number(groups.get(rule.params.get(name, ""), "")) for name in self._task.params}
         return self._option(instruction, rule.option, params, {k: v for k, v in groups.items() if v})
+
+    def _number(self, text: str) -> float:
+        """What a group holds; 0 where it is missing or empty."""
+        try:
+            number = float(text or 0)
+        except ValueError:
+            number = math.inf
+        if not abs(number) <= _MOST:
+            raise OnnxContractError(
+                "E_TASK_UNSUPPORTED",
+                f"{self._manifest.name} does not understand “{text}” as a number.",
+                self._manifest.folder,
+                fix="Give a number, for example 5 or 2.5.",
+            )
+        return number
 
     def _option(
         self,
@@ -197,13 +215,6 @@ class TaskReader:
 def cleaned(text: str) -> str:
     """`text` without quotes around it and punctuation after it."""
     return text.strip().strip("\"'“”‘’«»").rstrip(".,;:!?… ").strip("\"'“”‘’«» ")
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
 
 
 def fill(text: str, groups: Mapping[str, str]) -> str | None:

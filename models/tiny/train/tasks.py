@@ -99,7 +99,8 @@ def reminder_file(text: str) -> str:
 
 
 # Numbers come as digits: the manifest asks for the app's reading of spoken numbers ("half a minute" is "30 seconds").
-NUMBER = r"[0-9.]+"
+# More than 0: a reminder every 0 seconds is not understood, instead of never said.
+NUMBER = r"(?=[0-9.]*[1-9])[0-9]*\.?[0-9]+"
 SECONDS, MINUTES = r"[ -]?s(?:ec(?:ond)?s?)?\b", r"[ -]?m(?:in(?:ute)?s?)?\b"
 
 

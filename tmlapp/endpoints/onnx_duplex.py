@@ -34,7 +34,7 @@ from tmlapp.endpoints.emitter import Emitter
 from tmlapp.endpoints.onnx_contract import OnnxModel
 from tmlapp.endpoints.onnx_current import CurrentTask
 from tmlapp.endpoints.onnx_errors import FIXES, OnnxContractError
-from tmlapp.endpoints.onnx_hearing import mode_of, open_hearing
+from tmlapp.endpoints.onnx_hearing import close_hearing, mode_of, open_hearing
 from tmlapp.endpoints.onnx_prepare import Prepared, Preparer
 from tmlapp.endpoints.onnx_say import NonFiniteError, Speaker
 from tmlapp.endpoints.onnx_state import Snapshot, read_snapshot, write_snapshot
@@ -146,6 +146,9 @@ class OnnxDuplex:
             self._worker.join(_JOIN_S)
             if self._worker.is_alive():
                 _log.error("the model's thread does not end; its step is left behind")
+            else:
+                close_hearing(self._manifest, self._ears)
+                self._ears = None
         self._idle.set()
         code = self._failure or "normal"
         self._emitter.close(code, "closed after an error" if self._failure else "closed", self._now_ns())

@@ -18,6 +18,9 @@ from tmlapp.endpoints.onnx_tasks import TaskReader
 
 ON, OFF = "on", "off"
 NOTHING_RUNS = "Nothing runs that could be stopped."
+_Key = tuple[Path, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
+_idle: dict[_Key, Recogniser] = {}
+"""Recognisers that no session uses: to load one takes longer than a micro-turn. One per model is kept."""
 NO_INSTRUCTION = "Did not understand: the words fit no instruction."
 
 
@@ -40,9 +43,7 @@ def check_hearing(manifest: Manifest) -> None:
     spec = manifest.hearing
     if spec is None:
         return
-    listed = [g for grammar in spec.grammars.values() for g in (grammar, grammar.noisy) if g is not None]
-    files = tuple(manifest.files[grammar.file][0] for grammar in listed)
-    problem = _problem(manifest.folder, files, tuple(spec.words.items()), _Unhashed(spec))
+    problem = _problem(_key(manifest, spec), _Unhashed(spec))
     if problem:
         raise OnnxContractError("E_HEARING", f"manifest.json: x-hearing: {problem}.", manifest.path)
 
@@ -62,7 +63,14 @@ def open_hearing(manifest: Manifest, options: Mapping[str, str], tasks: TaskRead
     """Ears for one session; None where it has none."""
     if manifest.hearing is None or not listens(manifest, options):
         return None
-    return Hearing(manifest.hearing, manifest.folder, lambda text: _doubt(text, tasks, now))
+    recogniser = _idle.pop(_key(manifest, manifest.hearing), None) or Recogniser(manifest.hearing, manifest.folder)
+    return Hearing(manifest.hearing, recogniser, lambda text: _doubt(text, tasks, now))
+
+
+def close_hearing(manifest: Manifest, ears: Hearing | None) -> None:
+    """After the last micro-turn: the next session of this model need not load again."""
+    if ears is not None:
+        _idle[_key(manifest, ears.spec)] = ears.close()
 
 
 def mode_of(now: CurrentTask) -> str:
@@ -93,10 +101,16 @@ class _Unhashed:
         return isinstance(other, _Unhashed)
 
 
+def _key(manifest: Manifest, spec: HearingSpec) -> _Key:
+    named = [(mode, g) for mode, grammar in spec.grammars.items() for g in (grammar, grammar.noisy) if g is not None]
+    files = tuple((mode, manifest.files[grammar.file][0]) for mode, grammar in named)
+    return manifest.folder, files, tuple(spec.words.items())
+
+
 @lru_cache(maxsize=16)
-def _problem(folder: Path, _files: tuple[str, ...], _words: tuple[tuple[str, str], ...], carried: _Unhashed) -> str:
+def _problem(key: _Key, carried: _Unhashed) -> str:
     try:
-        Recogniser(carried.spec, folder)
+        _idle[key] = Recogniser(carried.spec, key[0])
     except GrammarError as error:
         return str(error)
     return ""

@@ -40,6 +40,10 @@ REMINDERS = (
 RARE_REMINDERS = ("blink", "eat", "move", "walk", "leave")
 """So like others, or so short, that they would be heard instead of them."""
 RARE = 1e-6
+RARER = 1e-10
+RAREST = 1e-20
+"""The last is for what sounds like a number that is said far more often: fifty minutes like fifteen minutes. Nothing in
+the sound tells them apart well enough for this recogniser, so the rare one has to fit much better."""
 STOPS = (
     *("stop", "please stop", "stop please", "okay stop", "stop it", "stop that", "stop now", "stop counting"),
     *("stop talking", "stop reminding me", "that is enough", "that's enough", "be quiet", "please be quiet"),
@@ -88,15 +92,15 @@ def choice(words: tuple[str, ...] | list[str]) -> str:
 
 def rarely(words: str, weight: float) -> str:
     """An alternative of this weight, where others have 1."""
-    return f"/{weight:.12f}/ {words}"
+    return f"/{weight:.22f}/ {words}"
 
 
 def numbers() -> list[str]:
     """Rules for whole numbers from two to ninety-nine; some are said far more often than others that sound alike."""
     often = ("ten", "eleven", "twelve", "fifteen", "twenty", "thirty", "forty", "sixty", "ninety")
-    seldom = [w for w in (*TEENS, *TENS) if w not in often] + [f"{ten} <digit>" for ten in TENS]
-    rare = choice([rarely(words, RARE) for words in seldom])
-    few, counted = UNITS[1:9], [rarely(word, RARE) for word in UNITS[1:9]]
+    alike = [rarely(w, RAREST) for w in (*TEENS, *TENS) if w not in often]
+    rare = choice([*alike, *(rarely(f"{ten} <digit>", RARER) for ten in TENS)])
+    few, counted = UNITS[1:9], [rarely(word, RARER) for word in UNITS[1:9]]
     return [
         f"<few> = {choice(few)};",
         f"<digit> = {choice(UNITS[:9])};",

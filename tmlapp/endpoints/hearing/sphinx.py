@@ -24,10 +24,15 @@ _HISS = 8.0
 sound gives the same words."""
 _NO_WORD = re.compile(r"^[<\[+(]|^SIL$")
 _NO_SOUND = re.compile(r"^(SIL|\+.*)$")
+_BEAMS = {"beam": 1e-60, "pbeam": 1e-60, "wbeam": 1e-45}
+"""Wider than pocketsphinx's own, with which long sentences of some voices are lost halfway; a sixth more time."""
 IN_NOISE = " in noise"
 """Ending of the name of a grammar for noise."""
 _FREE = " sounds"
 """Name of the search without a grammar; none of a manifest has a blank in it."""
+_LEVEL = " level"
+"""Name of the cheapest search there is, for passes of which only the mean spectrum is wanted."""
+_ONE_WORD = "#JSGF V1.0; grammar level; public <level> = stop;"
 _VARIANT = re.compile(r"\(\d+\)$")
 
 
@@ -36,7 +41,7 @@ class GrammarError(Exception):
 
 
 class Recogniser:
-    """The decoder with all grammars of a model. Not for several threads at once.
+    """The decoders of a model: one with all its grammars, one without any. Not for several threads at once.
 
     Raises:
         GrammarError: a grammar cannot be used.
@@ -52,7 +57,10 @@ class Recogniser:
             if grammar.noisy is not None:
                 file = grammar.noisy.file
                 _accepted(file, self._decoder.add_jsgf_file, name + IN_NOISE, str(folder / file))
-        self._decoder.add_allphone_file(_FREE, _phone_model())
+        self._decoder.add_jsgf_string(_LEVEL, _ONE_WORD)
+        # One of its own: both follow the same speech at the same time.
+        self._sounds = _decoder()
+        self._sounds.add_allphone_file(_FREE, _phone_model())
         self._hiss = np.random.default_rng(1).normal(0.0, _HISS, 20 * 16_000)
 
     def words(self, pcm: Pcm, grammar: str) -> Hypothesis:
@@ -61,27 +69,89 @@ class Recogniser:
         The same sound always gives the same words: nothing is kept from one call to the next, and loudness and
         microphone are evened out over this sound alone.
         """
-        best = self._decoded(pcm, grammar)
+        self._decoded(self._decoder, pcm, grammar)
+        return self._best()
+
+    def distance(self, pcm: Pcm, best: Hypothesis) -> float:
+        """How far the sounds of `best` are from those heard in `pcm` without a grammar; see `phones.distance`."""
+        self._decoded(self._sounds, pcm, _FREE)
+        return self._apart(best)
+
+    def follow(self, first: Pcm, grammar: str) -> Utterance:
+        """Speech that is decoded while it comes. It ends before anything else is decoded.
+
+        Args:
+            first: its beginning, int16 [n], by which loudness and microphone are evened out; pushed as well later.
+            grammar: as for `words`.
+        """
+        self._decoded(self._decoder, first, _LEVEL)
+        mean = self._decoder.get_cmn()
+        for decoder, search in ((self._decoder, grammar), (self._sounds, _FREE)):
+            _begin(decoder, search, mean)
+        return Utterance(self)
+
+    def _push(self, pcm: Pcm, at: int) -> None:
+        raw = self._raw(pcm, at)
+        for decoder in (self._decoder, self._sounds):
+            decoder.process_raw(raw, full_utt=False)
+
+    def _end(self) -> Hypothesis:
+        for decoder in (self._decoder, self._sounds):
+            decoder.end_utt()
+        return self._best()
+
+    def _best(self) -> Hypothesis:
+        best = self._decoder.hyp()
         if best is None or not best.hypstr:
             return Hypothesis()
         return Hypothesis(tuple(_heard(self._decoder.seg())))
 
-    def distance(self, pcm: Pcm, best: Hypothesis) -> float:
-        """How far the sounds of `best` are from those heard in `pcm` without a grammar; see `phones.distance`."""
-        self._decoded(pcm, _FREE)
-        heard = [s.word for s in self._decoder.seg() or () if not _NO_SOUND.search(s.word)]
+    def _apart(self, best: Hypothesis) -> float:
+        heard = [s.word for s in self._sounds.seg() or () if not _NO_SOUND.search(s.word)]
         said = [sound for word in best.words for sound in (self._decoder.lookup_word(word.entry) or "").split()]
         return distance(said, heard)
 
-    def _decoded(self, pcm: Pcm, search: str) -> Any:
-        noisy = pcm.astype(np.float64) + np.resize(self._hiss, len(pcm))
-        raw = np.clip(np.rint(noisy), -32768, 32767).astype("<i2").tobytes()
-        decoder = self._decoder
-        decoder.activate_search(search)
-        decoder.start_utt()
-        decoder.process_raw(raw, full_utt=True)
+    def _decoded(self, decoder: Any, pcm: Pcm, search: str) -> None:
+        _begin(decoder, search)
+        decoder.process_raw(self._raw(pcm, 0), full_utt=True)
         decoder.end_utt()
-        return decoder.hyp()
+
+    def _raw(self, pcm: Pcm, at: int) -> bytes:
+        """`pcm`, which begins `at` samples after the beginning, with its noise."""
+        noisy = pcm.astype(np.float64) + self._hiss[np.arange(at, at + len(pcm)) % len(self._hiss)]
+        return np.clip(np.rint(noisy), -32768, 32767).astype("<i2").tobytes()
+
+
+class Utterance:
+    """Speech that goes on: its words are found piece by piece, whatever the pieces. See `Recogniser.follow`."""
+
+    def __init__(self, by: Recogniser) -> None:
+        self._by = by
+        self.samples = 0
+
+    def push(self, pcm: Pcm) -> None:
+        """What follows, int16 [n]."""
+        # pocketsphinx refuses nothing at all.
+        if len(pcm):
+            self._by._push(pcm, self.samples)
+        self.samples += len(pcm)
+
+    def end(self) -> Hypothesis:
+        """The sentence that fits best; nothing may be pushed after it."""
+        return self._by._end()
+
+    def distance(self, best: Hypothesis) -> float:
+        """As `Recogniser.distance`, after `end` and before anything else is decoded."""
+        return self._by._apart(best)
+
+
+def _begin(decoder: Any, search: str, mean: str = "") -> None:
+    decoder.activate_search(search)
+    # Else something of the sound before stays behind, and scores depend on it.
+    decoder.reinit_feat()
+    if mean:
+        decoder.set_cmn(mean)
+    decoder.start_utt()
 
 
 def _heard(segments: Iterable[Any]) -> Iterable[Heard]:
@@ -122,4 +192,4 @@ def _decoder() -> Any:
             f"pocketsphinx cannot be loaded: {error}.",
             "Install tmlapp again, or switch hearing off (--option hearing=off) and type instructions.",
         ) from error
-    return pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")
+    return pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL", **_BEAMS)

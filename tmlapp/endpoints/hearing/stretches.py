@@ -17,6 +17,8 @@ FIRST = 2
 """Windows in a row that must be voiced before a stretch begins."""
 LEAST = 4
 """Windows of voice that a stretch has at least; less is a click."""
+SHORT_S = 0.8
+"""Speech of this length is judged when it has ended; longer speech is followed, by what its beginning was like."""
 BEFORE_S, AFTER_S = 0.25, 0.20
 """Of the sound around a stretch that the recogniser gets: voice activity finds soft beginnings late."""
 KEEP_S = 16.0
@@ -43,11 +45,22 @@ class Stretch:
         return (self.to_sample - self.from_sample) / SAMPLE_RATE_HZ
 
     @property
+    def long(self) -> bool:
+        """It is followed while it goes on."""
+        return self.seconds >= SHORT_S
+
+    @property
+    def beginning(self) -> Pcm:
+        """Until `SHORT_S` after the onset, with what lies before."""
+        return self.pcm[: self.lead + int(SHORT_S * SAMPLE_RATE_HZ)]
+
+    @property
     def above_noise_db(self) -> float:
-        """Level of the speech over what was there just before it; infinite where nothing was."""
+        """Level at the beginning of the speech over what was just before it; infinite where nothing was."""
         # The last windows before an onset hold its soft beginning.
         before = self.pcm[: max(0, self.lead - 2 * WINDOW)].astype(np.float64)
-        voiced = self.pcm[self.lead : self.lead + self.to_sample - self.from_sample].astype(np.float64)
+        end = self.lead + self.to_sample - self.from_sample
+        voiced = self.beginning[self.lead : end].astype(np.float64)
         noise = float(np.square(before).mean()) if len(before) else 0.0
         level = float(np.square(voiced).mean())
         return 10 * math.log10(level / noise) if noise and level else math.inf
@@ -77,6 +90,11 @@ class Stretches:
         """Sample behind the last voiced window."""
         return (self._last + 1) * WINDOW
 
+    @property
+    def going_on(self) -> Stretch | None:
+        """What was said so far of the stretch that goes on, without silence behind it that may be its end."""
+        return None if self._from is None else self._cut(self._from)
+
     def push(self, pcm: Pcm, silence_ms: int) -> list[Stretch]:
         """Stretches that end in `pcm` (int16 [n]), after `silence_ms` without voice."""
         self._sound = np.concatenate([self._sound, pcm])
@@ -105,10 +123,12 @@ class Stretches:
         return self._ended()
 
     def _ended(self) -> Stretch | None:
-        first, last, voiced = (self._from or 0) * WINDOW, self.silent_since, self._voiced
+        found = self._cut(self._from or 0) if self._voiced >= LEAST else None
         self._from, self._run = None, 0
-        if voiced < LEAST:
-            return None
+        return found
+
+    def _cut(self, window: int) -> Stretch:
+        first, last = window * WINDOW, self.silent_since
         begin = max(self._sound_at, first - int(BEFORE_S * SAMPLE_RATE_HZ))
         end = last + int(AFTER_S * SAMPLE_RATE_HZ)
         pcm = self._sound[begin - self._sound_at : end - self._sound_at]

@@ -97,6 +97,32 @@ def test_a_grammar_that_the_engine_refuses(tmp_path: Path, grammar: str) -> None
     assert converse_deaf(endpoint).events
 
 
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ("public <mine> = stop | <nowhere>;", "<mine> uses <nowhere>, which the file does not define"),
+        ("<a> = stop | <b>; <b> = <a> now; public <mine> = <a>;", "is used within itself"),
+        ("public <mine> = <mine> stop;", "<mine> is used within itself"),
+        (
+            "".join(f"<a{i}> = <a{i - 1}> <a{i - 1}>;\n" for i in range(1, 40)) + "<a0> = one; public <m> = <a39>;",
+            "words",
+        ),
+    ],
+)
+def test_rules_that_cannot_be_meant_never_reach_the_engine(tmp_path: Path, rules: str, says: str) -> None:
+    with pytest.raises(OnnxContractError, match=r"mine\.gram: ") as caught:
+        write(tmp_path, grammar=f"#JSGF V1.0;\ngrammar mine;\n{rules}\n").check("")
+    assert caught.value.code == "E_HEARING"
+    assert says in caught.value.message
+
+
+def test_rules_are_used_more_than_once_with_comments_and_weights(tmp_path: Path) -> None:
+    rules = (
+        "<n> = one | two; // <nowhere>\n<m> = <n> | <NULL>; /* <x> */ public <mine> = /0.5/ stop <n> | /1e-3/ <m> <n>;"
+    )
+    write(tmp_path, grammar=f"#JSGF V1.0;\ngrammar mine;\n{rules}\n").check("")
+
+
 def converse_deaf(endpoint: OnnxEndpoint) -> Heard:
     heard = Heard()
     endpoint.open(setup_for("", options={"hearing": "off"}), heard).close()

@@ -13,6 +13,7 @@ from tmlapp.endpoints.hearing.spec import COMMANDS, PAUSED, STOP, HearingSpec
 from tmlapp.endpoints.hearing.sphinx import GrammarError, Recogniser, engine_version
 from tmlapp.endpoints.onnx_current import CurrentTask
 from tmlapp.endpoints.onnx_errors import OnnxContractError
+from tmlapp.endpoints.onnx_jsgf import check_rules
 from tmlapp.endpoints.onnx_manifest import Manifest
 from tmlapp.endpoints.onnx_tasks import TaskReader
 
@@ -43,6 +44,7 @@ def check_hearing(manifest: Manifest) -> None:
     spec = manifest.hearing
     if spec is None:
         return
+    check_rules(manifest)
     problem = _problem(_key(manifest, spec), _Unhashed(spec))
     if problem:
         raise OnnxContractError("E_HEARING", f"manifest.json: x-hearing: {problem}.", manifest.path)

@@ -23,7 +23,7 @@ from tmlapp.endpoints.registry import endpoint_from_address
 pytestmark = pytest.mark.unit
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny() -> Endpoint:
     return endpoint_from_address("onnx:tiny")
 
@@ -69,6 +69,16 @@ def test_it_pauses_and_goes_on(tiny: Endpoint) -> None:
     assert tasks(heard) == ["paused", "count_to"]
 
 
+def test_after_a_reminder_anything_may_be_asked_for(tiny: Endpoint) -> None:
+    sound = [quiet(1.5), said("count to ten"), quiet(1.0), said("stop"), quiet(0.8)]
+    heard = converse(tiny, microphone(*sound), setup_for("In 1 second tell me to drink."))
+    assert [(event.text, event.grammar) for event in heard.of(SpeechHeard)] == [
+        ("count to ten", "commands"),
+        ("stop", "stop"),
+    ]
+    assert tasks(heard) == ["count_to", "none"]
+
+
 def test_its_own_voice_is_lowered_while_the_person_speaks(tiny: Endpoint) -> None:
     speech = said("the weather is very nice today")
     heard = converse(tiny, microphone(quiet(1.0), speech, quiet(1.5)), setup_for("Count to 60."))
@@ -90,14 +100,19 @@ def test_unrelated_people_start_nothing(tiny: Endpoint, shared_data: Path) -> No
 
 
 def test_the_same_sound_is_heard_the_same(tiny: Endpoint) -> None:
+    # Long enough to be decoded while it comes; the second session uses the decoders of the first.
     sound = microphone(quiet(0.5), said("count my push ups"), quiet(1.0), said("thank you"), quiet(1.0))
-    first, again = (converse(endpoint_from_address("onnx:tiny"), sound, setup_for("")) for _ in range(2))
+    first, again = (converse(tiny, sound, setup_for("")) for _ in range(2))
     assert first.of(SpeechHeard) == again.of(SpeechHeard)
-    assert [event.accepted for event in first.of(SpeechHeard)] == [True, False]
+    sure, other = first.of(SpeechHeard)
+    assert (sure.accepted, other.accepted) == (True, False)
+    # In the unit that thresholds are given in, which hangs on the version of the engine.
+    assert sure.score is not None
+    assert -5 < sure.score < -0.5
 
 
 def test_silence_and_no_ears(tiny: Endpoint) -> None:
-    sound = microphone(quiet(0.5), said("stop"), quiet(1.0))
+    sound = microphone(quiet(0.3), said("stop"), quiet(0.5))
     heard = converse(tiny, sound, setup_for("Count to 60.", options={"hearing": "off"}))
     assert not heard.of(SpeechHeard)
     assert not heard.of(Ducked)

@@ -39,11 +39,9 @@ REMINDERS = (
 )
 RARE_REMINDERS = ("blink", "eat", "move", "walk", "leave")
 """So like others, or so short, that they would be heard instead of them."""
-RARE = 1e-6
-RARER = 1e-10
 RAREST = 1e-20
-"""The last is for what sounds like a number that is said far more often: fifty minutes like fifteen minutes. Nothing in
-the sound tells them apart well enough for this recogniser, so the rare one has to fit much better."""
+"""For what sounds like something that is said far more often: fifty minutes like fifteen minutes, two like twelve.
+Little in their sounds tells them apart for this recogniser, so that the rare one has to fit much better."""
 STOPS = (
     *("stop", "please stop", "stop please", "okay stop", "stop it", "stop that", "stop now", "stop counting"),
     *("stop talking", "stop reminding me", "that is enough", "that's enough", "be quiet", "please be quiet"),
@@ -75,7 +73,7 @@ UNLIKELY = 1e-11
 """Of each of them, where an instruction has 1: they must fit much better."""
 WORDS = {"deadlifts": "D EH D L IH F T S", "tidying": "T AY D IY IH NG"}
 """Sounds of words that the engine's dictionary lacks (ARPAbet)."""
-COMMANDS = {"score": -5.0, "worst": -9.0, "distance": 1.02, "slope": 0.08, "coverage": 0.8}
+COMMANDS = {"score": -6.5, "worst": -10.0, "distance": 1.04, "slope": 0.08, "coverage": 0.8}
 SHORT = {"score": -7.0, "worst": -10.0, "distance": 0.95, "slope": 0.0, "coverage": 0.6}
 LENGTHS = {"commands": {"longest_s": 9.0, "silence_ms": 480}}
 SHORTEST = {"longest_s": 1.6, "silence_ms": 320}
@@ -98,9 +96,9 @@ def rarely(words: str, weight: float) -> str:
 def numbers() -> list[str]:
     """Rules for whole numbers from two to ninety-nine; some are said far more often than others that sound alike."""
     often = ("ten", "eleven", "twelve", "fifteen", "twenty", "thirty", "forty", "sixty", "ninety")
-    alike = [rarely(w, RAREST) for w in (*TEENS, *TENS) if w not in often]
-    rare = choice([*alike, *(rarely(f"{ten} <digit>", RARER) for ten in TENS)])
-    few, counted = UNITS[1:9], [rarely(word, RARER) for word in UNITS[1:9]]
+    seldom = [w for w in (*TEENS, *TENS) if w not in often] + [f"{ten} <digit>" for ten in TENS]
+    rare = choice([rarely(words, RAREST) for words in seldom])
+    few, counted = UNITS[1:9], [rarely(word, RAREST) for word in UNITS[1:9]]
     return [
         f"<few> = {choice(few)};",
         f"<digit> = {choice(UNITS[:9])};",
@@ -118,7 +116,7 @@ def commands(noisy: bool) -> str:
         "<every> = every <number> (seconds | minutes) | every second | every minute"
         " | every other second | every other minute | every half minute | every half a minute"
         " | every <few> and a half seconds;",
-        f"<reminder> = {choice(REMINDERS)} | {choice([rarely(w, RARE) for w in RARE_REMINDERS])};",
+        f"<reminder> = {choice(REMINDERS)} | {choice([rarely(w, RAREST) for w in RARE_REMINDERS])};",
         "<end> = until (i ask you to stop | i tell you to stop | i say stop | i am done) | for <length>;",
         "<ask> = [please] (remind me to | tell me to | ask me to);",
         "<remind> = <ask> <reminder> <every> [<end>] | [please] remind me <every> to <reminder>;",

@@ -53,6 +53,26 @@ def test_a_voice_that_hangs_holds_up_neither_the_instruction_nor_the_session(tmp
     finish(duplex, [])
 
 
+def test_a_phrase_is_shown_before_its_sound_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tmlapp.endpoints.onnx_duplex.PATIENCE_S", 60.0)
+    released = threading.Event()
+
+    def slow(text: str) -> AudioClip:
+        assert released.wait(60)
+        return LONG
+
+    setup = setup_for("remind me to drink", synthesize=slow, virtual_time=False, clock=ManualClock())
+    heard = Heard()
+    duplex = content_model(tmp_path).open(setup, heard)
+    duplex.push(turn(0, level=2))
+    heard.wait_for(TextOutDone)
+    assert not heard.of(AudioOut)
+    released.set()
+    heard.wait_for(AudioOut)
+    finish(duplex, [])
+    assert not heard.of(EndpointError)
+
+
 def test_what_came_too_late_sounds_the_next_time() -> None:
     released = threading.Event()
 

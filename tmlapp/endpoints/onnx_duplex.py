@@ -236,10 +236,12 @@ class OnnxDuplex:
         for ducked in heard:
             if isinstance(ducked, Ducked):
                 self._send(ducked)
-        answer = list(self._speaker.answer(turn, outputs, self._current.task))
-        for event in answer:
+        spoke = False
+        # One by one: a phrase is shown before its sound is there.
+        for event in self._speaker.answer(turn, outputs, self._current.task):
+            spoke = spoke or isinstance(event, TextOutDone)
             self._send(event)
-        self._current.answered(any(isinstance(event, TextOutDone) for event in answer))
+        self._current.answered(spoke)
         for text in turn.texts:
             self._hear(text, turn)
         for speech in heard:

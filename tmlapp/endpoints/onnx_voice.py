@@ -8,8 +8,8 @@ from tmlapp.core.endpoint import Synthesizer
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import AudioClip
 
-PATIENCE_S = 1.0
-"""In real time: how long an answer waits for its sound. A model is given up when it is 5 s late."""
+PATIENCE_S = 0.6
+"""In real time: how long an answer waits for its sound. After 1 s pictures are skipped, after 5 s a model is given up."""
 
 _NO_VOICE = "Install espeak-ng, or choose a voice in the settings."
 

@@ -9,7 +9,7 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.media import AudioClip
 
 PATIENCE_S = 0.6
-"""In real time: how long an answer waits for its sound. After 1 s pictures are skipped, after 5 s a model is given up."""
+"""In real time: how long an answer waits for its sound. After 1 s pictures are skipped, after 5 s it is given up."""
 
 _NO_VOICE = "Install espeak-ng, or choose a voice in the settings."
 

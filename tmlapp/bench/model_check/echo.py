@@ -319,7 +319,7 @@ def canceller_figures(alone: Sequence[Alone], seed: int) -> list[Figure]:
             unit="dB", baselines={"no canceller": 0.0},
         ),
         mean_figure(
-            "echo.loss_early_db", "… in the first 2 s", [a.early_db for a in alone], _LOSS, seed=seed, of="rooms",
+            "echo.loss_early_db", "echo return loss in the first 2 s", [a.early_db for a in alone], _LOSS, seed=seed, of="rooms",
             unit="dB", baselines={"no canceller": 0.0},
         ),
         mean_figure(
@@ -327,7 +327,7 @@ def canceller_figures(alone: Sequence[Alone], seed: int) -> list[Figure]:
             better="lower", baselines={"no canceller": mean_of([a.voiced_raw for a in alone])},
         ),
         mean_figure(
-            "echo.vad_later", "… from 2 s on", [a.voiced_later for a in alone], _VAD_LATER, seed=seed, of="rooms",
+            "echo.vad_later", "voice activity on echo, from 2 s on", [a.voiced_later for a in alone], _VAD_LATER, seed=seed, of="rooms",
             better="lower",
         ),
     ]  # fmt: skip
@@ -338,7 +338,7 @@ def endpoint_figures(run: EchoRun, seed: int) -> list[Figure]:
     found = []
     for figure, label in (
         ("stop.talking", "spoken stop: the model talks without pause"),
-        ("stop.talking_6db", "… and its echo is 6 dB louder than the person"),
+        ("stop.talking_6db", "spoken stop: talks without pause, echo 6 dB louder"),
         ("stop.sparse", "spoken stop: a reminder every 6 s, in rooms"),
     ):
         chosen = [t for t in run.trials if t.figure == figure]

@@ -230,8 +230,8 @@ def figures_of(trials: Sequence[Trial], seed: int) -> list[Figure]:
 
     share("phrases.exact", "task phrases: exact", "phrases", "exact", _EXACT, "phrases")
     share("phrases.wrong_accepted", "task phrases: wrong, accepted", "phrases", "wrong", _WRONG, "phrases")
-    share("phrases.room_exact", "in rooms: exact", "phrases.room", "exact", _EXACT, "phrases")
-    share("phrases.room_wrong", "in rooms: wrong, accepted", "phrases.room", "wrong", _WRONG, "phrases")
+    share("phrases.room_exact", "task phrases in rooms: exact", "phrases.room", "exact", _EXACT, "phrases")
+    share("phrases.room_wrong", "task phrases in rooms: wrong, accepted", "phrases.room", "wrong", _WRONG, "phrases")
     share("stop.quiet", "spoken stop: quiet", "stop.quiet", "obeyed", _STOP, "stops")
     share("stop.kitchen", "spoken stop: kitchen at 15 dB", "stop.kitchen", "obeyed", _STOP, "stops")
     delays = [t.delay_s for t in trials if t.figure == "stop.quiet" and t.outcome == "obeyed" and t.delay_s is not None]
@@ -272,9 +272,9 @@ def _grouped(trials: Sequence[Trial], key: str, outcome: str) -> list[tuple[floa
 def _rates(trials: Sequence[Trial], seed: int, found: list[Figure]) -> None:
     for name, label, definition in (
         ("stop.false_per_min", "false stops per minute of other speech", _STOP_FALSE),
-        ("stop.false_per_min_hard", "… where it holds the words of instructions", _STOP_FALSE),
+        ("stop.false_per_min_hard", "false stops where it has words of instructions", _STOP_FALSE),
         ("tasks.false_per_min", "tasks started by other speech, per minute", _TASK_FALSE),
-        ("tasks.false_per_min_hard", "… where it holds the words of instructions", _TASK_FALSE),
+        ("tasks.false_per_min_hard", "tasks started where it has words of instructions", _TASK_FALSE),
     ):
         chosen = [t for t in trials if t.figure == name]
         always = ratio_of([(t.more.get("best_parses", 0), t.seconds / 60) for t in chosen])

@@ -186,7 +186,7 @@ def timing_figures(run: TimingRun, seed: int) -> list[Figure]:
         for share, name in ((0.5, "median"), (0.99, "p99")):
             found.append(
                 Figure(
-                    name=f"{prefix}.{name}", label=f"reminders {'typed' if how == 'typed' else 'spoken'}: {name}",
+                    name=f"{prefix}.{name}", label=f"reminders {how}: {name}",
                     value=percentile_of(late, share), n=len(late), of="reminders", definition=_ONSET, better="lower",
                     unit="ms", reason="" if late else "no reminder was heard",
                     interval=bootstrap(late, partial(percentile_of, share=share), seed, 500),
@@ -194,7 +194,7 @@ def timing_figures(run: TimingRun, seed: int) -> list[Figure]:
             )  # fmt: skip
         found.append(
             ratio_figure(
-                f"{prefix}.missed", "… that never came", [(float(r.error_s is None), 1.0) for r in chosen], _MISSED,
+                f"{prefix}.missed", f"reminders {how}: never came", [(float(r.error_s is None), 1.0) for r in chosen], _MISSED,
                 seed=seed, of="reminders", better="lower", baselines={"silence": 1.0},
             )
         )  # fmt: skip
@@ -211,9 +211,9 @@ def cost_figures(spent: Costs) -> list[Figure]:
     """Rows of what hearing and echo cost."""
     rows: Sequence[tuple[str, str, Sequence[float], float]] = (
         ("hearing.p50", "hearing and echo per micro-turn, one core: median", spent.both, 0.5),
-        ("hearing.p99", "… p99", spent.both, 0.99),
-        ("hearing.alone_p50", "… hearing alone, median", spent.hearing, 0.5),
-        ("hearing.echo_p50", "… echo alone, median", spent.echo, 0.5),
+        ("hearing.p99", "hearing and echo: p99", spent.both, 0.99),
+        ("hearing.alone_p50", "hearing alone: median", spent.hearing, 0.5),
+        ("hearing.echo_p50", "echo alone: median", spent.echo, 0.5),
     )
     found = []
     for name, label, values, share in rows:

@@ -319,16 +319,16 @@ def canceller_figures(alone: Sequence[Alone], seed: int) -> list[Figure]:
             unit="dB", baselines={"no canceller": 0.0},
         ),
         mean_figure(
-            "echo.loss_early_db", "echo return loss in the first 2 s", [a.early_db for a in alone], _LOSS, seed=seed, of="rooms",
-            unit="dB", baselines={"no canceller": 0.0},
+            "echo.loss_early_db", "echo return loss in the first 2 s", [a.early_db for a in alone], _LOSS,
+            seed=seed, of="rooms", unit="dB", baselines={"no canceller": 0.0},
         ),
         mean_figure(
             "echo.vad", "voice activity that fires on echo", [a.voiced for a in alone], _VAD, seed=seed, of="rooms",
             better="lower", baselines={"no canceller": mean_of([a.voiced_raw for a in alone])},
         ),
         mean_figure(
-            "echo.vad_later", "voice activity on echo, from 2 s on", [a.voiced_later for a in alone], _VAD_LATER, seed=seed, of="rooms",
-            better="lower",
+            "echo.vad_later", "voice activity on echo, from 2 s on", [a.voiced_later for a in alone], _VAD_LATER,
+            seed=seed, of="rooms", better="lower",
         ),
     ]  # fmt: skip
 

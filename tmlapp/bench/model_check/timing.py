@@ -194,7 +194,8 @@ def timing_figures(run: TimingRun, seed: int) -> list[Figure]:
             )  # fmt: skip
         found.append(
             ratio_figure(
-                f"{prefix}.missed", f"reminders {how}: never came", [(float(r.error_s is None), 1.0) for r in chosen], _MISSED,
+                f"{prefix}.missed", f"reminders {how}: never came",
+                [(float(r.error_s is None), 1.0) for r in chosen], _MISSED,
                 seed=seed, of="reminders", better="lower", baselines={"silence": 1.0},
             )
         )  # fmt: skip

@@ -39,7 +39,7 @@ REMINDERS = (
 )
 RARE_REMINDERS = ("blink", "eat", "move", "walk", "leave")
 """So like others, or so short, that they would be heard instead of them."""
-RAREST = 1e-20
+RARE, RAREST = 1e-2, 1e-20
 """For what sounds like something that is said far more often: fifty minutes like fifteen minutes, two like twelve.
 Little in their sounds tells them apart for this recogniser, so that the rare one has to fit much better."""
 STOPS = (
@@ -97,23 +97,26 @@ def numbers() -> list[str]:
     """Rules for whole numbers from two to ninety-nine; some are said far more often than others that sound alike."""
     often = ("ten", "eleven", "twelve", "fifteen", "twenty", "thirty", "forty", "sixty", "ninety")
     seldom = [w for w in (*TEENS, *TENS) if w not in often] + [f"{ten} <digit>" for ten in TENS]
-    rare = choice([rarely(words, RAREST) for words in seldom])
-    few, counted = UNITS[1:9], [rarely(word, RAREST) for word in UNITS[1:9]]
+    rare, unusual = (choice([rarely(words, weight) for words in seldom]) for weight in (RAREST, RARE))
+    few, two = UNITS[1:9], rarely("two", RAREST)
+    usual = choice((*few, *often, "twenty five", "forty five"))
     return [
         f"<few> = {choice(few)};",
         f"<digit> = {choice(UNITS[:9])};",
-        f"<number> = {choice((*few, *often))} | twenty five | forty five | {rare};",
-        f"<far> = {choice((*TEENS, *TENS))} | {rare} | {choice(counted)};",
+        # Before "minutes" the ending of fifteen is lost.
+        f"<minutes> = {usual} | {rare};",
+        f"<seconds> = {usual} | {unusual};",
+        f"<far> = {choice((*often, *UNITS[2:9]))} | {rare} | {two};",
     ]
 
 
 def commands(noisy: bool) -> str:
     rules = [
         *numbers(),
-        "<length> = <number> (seconds | minutes) | a minute | one minute | half a minute"
+        "<length> = <seconds> seconds | <minutes> minutes | a minute | one minute | half a minute"
         " | a minute and a half | one and a half minutes | <few> and a half (seconds | minutes)"
-        " | (one minute | a minute | <few> minutes) and <number> seconds;",
-        "<every> = every <number> (seconds | minutes) | every second | every minute"
+        " | (one minute | a minute | <few> minutes) and <seconds> seconds;",
+        "<every> = every <seconds> seconds | every <minutes> minutes | every second | every minute"
         " | every other second | every other minute | every half minute | every half a minute"
         " | every <few> and a half seconds;",
         f"<reminder> = {choice(REMINDERS)} | {choice([rarely(w, RAREST) for w in RARE_REMINDERS])};",
@@ -122,7 +125,7 @@ def commands(noisy: bool) -> str:
         "<remind> = <ask> <reminder> <every> [<end>] | [please] remind me <every> to <reminder>;",
         "<later> = <ask> <reminder> (in | after) <length> | (in | after) <length> <ask> <reminder>"
         " | [please] tell me when <length> (have | has) passed;",
-        "<timer> = [please] (set | start) a (timer (for | of) <length> | <number> (second | minute) timer"
+        "<timer> = [please] (set | start) a (timer (for | of) <length> | (<seconds> second | <minutes> minute) timer"
         " | one minute timer);",
         "<to> = [please] count ([up] to <far> [<every>] | down from <far> | backwards from <far>);",
         f"<exercise> = {choice(EXERCISES)};",

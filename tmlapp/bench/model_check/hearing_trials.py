@@ -251,5 +251,7 @@ def _told(found: Effect | None) -> str:
     if found is None:
         return "an instruction without a task"
     name, params = found
+    if name == "none":
+        return "a stop"
     numbers = ", ".join(f"{k} {v:g}" for k, v in params if v)
     return f"{name.replace('_', ' ')}{f' ({numbers})' if numbers else ''}"

@@ -230,7 +230,7 @@ def test_nothing_to_align_is_one_clear_error() -> None:
         align(draft("", "one"), pcm, Placing())
 
 
-def test_without_the_extra_alignment_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_package_alignment_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
-    with pytest.raises(AppError, match=r"tmlapp\[align\]"):
+    with pytest.raises(AppError, match="Install tmlapp again"):
         align(draft("", "one"), np.zeros(16_000, np.int16))

@@ -79,9 +79,8 @@ def test_a_spoken_stop_is_obeyed_and_a_phrase_is_held_against_the_typed_one() ->
 
 
 @needs_flite
-@pytest.mark.parametrize(
-    "part", ["hearing", pytest.param("echo", marks=pytest.mark.slow), pytest.param("time", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["hearing", "echo", "time"])
 def test_a_small_check_fills_every_row_of_its_table(part: str) -> None:
     options = Options(limit=1, only=(part,))  # type: ignore[arg-type]
     (table,) = run_hearing("onnx:tiny", None, options, nobody)

@@ -29,8 +29,8 @@ def stage(qtbot: QtBot, request: pytest.FixtureRequest) -> Stage:
     made = Stage(load_theme("dark", request.param))
     qtbot.addWidget(made)
     made.resize(880, 495)
-    made.show()
-    qtbot.waitExposed(made)
+    with qtbot.waitExposed(made):
+        made.show()
     return made
 
 

@@ -33,7 +33,7 @@ def echo(effort: Effort) -> Iterable[Figure]:
             tap.write(sound, at_ns + (block + 1) * 10 * NS_PER_MS)
         pcm = (random.standard_normal(TURN_SAMPLES) * 2_000).astype(np.int16)
         captured = Captured(index, pcm, (), mono_ns=at_ns, ready_ns=at_ns + TURN_NS + 8 * NS_PER_MS)
-        costs.append(_milliseconds(lambda captured=captured: path.process(captured)))
+        costs.append(_milliseconds(lambda captured=captured: (path.process(captured), path.measure())))
     bare = _bare(turns // 2, random)
     reference = {"aec3 alone, p50": percentile(bare, 50), "p99": percentile(costs, 99)}
     yield at_most("echo_turn_p50", percentile(costs, 50), 3.0, "ms", turns, **reference)

@@ -37,6 +37,7 @@ class EchoPath:
         self._canceller = EchoCanceller()
         self._reference = EchoReference()
         self._meter = EchoMeter()
+        self._unmeasured: tuple[Pcm, Pcm, Pcm] | None = None
 
     @property
     def loss_db(self) -> float | None:
@@ -52,8 +53,14 @@ class EchoPath:
         """The micro-turn's sound without the loudspeaker's: int16 [3200]."""
         far = self._reference.turn(self._tap(), captured.mono_ns, captured.ready_ns)
         clean = self._canceller.process(captured.pcm, far)
-        self._meter.push(captured.pcm, clean, far)
+        self._unmeasured = captured.pcm, clean, far
         return clean
+
+    def measure(self) -> None:
+        """Take the newest micro-turn into `loss_db` and `delay_ms`, once the endpoint has it."""
+        if self._unmeasured is not None:
+            self._meter.push(*self._unmeasured)
+            self._unmeasured = None
 
 
 class Ears:
@@ -71,6 +78,12 @@ class Ears:
     def delay_ms(self) -> float | None:
         """See `EchoMeter`; None without a canceller."""
         return self.path.delay_ms if self.path is not None else None
+
+    def measure(self) -> float | None:
+        """`loss_db` with the newest micro-turn."""
+        if self.path is not None:
+            self.path.measure()
+        return self.loss_db
 
     def hear(self, captured: Captured, *, muted: bool) -> tuple[Pcm, Pcm | None]:
         """The micro-turn's sound for the endpoint, and as captured where that is something else; int16 [3200]."""

@@ -277,7 +277,7 @@ class LiveSession:
         pushed_ns = self._clock.now_ns()
         if muted:
             self._journal.muted(turn.t_ns)
-        self._journal.turn(turn, captured, pushed_ns, raw, self._ears.loss_db)
+        self._journal.turn(turn, captured, pushed_ns, raw, self._ears.measure())
         self._take_inbox()
         self._advance_playout(turn.end_ns)
 

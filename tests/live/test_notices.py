@@ -120,6 +120,13 @@ def test_limits_are_announced_with_what_is_left() -> None:
     ]
 
 
+def test_a_model_of_this_machine_that_lags_is_no_service_with_a_limit() -> None:
+    here = SessionOpened(granted=Granted(endpoint="onnx:tiny", name="tiny", local=True))
+    assert told(here, Limit(kind="rate", message="The last picture is repeated.")) == [
+        ("warning", "The model is falling behind.", "The last picture is repeated.")
+    ]
+
+
 def test_unknown_messages_and_the_service_s_own_end_are_told() -> None:
     mood = Unrecognized(name="mood.changed")
     assert [what for _, what, _ in told(mood, mood, Unrecognized(name="x"))] == [

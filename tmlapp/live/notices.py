@@ -46,6 +46,7 @@ class Notices:
         self._told: dict[tuple[str, ...], int] = {}
         self._refused: set[Rejection] = set()
         self._lost = 0
+        self._local = False
         self._away = self._waiting = self._ending = False
         self._state = ""
 
@@ -76,6 +77,7 @@ class Notices:
                 return
 
     def _granted(self, granted: Granted) -> Iterator[Notice]:
+        self._local = granted.local
         # What a model of this machine lacks was said when it was chosen.
         for refused in () if granted.local else granted.rejections:
             # Tools that are not announced are told with what follows from that.
@@ -117,7 +119,9 @@ class Notices:
         left = f" (in {event.remaining_ms / 1000:.0f} s)" if event.remaining_ms is not None else ""
         left = left or (f" ({event.ratio:.0%})" if event.ratio is not None else "")
         key = ("limit", event.kind, str(event.epoch))
-        yield from self._again(key, event.t_rx_ns, "warning", f"{_LIMITS[event.kind]}{left}.", event.message)
+        # A model in this process has no service: it is slower than the session.
+        what = "The model is falling behind" if self._local and event.kind == "rate" else _LIMITS[event.kind]
+        yield from self._again(key, event.t_rx_ns, "warning", f"{what}{left}.", event.message)
 
     def _closed(self, event: Closed) -> Iterator[Notice]:
         lost, self._lost = self._lost, 0

@@ -144,8 +144,14 @@ class FaultProxy:
                 continue
             for end in (near, far):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                self._sockets += [near, far]
+            with self._lock:  # who refuses and then cuts finds either nothing new, or a connection in the list
+                refused = self.refusing
+                if not refused:
+                    self._sockets += [near, far]
+            if refused:
+                near.close()
+                far.close()
+                continue
             flows = (_Flow(self, near, far, "up"), _Flow(self, far, near, "down"))
             for flow in flows:
                 thread = threading.Thread(target=flow.run, daemon=True)

@@ -16,7 +16,7 @@ from tmlapp.core.event import Ducked, SessionOpened, SpeechHeard, TaskSet, TextO
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_S, TURN_NS
 from tmlapp.endpoints.hearing.phones import distance
-from tmlapp.endpoints.hearing.silero import SileroGraph
+from tmlapp.endpoints.hearing.silero import WINDOW, SileroGraph
 from tmlapp.endpoints.hearing.stretches import Stretch, Stretches
 from tmlapp.endpoints.registry import endpoint_from_address
 
@@ -143,6 +143,25 @@ def test_stretches_do_not_depend_on_the_pieces() -> None:
     assert len(whole) == 2
     for one, other in zip(whole, pieces, strict=True):
         assert np.array_equal(one.pcm[-3200:], other.pcm[-3200:])
+
+
+def test_after_a_second_without_voice_it_listens_as_if_it_began() -> None:
+    graph = SileroGraph()
+    word, silence = said("stop"), np.zeros(3 * 16_000, np.int16)
+    pause = np.zeros(70 * WINDOW - len(word) % WINDOW, np.int16)
+
+    def again(*, renewed: bool) -> list[float]:
+        stream = graph.stream(renewed=renewed)
+        stream.push(np.concatenate([word, pause]))
+        return stream.push(word)
+
+    fresh = []
+    for windows in range(32):
+        stream = graph.stream(renewed=True)
+        stream.push(silence[: windows * WINDOW])
+        fresh.append(stream.push(word))
+    assert again(renewed=True) in fresh
+    assert again(renewed=False) not in fresh
 
 
 def test_sounds_that_agree_are_near() -> None:

@@ -50,6 +50,16 @@ def test_a_model_of_ones_own_is_spoken_to(tmp_path: Path) -> None:
     assert [e.task for e in heard.of(TaskSet)] == ["none", "count_reps", "none"]
 
 
+def test_nobody_speaks_that_fast(tmp_path: Path) -> None:
+    sound = microphone(quiet(0.5), said("every three seconds"), quiet(1.0))
+    for pace_s, accepted in ((0.07, True), (0.5, False)):
+        folder = tmp_path / str(pace_s)
+        endpoint = write(folder, lambda m, pace_s=pace_s: hearing(m)["grammars"]["commands"].update(pace_s=pace_s))
+        heard = converse(endpoint, sound, setup_for("")).of(SpeechHeard)
+        assert [(e.text, e.accepted) for e in heard] == [("every three seconds", accepted)]
+        assert heard[0].reason == ("" if accepted else "Not sure enough: less was said than “every three seconds”.")
+
+
 def hearing(plain: Plain) -> Plain:
     found: Plain = plain["x-hearing"]
     return found
@@ -67,6 +77,7 @@ def hearing(plain: Plain) -> Plain:
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(score=1), "from -1000 to 0, not 1"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(longest_s=1e9), "longest_s must be from"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(silence_ms=10**9), "silence_ms must be"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(pace_s=2), "pace_s must be from 0 to 1"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(noise_db=-math.inf), "noise_db must be"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(words={"x": 1}), "x-hearing.words"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m).update(volume=1), "x-hearing.volume"),

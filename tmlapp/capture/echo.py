@@ -2,7 +2,8 @@
 
 AEC3 (through pywebrtc-audio) alone removes an echo well, but where the echo is as loud as a person or louder it takes
 the person with it. What a linear filter can explain is exact and costs the person nothing, so that much goes first;
-AEC3 finds less to suppress and lets the person through. See docs/echo.md for figures.
+AEC3 finds less to suppress and lets the person through, and while a person speaks it is left out (`echo_talk`). See
+docs/echo.md for figures.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tmlapp.capture.echo_linear import BLOCK_SAMPLES, Floats, LinearEcho
+from tmlapp.capture.echo_talk import TalkGate
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ
@@ -26,6 +28,9 @@ DELAY_NS = DELAY_SAMPLES * NS_PER_S // SAMPLE_RATE_HZ
 
 _TRUSTED_DB, _SPAN_DB = 5.0, 6.0
 """The linear filter counts from this loss on, and fully when it reaches so much more."""
+
+_KNOWN = 0.5
+"""Trust from which on what the linear filter leaves may be heard."""
 
 _WRONG_DB = -0.5
 _RISE, _TIRE, _FALL = 0.1, 0.01, 0.25
@@ -46,8 +51,6 @@ class EchoCanceller:
 
     def __init__(self) -> None:
         self._library = _library()
-        self._trust = 0.0
-        self._before = self._after = 1.0
         self.reset()
 
     def process(self, near: Pcm, far: Pcm) -> Pcm:
@@ -67,17 +70,27 @@ class EchoCanceller:
             raise ValueError(f"echo needs two times int16 [n * {BLOCK_SAMPLES}], not {near.shape} and {far.shape}")
         echo = self._linear.estimate(near, far)
         before, self._trust = self._trust, self._judged(near, echo)
-        rest = near - np.linspace(before, self._trust, len(near), dtype=np.float32) * echo
-        left = np.clip(np.rint(rest), -32768, 32767).astype(np.int16)
-        clean: Pcm = self._canceller.process(left, np.ascontiguousarray(far))
-        return clean
+        taken = np.linspace(before, self._trust, len(near), dtype=np.float32) * echo
+        rest = near - taken
+        clean: Pcm = self._canceller.process(_integers(rest), np.ascontiguousarray(far))
+        rest, taken = self._late(rest, taken)
+        mixed = self._gate.mixed(clean.astype(np.float32), rest, taken, trusted=self._trust >= _KNOWN)
+        return _integers(mixed)
 
     def reset(self) -> None:
         """Forget the room, as after a pause in which everything may have changed."""
         self._canceller: Any = self._library.EchoCanceller(sample_rate=SAMPLE_RATE_HZ)
         self._linear = LinearEcho()
+        self._gate = TalkGate()
+        self._waiting: Floats = np.zeros((2, DELAY_SAMPLES), np.float32)
         self._trust = 0.0
         self._before = self._after = 1.0
+
+    def _late(self, rest: Floats, taken: Floats) -> Floats:
+        """Both [n], as late as what AEC3 makes of them: [2, n]."""
+        both = np.concatenate([self._waiting, np.stack([rest, taken])], axis=1)
+        self._waiting = both[:, len(rest) :]
+        return both[:, : len(rest)]
 
     def _judged(self, near: Pcm, echo: Floats) -> float:
         """How much of the estimated echo is to be taken away, 0 to 1; changes slowly, so that AEC3 can follow."""
@@ -94,6 +107,10 @@ class EchoCanceller:
         wanted = float(np.clip((loss_db - _TRUSTED_DB) / _SPAN_DB, 0.0, 1.0))
         # While a person speaks the loss shrinks and says little.
         return min(wanted, self._trust + _RISE) if wanted > self._trust else max(wanted, self._trust - _TIRE)
+
+
+def _integers(sound: Floats) -> Pcm:
+    return np.clip(np.rint(sound), -32768, 32767).astype(np.int16)
 
 
 def library_version() -> str:

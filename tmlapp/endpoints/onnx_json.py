@@ -79,9 +79,9 @@ class JsonObject:
             raise self.wrong(key, f"must be a number of a usual size, not {str(value)[:20]}")
         return float(value)
 
-    def between(self, key: str, least: float, most: float) -> float:
+    def between(self, key: str, least: float, most: float, default: Any = MISSING) -> float:
         """A number from `least` to `most`."""
-        value = self.number(key)
+        value = self.number(key, default)
         if not least <= value <= most:
             raise self.wrong(key, f"must be from {least:g} to {most:g}, not {value:g}")
         return value

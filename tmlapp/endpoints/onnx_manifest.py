@@ -18,6 +18,7 @@ _HEARING_LIMITS = {
     "score": (-1000, 0), "worst": (-1000, 0), "distance": (0, 10), "slope": (-10, 10), "coverage": (0, 1),
     "longest_s": (0.1, 12),
 }  # fmt: skip
+_SLOWEST_S = 1
 _LONGEST_SILENCE_MS = 3000
 """A stretch with the silences around it must fit into what is remembered of the sound."""
 
@@ -315,6 +316,7 @@ class _Reader:
     def _grammar(self, part: JsonObject) -> Grammar:
         noisy = self._all([part.child("noisy")], self._grammar)[0] if part.has("noisy") else None
         numbers = {name: part.between(name, *limits) for name, limits in _HEARING_LIMITS.items()}
+        numbers["pace_s"] = part.between("pace_s", 0, _SLOWEST_S, 0)
         silence_ms = part.integer("silence_ms", least=100)
         if silence_ms > _LONGEST_SILENCE_MS:
             raise part.wrong("silence_ms", f"must be at most {_LONGEST_SILENCE_MS}, not {silence_ms}")

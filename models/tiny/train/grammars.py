@@ -77,6 +77,7 @@ COMMANDS = {"score": -6.5, "worst": -10.0, "distance": 1.04, "slope": 0.08, "cov
 SHORT = {"score": -7.0, "worst": -10.0, "distance": 0.95, "slope": 0.0, "coverage": 0.6}
 LENGTHS = {"commands": {"longest_s": 9.0, "silence_ms": 480}}
 SHORTEST = {"longest_s": 1.6, "silence_ms": 320}
+PACE_S = 0.07
 """When words are believed: thresholds chosen on recorded and synthetic speech; more distance is allowed in noise."""
 GRAMMARS = ("commands", "stop", "paused")
 
@@ -171,7 +172,11 @@ def hearing() -> dict[str, Any]:
     """`x-hearing` of the manifest."""
     grammars = {}
     for name in GRAMMARS:
-        quiet: dict[str, Any] = {**(COMMANDS if name == "commands" else SHORT), **LENGTHS.get(name, SHORTEST)}
+        quiet: dict[str, Any] = {
+            **(COMMANDS if name == "commands" else SHORT),
+            **LENGTHS.get(name, SHORTEST),
+            "pace_s": PACE_S,
+        }
         # Noise is taken for voice around the words.
         looser = {"distance": quiet["distance"] + 0.1, "coverage": quiet["coverage"] - 0.2}
         if name == "commands":
@@ -179,7 +184,7 @@ def hearing() -> dict[str, Any]:
             looser |= {"distance": quiet["distance"] + 0.04, "score": -4.5}
         noisy = quiet | {"file": f"hearing/{name}-noisy.gram"} | {k: round(v, 2) for k, v in looser.items()}
         grammars[name] = {"file": f"hearing/{name}.gram", **quiet, "noisy": noisy}
-    return {"engine": "pocketsphinx", "grammars": grammars, "noise_db": 20, "words": WORDS}
+    return {"engine": "pocketsphinx", "grammars": grammars, "noise_db": 27, "words": WORDS}
 
 
 def write_grammars(folder: Path) -> list[str]:

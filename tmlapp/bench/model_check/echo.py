@@ -150,7 +150,7 @@ class Alone:
 def canceller_alone(room: Room, voice: Sound, random: np.random.Generator, graph: SileroGraph) -> Alone:
     """Play `voice` in `room` at the level of a person, and see what is left."""
     air = EchoAir(room, random, voice, echo_dbfs=NEAR_DBFS + 4)
-    with_it, without = graph.stream(), graph.stream()
+    with_it, without = graph.stream(renewed=True), graph.stream(renewed=True)
     echoes, left, voiced, raw = [], [], [], []
     for at in range(0, len(voice) - TURN_SAMPLES + 1, TURN_SAMPLES):
         echo, clean = air.heard(np.zeros(TURN_SAMPLES), voice[at : at + TURN_SAMPLES])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tmlapp.core.event import Ducked, SpeechHeard
 from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ
+from tmlapp.endpoints.hearing.phones import VOICELESS
 from tmlapp.endpoints.hearing.silero import SileroGraph
 from tmlapp.endpoints.hearing.spec import MODES, STOP, Grammar, HearingSpec, Hypothesis
 from tmlapp.endpoints.hearing.sphinx import IN_NOISE, Recogniser, Utterance
@@ -173,6 +174,8 @@ class Hearing:
             why = NO_WORDS
         elif best.score < grammar.score or best.worst < grammar.worst:
             why = f"Not sure enough: “{best.text}”."
+        elif stretch.seconds < grammar.pace_s * sum(s not in VOICELESS for s in self._recogniser.sounds(best)):
+            why = f"Not sure enough: less was said than “{best.text}”."
         elif coverage < grammar.coverage:
             why = f"Not sure enough: more was said than “{best.text}”."
         else:

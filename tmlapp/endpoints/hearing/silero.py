@@ -21,6 +21,11 @@ SHA256 = "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3"
 WINDOW = 512
 """Samples per probability (32 ms)."""
 
+_VOICE = 0.35
+"""Probability that says there is voice."""
+_RENEWED = 31
+"""Windows without voice, a second, after which the memory begins anew."""
+
 _CONTEXT = 64
 _STATE = (2, 1, 128)
 _RATE = np.array(SAMPLE_RATE_HZ, np.int64)
@@ -37,18 +42,25 @@ class SileroGraph:
     def __init__(self, path: Path | None = None) -> None:
         self._session = _open(path or silero_model())
 
-    def stream(self) -> SileroStream:
-        """A sound that begins now."""
-        return SileroStream(self._session)
+    def stream(self, *, renewed: bool = False) -> SileroStream:
+        """A sound that begins now.
+
+        Args:
+            renewed: begin anew after each second without voice. The graph's memory otherwise comes, after some long
+                sounds that were no voice, into states in which it finds none any more for half a minute; but only
+                without this are its answers those of silero-vad.
+        """
+        return SileroStream(self._session, _RENEWED if renewed else None)
 
 
 class SileroStream:
     """One sound at 16 kHz; what remains of an unfinished window waits for the next piece."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, renewed: int | None) -> None:
         self._session = session
+        self._renewed = renewed
         self._left: npt.NDArray[np.float32] = np.zeros(_CONTEXT, np.float32)
-        self._state: npt.NDArray[np.float32] = np.zeros(_STATE, np.float32)
+        self._begin()
 
     def push(self, pcm: Pcm) -> list[float]:
         """Probability of speech in each window of 512 samples that `pcm` (int16 [n]) completes."""
@@ -61,8 +73,15 @@ class SileroStream:
             probability, self._state = self._session.run(None, feed)
             found.append(float(probability[0, 0]))
             at += WINDOW
+            self._silent = 0 if found[-1] >= _VOICE else self._silent + 1
+            if self._silent == self._renewed:
+                self._begin()
         self._left = sound[at:]
         return found
+
+    def _begin(self) -> None:
+        self._state: npt.NDArray[np.float32] = np.zeros(_STATE, np.float32)
+        self._silent = 0
 
 
 def _open(path: Path) -> Any:

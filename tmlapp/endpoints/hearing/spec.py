@@ -22,6 +22,7 @@ class Grammar:
         slope: by how much less they may differ for each unit of score below 0.
         coverage: least share of the stretch that the words must fill.
         longest_s: a longer stretch of speech is no instruction.
+        pace_s: least time that a stretch takes per voiced sound of the words; nobody speaks faster.
         silence_ms: that long nothing must be said before a stretch has ended.
         noisy: what holds instead in noise, where words of other sentences swallow those of instructions.
     """
@@ -34,6 +35,7 @@ class Grammar:
     coverage: float
     longest_s: float
     silence_ms: int
+    pace_s: float = 0.0
     noisy: Grammar | None = None
 
 

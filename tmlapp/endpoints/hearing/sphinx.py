@@ -78,6 +78,10 @@ class Recogniser:
         self._decoded(self._sounds, pcm, _FREE)
         return self._apart(best)
 
+    def sounds(self, best: Hypothesis) -> list[str]:
+        """Those of its words (ARPAbet), one after the other."""
+        return [sound for word in best.words for sound in (self._decoder.lookup_word(word.entry) or "").split()]
+
     def follow(self, first: Pcm, grammar: str) -> Utterance:
         """Speech that is decoded while it comes. It ends before anything else is decoded.
 
@@ -109,8 +113,7 @@ class Recogniser:
 
     def _apart(self, best: Hypothesis) -> float:
         heard = [s.word for s in self._sounds.seg() or () if not _NO_SOUND.search(s.word)]
-        said = [sound for word in best.words for sound in (self._decoder.lookup_word(word.entry) or "").split()]
-        return distance(said, heard)
+        return distance(self.sounds(best), heard)
 
     def _decoded(self, decoder: Any, pcm: Pcm, search: str) -> None:
         _begin(decoder, search)

@@ -70,7 +70,7 @@ class Stretches:
     """Finds stretches in one stream at 16 kHz; the outcome does not depend on how it is cut into pieces."""
 
     def __init__(self, graph: SileroGraph) -> None:
-        self._stream = graph.stream()
+        self._stream = graph.stream(renewed=True)
         self._sound: Pcm = np.zeros(0, np.int16)
         self._sound_at = 0
         self._window = 0

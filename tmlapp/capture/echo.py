@@ -53,6 +53,15 @@ class EchoCanceller:
         self._library = _library()
         self.reset()
 
+    def reset(self) -> None:
+        """Forget the room, as after a pause in which everything may have changed."""
+        self._canceller: Any = self._library.EchoCanceller(sample_rate=SAMPLE_RATE_HZ)
+        self._linear = LinearEcho()
+        self._gate = TalkGate()
+        self._waiting: Floats = np.zeros((2, DELAY_SAMPLES), np.float32)
+        self._trust = 0.0
+        self._before = self._after = 1.0
+
     def process(self, near: Pcm, far: Pcm) -> Pcm:
         """What the microphone heard besides the loudspeaker.
 
@@ -76,15 +85,6 @@ class EchoCanceller:
         rest, taken = self._late(rest, taken)
         mixed = self._gate.mixed(clean.astype(np.float32), rest, taken, trusted=self._trust >= _KNOWN)
         return _integers(mixed)
-
-    def reset(self) -> None:
-        """Forget the room, as after a pause in which everything may have changed."""
-        self._canceller: Any = self._library.EchoCanceller(sample_rate=SAMPLE_RATE_HZ)
-        self._linear = LinearEcho()
-        self._gate = TalkGate()
-        self._waiting: Floats = np.zeros((2, DELAY_SAMPLES), np.float32)
-        self._trust = 0.0
-        self._before = self._after = 1.0
 
     def _late(self, rest: Floats, taken: Floats) -> Floats:
         """Both [n], as late as what AEC3 makes of them: [2, n]."""

@@ -62,6 +62,10 @@ class SileroStream:
         self._left: npt.NDArray[np.float32] = np.zeros(_CONTEXT, np.float32)
         self._begin()
 
+    def _begin(self) -> None:
+        self._state: npt.NDArray[np.float32] = np.zeros(_STATE, np.float32)
+        self._silent = 0
+
     def push(self, pcm: Pcm) -> list[float]:
         """Probability of speech in each window of 512 samples that `pcm` (int16 [n]) completes."""
         sound = np.concatenate([self._left, pcm.astype(np.float32) / np.float32(32768)])
@@ -78,10 +82,6 @@ class SileroStream:
                 self._begin()
         self._left = sound[at:]
         return found
-
-    def _begin(self) -> None:
-        self._state: npt.NDArray[np.float32] = np.zeros(_STATE, np.float32)
-        self._silent = 0
 
 
 def _open(path: Path) -> Any:

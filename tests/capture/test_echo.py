@@ -114,22 +114,26 @@ def test_only_whole_frames_of_both_are_taken(near: int, far: int) -> None:
 
 
 class Desk:
-    """A sound card that asks for 10 ms at a time, and a microphone beside it that hears it `loop_ms` later."""
+    """A sound card that asks for 10 ms at a time, and a microphone beside it that hears it `loop_ms` later.
 
-    def __init__(self, sound: Pcm, *, loop_ms: int = 40, jitter_ms: int = 0) -> None:
+    Its clock is faster than the microphone's by the share `fast`.
+    """
+
+    def __init__(self, sound: Pcm, *, loop_ms: int = 40, jitter_ms: int = 0, fast: float = 0.0) -> None:
         self.tap = PlayTap(RATE)
         self.sound = sound
         self.loop_ms = loop_ms
         self.reference = EchoReference()
         self._random = np.random.default_rng(2)
         self._jitter_ms = jitter_ms
+        self._fast = fast
         self._callbacks = count()
         self._next = next(self._callbacks)
         self.now_ns = START_NS
         self.index = 0
 
     def to(self, now_ns: int) -> None:
-        while (at_ns := START_NS + self._next * 10 * MS) <= now_ns:
+        while (at_ns := START_NS + round(self._next * 10 * MS / (1 + self._fast))) <= now_ns:
             block = np.zeros(BLOCK, np.int16)
             part = self.sound[self._next * BLOCK : (self._next + 1) * BLOCK]
             block[: len(part)] = part
@@ -145,9 +149,9 @@ class Desk:
         return self.reference.turn(self.tap, captured_ns - TURN_NS, captured_ns + ready_late_ms * MS)
 
 
-def clicks() -> Pcm:
+def clicks(seconds: int = 12) -> Pcm:
     """One loud stretch of 5 ms each half second."""
-    sound = np.zeros(RATE * 12, np.int16)
+    sound = np.zeros(RATE * seconds, np.int16)
     for at in range(RATE // 2, len(sound), RATE // 2):
         sound[at : at + 240] = 20_000
     return sound
@@ -168,6 +172,17 @@ def test_the_reference_never_comes_after_its_echo_and_holds_still(jitter_ms: int
     assert min(leads) > 0
     assert max(leads) < 80
     assert len({round(lead, 2) for lead in leads[6:]}) == 1, "to the sample, once it is aligned"
+
+
+@pytest.mark.parametrize("fast", [8e-5, -8e-5, 0.0])
+def test_two_sound_cards_with_clocks_of_their_own_stay_together(fast: float) -> None:
+    desk = Desk(clicks(180), jitter_ms=4, fast=fast)
+    track = np.concatenate([desk.turn() for _ in range(850)])
+    at = np.flatnonzero((track > 10_000) & (np.roll(track, 1) <= 10_000)) / 16
+    heard = np.arange(1, len(at) + 1) * 500 / (1 + fast) + desk.loop_ms
+    leads = (heard - at)[-60:]
+    assert np.ptp(leads) < (0.4 if fast else 0.07), "2.4 ms apart in this half minute if nothing were done"
+    assert leads.min() > 0
 
 
 def test_a_loudspeaker_that_was_opened_again_has_a_reference_of_its_own() -> None:

@@ -5,14 +5,18 @@ micro-turn is complete, everything handed over by then stands beside its last sa
 handed over and nothing is captured after it was delivered, so the reference never comes after its echo, whatever
 latencies the devices claim, and it is always there when it is needed: no micro-turn waits for it. The whole way
 through both devices and the room is left for the canceller, which finds a delay of up to half a second by itself.
+
+Where the two run on clocks of their own, the reference is brought onto the microphone's: see `drift`.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
 
+from tmlapp.capture.drift import REACH, Drift, between
 from tmlapp.capture.playtap import PlayTap
 from tmlapp.core.media import Pcm
 from tmlapp.core.resample import Resampler
@@ -36,7 +40,8 @@ class EchoReference:
         self._tap: PlayTap | None = None
         self._mic_end = 0
         self._mono_ns: int | None = None
-        self._lead: int | None = None
+        self._end: float | None = None
+        self._drift = Drift()
         self._leads: deque[int] = deque(maxlen=_RECENT)
 
     def turn(self, tap: PlayTap | None, mono_ns: int, ready_ns: int) -> Pcm:
@@ -52,7 +57,8 @@ class EchoReference:
         stood = self._mono_ns is not None and abs(mono_ns - self._mono_ns - TURN_NS) > _STEP_NS
         self._mono_ns = mono_ns
         if tap is not self._tap or stood:
-            self._tap, self._mic_end, self._lead = tap, 0, None
+            self._tap, self._mic_end, self._end = tap, 0, None
+            self._drift = Drift()
             self._leads.clear()
             if tap is not None:
                 self._begin(tap, tap.read(tap.handed - tap.rate_hz).first)
@@ -61,10 +67,13 @@ class EchoReference:
         self._take(tap)
         self._mic_end += TURN_SAMPLES
         self._leads.append(tap.handed_by(ready_ns) * SAMPLE_RATE_HZ // tap.rate_hz - self._mic_end)
-        least = min(self._leads)
-        if self._lead is None or not self._lead <= least <= self._lead + _SLACK:
-            self._lead = least - _MARGIN
-        return self._cut(self._mic_end - TURN_SAMPLES + self._lead)
+        self._drift.push(self._mic_end, tap.handed_at(ready_ns) * SAMPLE_RATE_HZ / tap.rate_hz)
+        there = self._mic_end + min(self._leads)
+        if self._end is not None:
+            self._end += TURN_SAMPLES * self._drift.rate
+        if self._end is None or not self._end <= there <= self._end + _SLACK:
+            self._end = there - _MARGIN
+        return self._cut(self._end)
 
     def _begin(self, tap: PlayTap, frame: int) -> None:
         self._resampler = Resampler(tap.rate_hz, SAMPLE_RATE_HZ)
@@ -82,10 +91,17 @@ class EchoReference:
         self._first += max(0, len(pcm) - _KEPT)
         self._pcm = pcm[-_KEPT:]
 
-    def _cut(self, first: int) -> Pcm:
-        found: Pcm = np.zeros(TURN_SAMPLES, np.int16)
+    def _cut(self, end: float) -> Pcm:
+        """What was played in the micro-turn that ends beside sample `end`; silence before the first sample."""
+        rate = self._drift.rate
+        around = REACH if rate != 1.0 or end % 1 else 0
+        first = math.floor(end - TURN_SAMPLES * rate) - around
+        last = math.ceil(end) + around
+        found: Pcm = np.zeros(last - first, np.int16)
         at = first - self._first
-        part = self._pcm[max(0, at) : max(0, at + TURN_SAMPLES)]
+        part = self._pcm[max(0, at) : max(0, at + len(found))]
         begin = max(0, -at)
         found[begin : begin + len(part)] = part
-        return found
+        if not around:
+            return found
+        return between(found, end - first - rate * np.arange(TURN_SAMPLES, 0, -1, dtype=np.float64))

@@ -66,7 +66,8 @@ def between(sound: Pcm, places: Places) -> Pcm:
     phase = np.rint((places - whole) * _PHASES).astype(np.int64)
     around = sound[whole[:, None] + np.arange(1 - REACH, REACH + 1)].astype(np.float32)
     found = np.einsum("mt,mt->m", around, _filters()[phase])
-    return np.clip(np.rint(found), -32768, 32767).astype(np.int16)
+    pcm: Pcm = np.clip(np.rint(found), -32768, 32767).astype(np.int16)
+    return pcm
 
 
 @cache

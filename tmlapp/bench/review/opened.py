@@ -56,7 +56,7 @@ from tmlapp.core.event import (
 from tmlapp.core.units import TURN_NS
 from tmlapp.live.history import not_sent
 from tmlapp.live.inner import Signal, SignalLog
-from tmlapp.recording.reader import Recording
+from tmlapp.recording.reader import MIC_TOPICS, Recording
 
 _READ = (
     UnitDone, Health, Gap, TaskSet, Marker, Notice, EndpointError, Interrupted, TextOut, TextOutDone, AudioOut, Heard,
@@ -69,7 +69,7 @@ class Review:
     """A recording whose index was read, and what it says of itself.
 
     Attributes:
-        tracks: of `/mic`, `/model/audio`, `/model/heard`, `/camera`: those that have something in them.
+        tracks: of `/mic`, `/mic/processed`, `/model/audio`, `/model/heard`, `/camera`: those with something in them.
         messages: how many there are in all.
         run: the run folder that it lies in, if it does.
     """
@@ -102,7 +102,7 @@ def open_review(path: Path) -> Review:
     """
     recording = Recording.open(path)
     counts = recording.topics
-    media = ("/mic", "/model/audio", "/model/heard", "/camera")
+    media = (*MIC_TOPICS, "/model/audio", "/model/heard", "/camera")
     return Review(
         recording=recording,
         info=recording.info,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tmlapp.ui.actions import Actions, Command
+from tmlapp.ui.review.reading import EAR
 from tmlapp.ui.review.wire import show_wire
 from tmlapp.ui.text import tr
 
@@ -25,7 +26,7 @@ def register(actions: Actions, page: ReviewWorkspace) -> None:
     ):
         for name, title, shortcut, help_, do in rows:
             key = f"review.{name}"
-            checkable = name in ("a", "b", "spectrogram")
+            checkable = name in ("a", "b", EAR, "spectrogram")
             actions.add(
                 Command(
                     key=key, title=title, shortcut=shortcut, help=help_, group=group, checkable=checkable,
@@ -56,6 +57,13 @@ def _play(page: ReviewWorkspace) -> list[Row]:
         ("loop", tr("Play what is looked at"), "Shift+Space", tr("Again and again, until you pause"), page.loop_view),
         ("a", "A", "A", tr("Hear the first recording"), lambda: page.hear("A")),
         ("b", "B", "B", tr("Hear the second recording at the same place; choose it first"), lambda: page.hear("B")),
+        (
+            EAR,
+            tr("What the model heard of you"),
+            "Shift+A",
+            tr("Hear only that, of the first recording; A goes back"),
+            lambda: page.hear(EAR),
+        ),
     ]
 
 

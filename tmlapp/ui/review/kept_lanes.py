@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tmlapp.ui.memory import remember, remembered
 from tmlapp.ui.timeline.lane import LEAST_SCALE, MOST_SCALE
-from tmlapp.ui.timeline.view import Arranged
+from tmlapp.ui.timeline.order import Arranged
 
 _NAME, _KEY = "review", "lanes"
 

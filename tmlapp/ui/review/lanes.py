@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from tmlapp.bench.review.lanes import Expected, Lanes, Output, SpokenWord
 from tmlapp.core.event import SpeechHeard
 from tmlapp.core.units import NS_PER_MS, NS_PER_S
+from tmlapp.recording.reader import PROCESSED
 from tmlapp.ui.text import refusal_text, tr
 from tmlapp.ui.timeline import (
     BarsLane,
@@ -33,9 +34,13 @@ _FLAG_ROLES: dict[str, Role] = {"error": "bad", "interrupted": "bad", "typed": "
 
 
 class ReviewLanes:
-    """The lanes of one recording, empty until they are filled; those of a second one stand below with a letter."""
+    """The lanes of one recording, empty until they are filled; those of a second one stand below with a letter.
 
-    def __init__(self, letter: str = "") -> None:
+    Args:
+        tracks: what the recording has, by topic. Without a canceller's track there is no lane for it.
+    """
+
+    def __init__(self, letter: str = "", *, tracks: Collection[str] = ()) -> None:
         def name(title: str) -> str:
             return f"{letter} · {title}" if letter else title
 
@@ -44,6 +49,10 @@ class ReviewLanes:
 
         self.letter = letter
         self.you = WaveLane(key("you"), name(tr("you")), role="you")
+        self.processed = WaveLane(
+            key("processed"), name(tr("you, as heard")), role="you", meaning=tr("What the model heard of you")
+        )
+        self.processed.absent = PROCESSED not in tracks
         self.heard = WaveLane(key("heard"), name(tr("model, heard")), role="model")
         self.received = WaveLane(key("received"), name(tr("model, received")), role="model")
         self.spectrogram = SpectrogramLane(key("spectrogram"), name(tr("spectrogram")), hidden=True)
@@ -66,8 +75,8 @@ class ReviewLanes:
     def first(self) -> list[Lane]:
         """Lanes of the recording that was opened, in their usual order."""
         return [
-            self.you, self.hears, self.heard, self.received, self.spectrogram, self.words, self.outputs, self.cues,
-            self.inner, self.expectations, self.grades, self.reply, self.gaps, self.markers,
+            self.you, self.processed, self.hears, self.heard, self.received, self.spectrogram, self.words,
+            self.outputs, self.cues, self.inner, self.expectations, self.grades, self.reply, self.gaps, self.markers,
         ]  # fmt: skip
 
     def second(self) -> list[Lane]:
@@ -76,7 +85,9 @@ class ReviewLanes:
 
     def wave(self, topic: str) -> WaveLane:
         """The lane of a track."""
-        return {"/mic": self.you, "/model/heard": self.heard, "/model/audio": self.received}[topic]
+        return {
+            "/mic": self.you, PROCESSED: self.processed, "/model/heard": self.heard, "/model/audio": self.received,
+        }[topic]  # fmt: skip
 
     def fill(self, found: Lanes, *, blind: bool = False) -> None:
         """Show what was read; `blind`: grades are not there because somebody judges without knowing them."""

@@ -14,14 +14,14 @@ from tmlapp.live.player_sound import LazySound
 from tmlapp.recording.apart import StoppedError, run_apart
 from tmlapp.recording.peak_cache import PeakCache, peaks_aside, peaks_of
 from tmlapp.recording.peaks import Peaks
-from tmlapp.recording.reader import Recording
+from tmlapp.recording.reader import PROCESSED, Recording
 from tmlapp.recording.verify import verify
 from tmlapp.ui.review.frames import Shown, picture_at
 
 _HERE_BYTES = 16 * 1024 * 1024
-_SHOWN = ("/mic", "/model/heard")
+_SHOWN = ("/mic", PROCESSED, "/model/heard")
 """What is on the screen at once; the others are read when these are drawn."""
-TRACKS = ("/mic", "/model/heard", "/model/audio")
+TRACKS = (*_SHOWN, "/model/audio")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,10 @@ from tmlapp.bench.review.lanes import Lanes, Output
 from tmlapp.bench.review.why import Voice, Why, voice_detector, why
 from tmlapp.core.errors import AppError
 from tmlapp.core.media import Pcm
-from tmlapp.live.player_sound import LazySound
+from tmlapp.live.player_sound import LazySound, Sound
 from tmlapp.recording.names import PART
 from tmlapp.recording.peaks import Peaks
-from tmlapp.recording.reader import Recording
+from tmlapp.recording.reader import PROCESSED, Recording
 from tmlapp.recording.recover import recover
 from tmlapp.ui.review.opening import TRACKS, Checked, Opened, check, make_peaks, open_now, sound_of
 from tmlapp.ui.text import tr
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 NEWEST = 12
 CHECKED_BYTES = 256 * 1024 * 1024
 """A recording up to this size is verified when it is opened; a larger one when it is asked for."""
+EAR = "ear"
+"""The choice of the player that is only what the model heard of the person."""
 
 _EMPTY = {
     "/mic": "no microphone in this recording",
@@ -84,15 +86,18 @@ class Reading:
         page, review = self._page, opened.review
         self.sounds, self.checked, self.unreadable, self.verifying = {}, None, None, False
         page.show_opened(opened)
+        page.set_choices()
+        if page.host.actions_[f"review.{EAR}"].isChecked():
+            page.hear("A")
         for topic in TRACKS:
             if topic in opened.peaks:
                 self._made(serial, topic, opened.peaks[topic])
-            elif topic not in review.tracks:
-                page.lanes.wave(topic).set_waiting(tr(_EMPTY[topic]))
-            else:
+            elif topic in review.tracks:
                 page.lanes.wave(topic).set_waiting(tr("Making the waveform…"))
                 job = partial(make_peaks, review, topic, self.overtaken(serial))
                 page.aside.work(job, partial(self._made, serial, topic))
+            elif topic in _EMPTY:
+                page.lanes.wave(topic).set_waiting(tr(_EMPTY[topic]))
         page.aside.work(partial(self._lanes, opened, serial), partial(self._read, serial))
         if review.path.stat().st_size <= self.checks_up_to:
             self.verify()
@@ -125,6 +130,12 @@ class Reading:
     def _read(self, serial: int, found: Lanes | None) -> None:
         if serial == self._serial and found is not None:
             self._page.show_lanes(found)
+
+    def choices(self) -> dict[str, list[Sound]]:
+        """What can be heard of the first recording: you and the model; or only what the model heard of you."""
+        mixed: list[Sound] = [sound for topic, sound in self.sounds.items() if topic != PROCESSED]
+        alone: list[Sound] = [self.sounds[PROCESSED]] if PROCESSED in self.sounds else []
+        return {"A": mixed, EAR: alone}
 
     @staticmethod
     def sound(recording: Recording, topic: str, peaks: Peaks) -> LazySound:

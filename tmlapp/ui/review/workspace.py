@@ -14,7 +14,7 @@ from tmlapp.bench.review.lanes import Lanes
 from tmlapp.bench.review.why import Why, deep_link, text_of
 from tmlapp.core.errors import AppError
 from tmlapp.core.units import NS_PER_S, TURN_NS, s_to_ns
-from tmlapp.live.player_sound import Sound
+from tmlapp.recording.reader import PROCESSED
 from tmlapp.ui.review import commands
 from tmlapp.ui.review.aside import Aside
 from tmlapp.ui.review.asking import Asking
@@ -25,7 +25,7 @@ from tmlapp.ui.review.marking import Marking
 from tmlapp.ui.review.naming import Naming
 from tmlapp.ui.review.opening import Opened
 from tmlapp.ui.review.playback import Playback
-from tmlapp.ui.review.reading import Reading
+from tmlapp.ui.review.reading import EAR, Reading
 from tmlapp.ui.review.replaying import ReplayDialog
 from tmlapp.ui.review.second import Second
 from tmlapp.ui.review.view import ReviewView
@@ -120,7 +120,7 @@ class ReviewWorkspace(ReviewView):
         review = opened.review
         arrangement = self.timeline.arrangement()
         self.opened, self.found, self.why, self._output = opened, None, None, -1
-        self.lanes = ReviewLanes()
+        self.lanes = ReviewLanes(tracks=review.tracks)
         self.asking.follow_lanes()
         self.marking.reset()
         self.banner.hide()
@@ -163,7 +163,7 @@ class ReviewWorkspace(ReviewView):
 
     def set_choices(self) -> None:
         """Tell the player what can be heard: you and the model, of the first and of the second recording."""
-        choices: dict[str, list[Sound]] = {"A": list(self.reading.sounds.values())}
+        choices = self.reading.choices()
         if self.second.opened is not None:
             recording = self.second.opened.review.recording
             choices["B"] = [self.reading.sound(recording, t, p) for t, p in self.second.peaks.items()]
@@ -241,7 +241,7 @@ class ReviewWorkspace(ReviewView):
         elif self.opened is not None:
             self.playback.choose(name)
         heard = self.playback.player.choice if self.playback.player else "A"
-        for known in ("A", "B"):
+        for known in ("A", "B", EAR):
             self.host.actions_[f"review.{known.lower()}"].setChecked(known == heard and self.opened is not None)
 
     def _cursor_moved(self) -> None:
@@ -392,6 +392,7 @@ class ReviewWorkspace(ReviewView):
         for key in ("a", "b", "replay", "export", "play", "make_item"):
             actions.offer(f"review.{key}", self.opened is not None)
         actions.offer("judge.blind", self.opened is not None)
+        actions.offer(f"review.{EAR}", self.opened is not None and PROCESSED in self.opened.review.tracks)
         actions.offer("review.recover", self.reading.unreadable is not None)
         self.side.setVisible(self.opened is not None)
         self.host.restored()

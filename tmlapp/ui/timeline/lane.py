@@ -66,6 +66,7 @@ class Lane(QObject):
         height_px: usual height at a text scale of 1.
         stretch: its share of the room that is left; 0 keeps the height.
         hidden: a person has taken it away.
+        absent: what is shown has nothing of its kind: it has no room, and no place in the menu.
         scale: how much higher than usual a person wants it, `LEAST_SCALE` to `MOST_SCALE`.
         shrinks: it is lower while nothing is in it.
         empty: said where nothing is in it.
@@ -83,6 +84,7 @@ class Lane(QObject):
         self.height_px = height_px
         self.stretch = stretch
         self.hidden = hidden
+        self.absent = False
         self.scale = 1.0
         self.shrinks = False
         self.empty = ""

@@ -29,7 +29,7 @@ def lane_menu(view: TimelineView, lane: Lane | None) -> QMenu:
         lower = menu.addAction(tr("Lower (Alt+−)"))
         lower.triggered.connect(lambda: view.scale_lane(key, 1 / HIGHER))
         menu.addSeparator()
-    for known in view.lanes:
+    for known in (lane for lane in view.lanes if not lane.absent):
         action = menu.addAction(known.title)
         action.setCheckable(True)
         action.setChecked(not known.hidden)

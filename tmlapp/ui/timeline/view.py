@@ -27,6 +27,7 @@ from tmlapp.ui.timeline.axis import TimeAxis
 from tmlapp.ui.timeline.gestures import Gestures
 from tmlapp.ui.timeline.lane import HIGHER, LEAST_SCALE, MOST_SCALE, Lane, Plot, Ruler, faded, role_color
 from tmlapp.ui.timeline.lane_menu import lane_menu
+from tmlapp.ui.timeline.order import Arranged, arranged
 from tmlapp.ui.timeline.spans import SpansLane
 
 LABELS_PX = 112.0
@@ -35,9 +36,6 @@ _KEY_ZOOM = 1.6
 _PAGE = 0.8
 _STEP = 0.02
 _CLOSER, _FURTHER = (Qt.Key.Key_Plus, Qt.Key.Key_Equal), (Qt.Key.Key_Minus, Qt.Key.Key_Underscore)
-
-Arranged = tuple[str, bool, float]
-"""A lane's key, whether it is hidden, and how much higher than usual it is."""
 
 
 class TimelineView(QWidget):
@@ -95,12 +93,12 @@ class TimelineView(QWidget):
 
     @property
     def lanes(self) -> list[Lane]:
-        """All lanes in their order, hidden ones as well."""
+        """All lanes in their order, hidden and absent ones as well."""
         return list(self._lanes)
 
     @property
     def shown(self) -> list[Lane]:
-        return [lane for lane in self._lanes if not lane.hidden]
+        return [lane for lane in self._lanes if not (lane.hidden or lane.absent)]
 
     def lane(self, key: str) -> Lane:
         """The lane `key`."""
@@ -135,11 +133,8 @@ class TimelineView(QWidget):
         return [(lane.key, lane.hidden, lane.scale) for lane in self._lanes]
 
     def arrange(self, order: Sequence[Arranged]) -> None:
-        """Bring lanes into an order that was remembered; lanes that it does not know follow."""
-        known = {key: (place, hidden, scale) for place, (key, hidden, scale) in enumerate(order)}
-        for lane in self._lanes:
-            _, lane.hidden, lane.scale = known.get(lane.key, (0, lane.hidden, lane.scale))
-        self._lanes.sort(key=lambda lane: known.get(lane.key, (len(known), False, 1.0))[0])
+        """Bring lanes into an order that was remembered; one that it does not know stays below the one above it."""
+        self._lanes = arranged(self._lanes, order)
         self._arranged()
 
     def focus_lane(self, lane: Lane | None) -> None:

@@ -14,6 +14,7 @@ from tmlapp.core.units import NS_PER_S
 from tmlapp.recording.peaks import Peaks
 from tmlapp.ui.text import tr
 from tmlapp.ui.theme import font
+from tmlapp.ui.timeline.axis import TimeAxis
 from tmlapp.ui.timeline.lane import Lane, Later, Plot, Role, faded, role_color
 
 Read = Callable[[int, int], Pcm]
@@ -67,14 +68,24 @@ class WaveLane(Lane):
     Args:
         role: its colour.
         gain: drawn this much larger.
+        meaning: what the track is, in a sentence; told at the pointer and to a screen reader.
     """
 
     def __init__(
-        self, key: str, title: str, *, role: Role = "you", height_px: float = 58, stretch: int = 1, gain: float = 1.0
+        self,
+        key: str,
+        title: str,
+        *,
+        role: Role = "you",
+        height_px: float = 58,
+        stretch: int = 1,
+        gain: float = 1.0,
+        meaning: str = "",
     ) -> None:
         super().__init__(key, title, height_px=height_px, stretch=stretch)
         self.role: Role = role
         self.gain = gain
+        self.meaning = meaning
         self.peaks: Peaks | None = None
         self._window: SoundWindow | None = None
         self.waiting = ""
@@ -96,6 +107,12 @@ class WaveLane(Lane):
         """Nothing can be drawn yet, and why."""
         self.peaks, self._window, self.waiting = None, None, text
         self.changed.emit()
+
+    def hint(self, plot: Plot, pos: QPointF) -> str:  # noqa: ARG002 - a lane's form
+        return self.meaning
+
+    def describe(self, axis: TimeAxis) -> str:  # noqa: ARG002 - a lane's form
+        return ": ".join(t for t in (self.title, self.meaning) if t)
 
     def draw(self, plot: Plot) -> None:
         painter, rect = plot.painter, plot.rect

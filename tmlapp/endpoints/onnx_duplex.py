@@ -224,7 +224,9 @@ class OnnxDuplex:
         if not self._setup.virtual_time:
             self._watch(lag)
         cpu_ns = time.thread_time_ns()
-        heard = self._ears.turn(turn, mode_of(self._current)) if self._ears is not None else []
+        heard: list[SpeechHeard | Ducked] = []
+        if self._ears is not None:
+            heard = self._ears.turn(turn, mode_of(self._current), self._speaker.speaks_until_ns)
         heard_ns, cpu_ns = self._timer(), time.thread_time_ns() - cpu_ns
         prepared = self._preparer.prepare(turn, skip_frames=self._limited)
         prepared_ns = self._timer()

@@ -57,6 +57,11 @@ class Speaker:
                 # A voice that fails is reported when the phrase is really chosen.
                 self._voice.ask(text)
 
+    @property
+    def speaks_until_ns(self) -> int:
+        """Session time at which everything that was said so far has sounded; 0 before the first word."""
+        return self._busy_until_ns
+
     def hush(self, turn: MicroTurn) -> Iterator[Interrupted]:
         """Cut off a recording that still sounds: who says stop wants it quiet now, not after a long reminder."""
         if self._busy_until_ns > turn.end_ns:
@@ -118,6 +123,7 @@ class Speaker:
             return
         if self._speech_item is None:
             self._speech_item = f"speech-{turn.index}"
+        self._busy_until_ns = turn.end_ns + TURN_NS
         yield AudioOut(
             pcm16=pcm.tobytes(),
             rate=OUTPUT_RATE_HZ,

@@ -184,7 +184,7 @@ def hearing() -> dict[str, Any]:
             looser |= {"distance": quiet["distance"] + 0.04, "score": -4.5}
         noisy = quiet | {"file": f"hearing/{name}-noisy.gram"} | {k: round(v, 2) for k, v in looser.items()}
         grammars[name] = {"file": f"hearing/{name}.gram", **quiet, "noisy": noisy}
-    return {"engine": "pocketsphinx", "grammars": grammars, "noise_db": 27, "words": WORDS}
+    return {"engine": "pocketsphinx", "grammars": grammars, "noise_db": 20, "words": WORDS}
 
 
 def write_grammars(folder: Path) -> list[str]:

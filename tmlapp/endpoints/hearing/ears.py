@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tmlapp.core.event import Ducked, SpeechHeard
 from tmlapp.core.turn import MicroTurn
-from tmlapp.core.units import NS_PER_S, SAMPLE_RATE_HZ
+from tmlapp.core.units import NS_PER_MS, NS_PER_S, SAMPLE_RATE_HZ
 from tmlapp.endpoints.hearing.phones import VOICELESS
 from tmlapp.endpoints.hearing.silero import SileroGraph
 from tmlapp.endpoints.hearing.spec import MODES, STOP, Grammar, HearingSpec, Hypothesis
@@ -19,6 +20,11 @@ DUCKED_DB = -15.0
 
 CATCH_UP = SAMPLE_RATE_HZ // 2
 """Samples that are decoded at most per micro-turn while the person speaks, so that no micro-turn takes long."""
+
+ECHO_NS = 300 * NS_PER_MS
+"""For so long the model's voice is in the room after its last sample was given out."""
+_REMEMBERED = 8
+"""Stretches of which it is known whether they began in the model's voice; more do not go on at once."""
 
 ONLY_STOP = "Only stop is listened for."
 TOO_LONG = "Did not understand: no instruction is that long."
@@ -63,21 +69,25 @@ class Hearing:
         """Forget everything heard."""
         self._stretches = Stretches(self._graph)
         self._leave()
+        self._begun: deque[int] = deque(maxlen=_REMEMBERED)
+        self._over_voice: deque[int] = deque(maxlen=_REMEMBERED)
         self._fresh = True
         self._ducked = False
 
-    def turn(self, turn: MicroTurn, mode: str) -> list[SpeechHeard | Ducked]:
+    def turn(self, turn: MicroTurn, mode: str, speaks_until_ns: int = 0) -> list[SpeechHeard | Ducked]:
         """What `turn` brought: the voice to be lowered or raised, and every stretch of speech that ended.
 
         Args:
             turn: follows the one before it.
             mode: what is listened for, one of `MODES`.
+            speaks_until_ns: session time at which the model's own voice ends; 0 before its first word.
         """
         if self._fresh:
             self._start, self._fresh = turn.start_sample, False
         self._mode = self.spec.mode(mode)
         grammar = self.spec.grammars[self._mode]
         ended = self._stretches.push(turn.pcm, grammar.silence_ms)
+        self._notice(speaks_until_ns)
         found: list[SpeechHeard | Ducked] = [*self._duck()]
         found += [self._judged(stretch) for stretch in ended]
         if (stretch := self._stretches.going_on) is not None and stretch.long:
@@ -105,10 +115,20 @@ class Hearing:
             return [Ducked(gain_db=0.0, since_ns=self._ns(self._stretches.silent_since))]
         return [Ducked(gain_db=DUCKED_DB, since_ns=self._ns(since))]
 
+    def _notice(self, speaks_until_ns: int) -> None:
+        """Whether the stretch that has just begun is spoken into the model's own voice."""
+        since = self._stretches.speaking_since
+        if since is None or since in self._begun:
+            return
+        self._begun.append(since)
+        if 0 < self._ns(since) - ECHO_NS < speaks_until_ns:
+            self._over_voice.append(since)
+
     def _grammar(self, stretch: Stretch) -> tuple[str, Grammar]:
         """What `stretch` is held against, and its name."""
         grammar = self.spec.grammars[self._mode]
-        if grammar.noisy is not None and stretch.above_noise_db < self.spec.noise_db:
+        noisy = stretch.from_sample in self._over_voice or stretch.above_noise_db < self.spec.noise_db
+        if grammar.noisy is not None and noisy:
             return self._mode + IN_NOISE, grammar.noisy
         return self._mode, grammar
 

@@ -24,7 +24,8 @@ class Grammar:
         longest_s: a longer stretch of speech is no instruction.
         pace_s: least time that a stretch takes per voiced sound of the words; nobody speaks faster.
         silence_ms: that long nothing must be said before a stretch has ended.
-        noisy: what holds instead in noise, where words of other sentences swallow those of instructions.
+        noisy: what holds instead in noise and in the model's own voice, where words of other sentences swallow those of
+            instructions.
     """
 
     file: str

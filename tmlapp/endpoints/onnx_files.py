@@ -39,10 +39,8 @@ def used_paths(manifest: Manifest) -> dict[str, str]:
     for state in manifest.states:
         if isinstance(state.init, dict):
             used.setdefault(state.init["file"], f"states.{state.name}.init.file")
-    for name, grammar in (manifest.hearing.grammars if manifest.hearing else {}).items():
+    for name, grammar in (manifest.hearing.all() if manifest.hearing else {}).items():
         used.setdefault(grammar.file, f"x-hearing.grammars.{name}.file")
-        if grammar.noisy is not None:
-            used.setdefault(grammar.noisy.file, f"x-hearing.grammars.{name}.noisy.file")
     return used
 
 

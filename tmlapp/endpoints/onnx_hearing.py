@@ -104,8 +104,7 @@ class _Unhashed:
 
 
 def _key(manifest: Manifest, spec: HearingSpec) -> _Key:
-    named = [(mode, g) for mode, grammar in spec.grammars.items() for g in (grammar, grammar.noisy) if g is not None]
-    files = tuple((mode, manifest.files[grammar.file][0]) for mode, grammar in named)
+    files = tuple((place, manifest.files[grammar.file][0]) for place, grammar in spec.all().items())
     return manifest.folder, files, tuple(spec.words.items())
 
 

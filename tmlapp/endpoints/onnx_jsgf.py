@@ -20,12 +20,11 @@ _BUILT_IN = frozenset(("NULL", "VOID"))
 
 def check_rules(manifest: Manifest) -> None:
     """Raises E_HEARING where the rules of a grammar cannot be what was meant."""
-    for grammar in manifest.hearing.grammars.values() if manifest.hearing else ():
-        for file in (grammar.file, *((grammar.noisy.file,) if grammar.noisy else ())):
-            text = (manifest.folder / file).read_bytes().decode("utf-8", "replace")
-            if problem := problem_of(text):
-                why = f"manifest.json: x-hearing: {file}: {problem}."
-                raise OnnxContractError("E_HEARING", why, manifest.path)
+    for grammar in manifest.hearing.all().values() if manifest.hearing else ():
+        text = (manifest.folder / grammar.file).read_bytes().decode("utf-8", "replace")
+        if problem := problem_of(text):
+            why = f"manifest.json: x-hearing: {grammar.file}: {problem}."
+            raise OnnxContractError("E_HEARING", why, manifest.path)
 
 
 def problem_of(text: str) -> str:

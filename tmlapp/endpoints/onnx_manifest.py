@@ -19,6 +19,7 @@ _HEARING_LIMITS = {
     "longest_s": (0.1, 12),
 }  # fmt: skip
 _SLOWEST_S = 1
+_VARIANTS = ("noisy", "over_voice")
 _LONGEST_SILENCE_MS = 3000
 """A stretch with the silences around it must fit into what is remembered of the sound."""
 
@@ -314,13 +315,15 @@ class _Reader:
         return HearingSpec(engine=engine, grammars=grammars, noise_db=noise_db, words=words)
 
     def _grammar(self, part: JsonObject) -> Grammar:
-        noisy = self._all([part.child("noisy")], self._grammar)[0] if part.has("noisy") else None
+        noisy, over_voice = (
+            self._all([part.child(name)], self._grammar)[0] if part.has(name) else None for name in _VARIANTS
+        )
         numbers = {name: part.between(name, *limits) for name, limits in _HEARING_LIMITS.items()}
         numbers["pace_s"] = part.between("pace_s", 0, _SLOWEST_S, 0)
         silence_ms = part.integer("silence_ms", least=100)
         if silence_ms > _LONGEST_SILENCE_MS:
             raise part.wrong("silence_ms", f"must be at most {_LONGEST_SILENCE_MS}, not {silence_ms}")
-        return Grammar(file=part.text("file"), silence_ms=silence_ms, noisy=noisy, **numbers)
+        return Grammar(file=part.text("file"), silence_ms=silence_ms, noisy=noisy, over_voice=over_voice, **numbers)
 
     @staticmethod
     def _runtime(part: JsonObject) -> tuple[str, ...]:

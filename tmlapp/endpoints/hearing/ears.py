@@ -11,8 +11,8 @@ from tmlapp.core.turn import MicroTurn
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, SAMPLE_RATE_HZ
 from tmlapp.endpoints.hearing.phones import VOICELESS
 from tmlapp.endpoints.hearing.silero import SileroGraph
-from tmlapp.endpoints.hearing.spec import MODES, STOP, Grammar, HearingSpec, Hypothesis
-from tmlapp.endpoints.hearing.sphinx import IN_NOISE, Recogniser, Utterance
+from tmlapp.endpoints.hearing.spec import MODES, NOISY, OVER_VOICE, STOP, Grammar, HearingSpec, Hypothesis
+from tmlapp.endpoints.hearing.sphinx import Recogniser, Utterance
 from tmlapp.endpoints.hearing.stretches import Stretch, Stretches
 
 DUCKED_DB = -15.0
@@ -127,9 +127,10 @@ class Hearing:
     def _grammar(self, stretch: Stretch) -> tuple[str, Grammar]:
         """What `stretch` is held against, and its name."""
         grammar = self.spec.grammars[self._mode]
-        noisy = stretch.from_sample in self._over_voice or stretch.above_noise_db < self.spec.noise_db
-        if grammar.noisy is not None and noisy:
-            return self._mode + IN_NOISE, grammar.noisy
+        if grammar.over_voice is not None and stretch.from_sample in self._over_voice:
+            return self._mode + OVER_VOICE, grammar.over_voice
+        if grammar.noisy is not None and stretch.above_noise_db < self.spec.noise_db:
+            return self._mode + NOISY, grammar.noisy
         return self._mode, grammar
 
     def _follow(self, stretch: Stretch, name: str, grammar: Grammar, most: int) -> _Followed | None:

@@ -10,6 +10,10 @@ COMMANDS, STOP, PAUSED = MODES = ("commands", "stop", "paused")
 """What is listened for: anything while the model waits, its end while a task runs, its going on while it is paused."""
 
 
+NOISY, OVER_VOICE = ".noisy", ".over_voice"
+"""Endings of the places of a grammar's variants."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grammar:
     """Sentences of one kind, and when words that fit are believed.
@@ -24,8 +28,8 @@ class Grammar:
         longest_s: a longer stretch of speech is no instruction.
         pace_s: least time that a stretch takes per voiced sound of the words; nobody speaks faster.
         silence_ms: that long nothing must be said before a stretch has ended.
-        noisy: what holds instead in noise and in the model's own voice, where words of other sentences swallow those of
-            instructions.
+        noisy: what holds instead in noise, where words of other sentences swallow those of instructions.
+        over_voice: what holds instead of both for speech that begins while the model itself speaks.
     """
 
     file: str
@@ -38,6 +42,7 @@ class Grammar:
     silence_ms: int
     pace_s: float = 0.0
     noisy: Grammar | None = None
+    over_voice: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,14 @@ class HearingSpec:
     grammars: Mapping[str, Grammar]
     noise_db: float = 20.0
     words: Mapping[str, str] = field(default_factory=dict)
+
+    def all(self) -> dict[str, Grammar]:
+        """Every grammar by its place in the manifest: `stop`, `stop.noisy`, `stop.over_voice`."""
+        found: dict[str, Grammar] = {}
+        for mode, grammar in self.grammars.items():
+            places = {mode: grammar, mode + NOISY: grammar.noisy, mode + OVER_VOICE: grammar.over_voice}
+            found |= {place: g for place, g in places.items() if g is not None}
+        return found
 
     def mode(self, wanted: str) -> str:
         """`wanted`, or `stop` where the model has no grammar of that name."""

@@ -27,8 +27,6 @@ _NO_WORD = re.compile(r"^[<\[+(]|^SIL$")
 _NO_SOUND = re.compile(r"^(SIL|\+.*)$")
 _BEAMS = {"beam": 1e-60, "pbeam": 1e-60, "wbeam": 1e-45}
 """Wider than pocketsphinx's own, with which long sentences of some voices are lost halfway; a sixth more time."""
-IN_NOISE = " in noise"
-"""Ending of the name of a grammar for noise."""
 _FREE = " sounds"
 """Name of the search without a grammar; none of a manifest has a blank in it."""
 _LEVEL = " level"
@@ -53,11 +51,8 @@ class Recogniser:
         self._decoder = _decoder()
         for word, phones in spec.words.items():
             _accepted(f"the pronunciation of {word}", self._decoder.add_word, word, phones, True)
-        for name, grammar in spec.grammars.items():
+        for name, grammar in spec.all().items():
             _accepted(grammar.file, self._decoder.add_jsgf_file, name, str(folder / grammar.file))
-            if grammar.noisy is not None:
-                file = grammar.noisy.file
-                _accepted(file, self._decoder.add_jsgf_file, name + IN_NOISE, str(folder / file))
         self._decoder.add_jsgf_string(_LEVEL, _ONE_WORD)
         # One of its own: both follow the same speech at the same time.
         self._sounds = _decoder()

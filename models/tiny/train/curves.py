@@ -13,7 +13,7 @@ from typing import Any
 
 from models.tiny.train.head import OUTPUTS
 
-WIDE, HIGH, EDGE = 420, 190, 46
+WIDE, HIGH, EDGE, FOOT = 420, 190, 46, 20
 COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#805ad5", "#b83280", "#4a5568")
 
 
@@ -48,14 +48,19 @@ def panel(reports: list[dict[str, Any]], name: str, left: int, top: int) -> list
     for border in accumulate(lengths[:-1]):
         out.append(f'<line x1="{x(border):.1f}" y1="{y(most)}" x2="{x(border):.1f}" y2="{y(0)}" stroke="#888"/>')
     out.append(f'<text x="{x(last)}" y="{top + HIGH - 10}" text-anchor="end">{last} steps</text>')
-    for i, (seed, head, points) in enumerate(lines):
+    for i, (*_, points) in enumerate(lines):
         path = " ".join(f"{x(step):.1f},{y(loss):.1f}" for step, loss in points)
-        colour = COLOURS[i % len(COLOURS)]
-        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.3"/>')
-        out.append(
-            f'<text x="{left + WIDE - 92}" y="{top + 16 + 12 * i}" fill="{colour}">seed {seed} head {head}</text>'
-        )
+        out.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[i % len(COLOURS)]}" stroke-width="1.3"/>')
     return out
+
+
+def legend(reports: list[dict[str, Any]], top: int) -> list[str]:
+    """Whose lines have which colour, in one row under all panels."""
+    names = [f"seed {r['seed']} head {head}" for r in reports for head in series(r, OUTPUTS[0])]
+    return [
+        f'<text x="{EDGE + 90 * i}" y="{top + 12}" fill="{COLOURS[i % len(COLOURS)]}">{name}</text>'
+        for i, name in enumerate(names)
+    ]
 
 
 def picture(reports: list[dict[str, Any]]) -> str:
@@ -63,7 +68,8 @@ def picture(reports: list[dict[str, Any]]) -> str:
     body = []
     for i, name in enumerate(OUTPUTS):
         body += panel(reports, name, WIDE * (i % 2), HIGH * (i // 2))
-    size = f'width="{2 * WIDE}" height="{2 * HIGH}" viewBox="0 0 {2 * WIDE} {2 * HIGH}"'
+    body += legend(reports, 2 * HIGH)
+    size = f'width="{2 * WIDE}" height="{2 * HIGH + FOOT}" viewBox="0 0 {2 * WIDE} {2 * HIGH + FOOT}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="10">'
     return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *body, "</svg>", ""])
 

@@ -18,7 +18,7 @@ from tmlapp.bench.model_check.options import Options, Progress
 from tmlapp.bench.model_check.rooms import Loudspeaker, Room, draw_room, hum, in_room
 from tmlapp.capture.echo import EchoCanceller
 from tmlapp.core.endpoint import Synthesizer
-from tmlapp.core.event import Ducked
+from tmlapp.core.event import Ducked, SpeechHeard
 from tmlapp.core.media import Pcm
 from tmlapp.core.numbers import number_words
 from tmlapp.core.resample import resample
@@ -54,6 +54,7 @@ _VAD = "share of Silero's windows of 32 ms at 0.5 or more while only the model t
 _VAD_LATER = "the same from 2 s on, when the canceller knows the room"
 _BARGE = "share of sentences spoken into the model's speech at which it ducks within 1.2 s of their first sound"
 _STOP = "share of spoken stops obeyed within 2 s of the last sound, through the canceller, the model ducking its voice"
+_FALSE_STOPS = "stops and pauses taken from its own voice or other sentences spoken into it, per minute of its talk"
 _FALSE = "how often the model ducks though nobody speaks, per minute of its talk"
 
 
@@ -200,6 +201,7 @@ class EchoRun:
         self.trials: list[Trial] = []
         self.barge_ins: list[BargeIn] = []
         self.false_ducks: list[tuple[float, float]] = []
+        self.false_stops: list[tuple[float, float]] = []
 
     def canceller(self, synthesize: Synthesizer) -> None:
         """The canceller by itself."""
@@ -278,14 +280,20 @@ class EchoRun:
                 # Whatever was heard, the model goes on talking.
                 talk.type(instruction)
                 talk.quiet(_BETWEEN_TURNS)
+            self._obeyed(talk)
 
     def _undisturbed(self, room: Room, number: int) -> None:
         random = self._random(number)
         turns = 50 if self._limit is None else 15
         with self._talk(room, TALKATIVE[number % len(TALKATIVE)], 0, random) as talk:
             events = talk.quiet(turns)
+            self._obeyed(talk)
         ducks = sum(e.gain_db < 0 for e in of(events, Ducked))
         self.false_ducks.append((ducks, turns * TURN_SAMPLES / SAMPLE_RATE_HZ / 60))
+
+    def _obeyed(self, talk: Talk) -> None:
+        """Nobody has told the model anything: whatever it obeyed in `talk` was false."""
+        self.false_stops.append((sum(e.accepted for e in of(talk.events, SpeechHeard)), talk.t_ns / NS_PER_S / 60))
 
     def _talk(self, room: Room, instruction: str, level_db: int, random: np.random.Generator) -> Talk:
         air = EchoAir(room, random, self._sounds_like(instruction), echo_dbfs=NEAR_DBFS - level_db)
@@ -357,6 +365,11 @@ def endpoint_figures(run: EchoRun, seed: int) -> list[Figure]:
             of="minutes", unit="/min", better="lower", baselines={"silence": 0.0},
         )
     )  # fmt: skip
+    row = ratio_figure(
+        "echo.false_stops_per_min", "false stops while the model talks, per minute", run.false_stops, _FALSE_STOPS,
+        seed=seed, of="minutes", unit="/min", better="lower", baselines={"silence": 0.0},
+    )  # fmt: skip
+    found.append(row if run.false_stops else missing(row, run.reason))
     return found
 
 

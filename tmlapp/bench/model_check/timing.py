@@ -23,7 +23,7 @@ from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_MS, NS_PER_S, TURN_NS
 
 PERIODS_S = (1, 2, 3, 4, 5, 7, 10, 12, 15, 20, 30, 45, 60)
-SPOKEN_PERIODS = (("two", 2), ("four", 4))
+SPOKEN_PERIODS = (("four", 4), ("five", 5))
 SPOKEN_VOICES = 3
 MOST_REMINDERS, MOST_S = 12, 90.0
 GRACE_S, WATCHED_S = 1.0, 4.0

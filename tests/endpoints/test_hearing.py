@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,13 @@ from tmlapp.core.errors import AppError
 from tmlapp.core.event import Ducked, SessionOpened, SpeechHeard, TaskSet, TextOutDone, UnitDone, UserTranscript
 from tmlapp.core.media import Pcm
 from tmlapp.core.units import NS_PER_S, TURN_NS
+from tmlapp.endpoints.hearing.ears import Hearing
 from tmlapp.endpoints.hearing.phones import distance
 from tmlapp.endpoints.hearing.silero import WINDOW, SileroGraph
+from tmlapp.endpoints.hearing.spec import STOP
+from tmlapp.endpoints.hearing.sphinx import Recogniser
 from tmlapp.endpoints.hearing.stretches import Stretch, Stretches
+from tmlapp.endpoints.onnx_manifest import read_manifest
 from tmlapp.endpoints.registry import endpoint_from_address
 
 pytestmark = pytest.mark.unit
@@ -129,6 +134,20 @@ def test_what_it_hears_with_is_told(tiny: Endpoint) -> None:
     assert str(details["hears_with"]).startswith("pocketsphinx ")
     assert details["listens_for"] == ["commands", "stop", "paused"]
     assert 0 <= heard.of(UnitDone)[0].diagnostics["hear.voice"][0] < 0.5
+
+
+@pytest.mark.parametrize(("speaks_until_s", "accepted"), [(0.0, True), (0.4, True), (1.2, False), (9.0, False)])
+def test_speech_that_begins_in_its_own_voice_has_levels_of_its_own(speaks_until_s: float, accepted: bool) -> None:
+    manifest = read_manifest(Path("models/tiny"))
+    assert manifest.hearing is not None
+    stop = manifest.hearing.grammars[STOP]
+    assert stop.over_voice is not None
+    never = replace(stop, over_voice=replace(stop.over_voice, score=0.0))
+    spec = replace(manifest.hearing, grammars=manifest.hearing.grammars | {STOP: never})
+    ears = Hearing(spec, Recogniser(spec, manifest.folder), lambda _: "")
+    sound = microphone(quiet(1.0), said("stop counting"), quiet(1.0))
+    heard = [e for turn in sound for e in ears.turn(turn, STOP, round(speaks_until_s * NS_PER_S))]
+    assert [(e.text, e.accepted) for e in heard if isinstance(e, SpeechHeard)] == [("stop counting", accepted)]
 
 
 def stretches(sound: Pcm, piece: int) -> Sequence[Stretch]:

@@ -73,6 +73,7 @@ def hearing(plain: Plain) -> Plain:
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"].update(song={}), "x-hearing.grammars.song"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].pop("score"), "stop.score is missing"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(noisy={}), "stop.noisy"),
+        ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(over_voice={}), "stop.over_voice"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(score=math.nan), "stop.score must be"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(score=1), "from -1000 to 0, not 1"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(longest_s=1e9), "longest_s must be from"),

@@ -23,11 +23,16 @@ _CERTAIN = 5.0
 _MOST = 5e-4
 """More than this is no crystal: something else is wrong."""
 
+_JUMP, _UNUSUAL = 32.0, 6.0
+"""One count has jumped where the means of two times `_EVERY` pairs are so many samples (2 ms) further apart than they
+usually are, and so many times as far as usual."""
+
 _TAPS, _PHASES = 16, 512
 REACH = _TAPS // 2
 """Samples around a place that `between` needs."""
 
 Places = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
 
 
 class Drift:
@@ -48,16 +53,31 @@ class Drift:
             self._estimate()
 
     def _estimate(self) -> None:
-        pairs = np.array(self._pairs)
-        time = pairs[:, 0] - pairs[:, 0].mean()
-        ahead = pairs[:, 1] - pairs[:, 0]
-        ahead -= ahead.mean()
+        pairs = np.array(self._pairs)[len(self._pairs) % _EVERY :]
+        ahead = (pairs[:, 1] - pairs[:, 0]).reshape(-1, _EVERY)
+        time = pairs[:, 0].reshape(-1, _EVERY)
+        stretch = _stretches(ahead.mean(axis=1))
+        time, ahead = _centred(time, stretch), _centred(ahead, stretch)
         spread = float(time @ time)
         slope = float(time @ ahead) / spread
         left = ahead - slope * time
-        error = float(np.sqrt(left @ left / (len(time) - 2) / spread))
+        error = float(np.sqrt(left @ left / (len(time) - stretch[-1] - 2) / spread))
         believed = _CERTAIN * error < abs(slope) < _MOST
         self.rate = 1.0 + slope if believed else 1.0
+
+
+def _stretches(means: Places) -> Numbers:
+    """To which stretch without a jump each of `means` belongs: a sound card that failed for a moment is no drift."""
+    steps = np.diff(means)
+    unusual = np.abs(steps - np.median(steps))
+    jumped = unusual > max(_JUMP, _UNUSUAL * float(np.median(unusual)))
+    return np.concatenate([[0], np.cumsum(jumped)])
+
+
+def _centred(values: Places, stretch: Numbers) -> Places:
+    """`values` [n, m], each less the mean of its stretch: [n * m]."""
+    means = np.bincount(stretch, values.mean(axis=1)) / np.bincount(stretch)
+    return np.asarray(values - means[stretch][:, None]).reshape(-1)
 
 
 def between(sound: Pcm, places: Places) -> Pcm:

@@ -67,7 +67,9 @@ class EchoReference:
         self._take(tap)
         self._mic_end += TURN_SAMPLES
         self._leads.append(tap.handed_by(ready_ns) * SAMPLE_RATE_HZ // tap.rate_hz - self._mic_end)
-        self._drift.push(self._mic_end, tap.handed_at(ready_ns) * SAMPLE_RATE_HZ / tap.rate_hz)
+        # Before its first callback a sound card does not count.
+        if (handed := tap.handed_at(ready_ns)) > 0:
+            self._drift.push(self._mic_end, handed * SAMPLE_RATE_HZ / tap.rate_hz)
         there = self._mic_end + min(self._leads)
         if self._end is not None:
             self._end += TURN_SAMPLES * self._drift.rate

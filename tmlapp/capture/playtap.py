@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tmlapp.core.media import Pcm
-from tmlapp.core.units import NS_PER_S
+from tmlapp.core.units import NS_PER_MS, NS_PER_S
 
 _SLOTS = 512
+_AT_ONCE_NS = NS_PER_MS
 
 
 class Handed(NamedTuple):
@@ -57,12 +58,17 @@ class PlayTap:
 
     def handed_at(self, mono_ns: int) -> float:
         """As `handed_by`, as if frames were handed over one by one: better than a callback on average."""
-        for back in range(1, min(self._callbacks, _SLOTS - 2) + 1):
-            slot = (self._callbacks - back) % _SLOTS
-            if self._times[slot] <= mono_ns:
-                since = (mono_ns - self._times[slot]) * self.rate_hz / NS_PER_S
-                block = self._ends[slot] - self._ends[(slot - 1) % _SLOTS]
-                return self._ends[slot] + min(since, float(block))
+        upto = self._callbacks
+        oldest = max(0, upto - _SLOTS + 2)
+        for last in range(upto - 1, oldest - 1, -1):
+            if (at_ns := self._times[last % _SLOTS]) <= mono_ns:
+                # A sound card may ask several times at once, and then not for long.
+                first = last
+                while first > oldest and self._times[first % _SLOTS] - self._times[(first - 1) % _SLOTS] < _AT_ONCE_NS:
+                    first -= 1
+                end = self._ends[last % _SLOTS]
+                since = (mono_ns - at_ns) * self.rate_hz / NS_PER_S
+                return end + min(since, float(end - self._ends[(first - 1) % _SLOTS]))
         return 0.0
 
     def read(self, first: int) -> Handed:

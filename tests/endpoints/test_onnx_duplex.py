@@ -204,6 +204,15 @@ def test_own_speech_is_passed_on_and_silence_is_not(tmp_path: Path) -> None:
     assert all(len(e.pcm16) == 9600 and e.dur_media_ns == TURN_NS for e in sounds)
 
 
+def test_own_speech_that_goes_on_is_not_cut_off_by_an_instruction(tmp_path: Path) -> None:
+    endpoint = OnnxEndpoint("onnx:mini", write_model(tmp_path, graph=mini_graph(speech=True)))
+    heard = converse(endpoint, [turn(0, level=1), turn(1, level=1, text="stop now"), turn(2, level=1)])
+    assert [e.task for e in heard.of(TaskSet)] == ["count_reps", "none"]
+    # The graph knows of it, and decides itself; cut off, its speech would stay away until it is silent.
+    assert not heard.of(Interrupted)
+    assert [e.item_id for e in heard.of(AudioOut)] == ["speech-0"] * 3
+
+
 def test_speech_out_of_range_is_clipped_and_counted(tmp_path: Path) -> None:
     endpoint = OnnxEndpoint("onnx:mini", write_model(tmp_path, graph=mini_graph(speech=True, gain=5.0)))
     heard = converse(endpoint, [turn(0, level=1), turn(1, level=3)])

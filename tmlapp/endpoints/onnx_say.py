@@ -45,6 +45,7 @@ class Speaker:
         self._voice = voice
         self._last_ns: dict[int, int] = {}
         self._busy_until_ns = 0
+        self._speech_until_ns = 0
         self._speech_item: str | None = None
         self._reported: set[tuple[str, str]] = set()
         self.clipped = 0
@@ -60,7 +61,7 @@ class Speaker:
     @property
     def speaks_until_ns(self) -> int:
         """Session time at which everything that was said so far has sounded; 0 before the first word."""
-        return self._busy_until_ns
+        return max(self._busy_until_ns, self._speech_until_ns)
 
     def hush(self, turn: MicroTurn) -> Iterator[Interrupted]:
         """Cut off a recording that still sounds: who says stop wants it quiet now, not after a long reminder."""
@@ -123,7 +124,7 @@ class Speaker:
             return
         if self._speech_item is None:
             self._speech_item = f"speech-{turn.index}"
-        self._busy_until_ns = turn.end_ns + TURN_NS
+        self._speech_until_ns = turn.end_ns + TURN_NS
         yield AudioOut(
             pcm16=pcm.tobytes(),
             rate=OUTPUT_RATE_HZ,

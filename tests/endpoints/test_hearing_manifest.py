@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_nobody_speaks_that_fast(tmp_path: Path) -> None:
     sound = microphone(quiet(0.5), said("every three seconds"), quiet(1.0))
     for pace_s, accepted in ((0.07, True), (0.5, False)):
         folder = tmp_path / str(pace_s)
-        endpoint = write(folder, lambda m, pace_s=pace_s: hearing(m)["grammars"]["commands"].update(pace_s=pace_s))
+        endpoint = write(folder, partial(paced, pace_s=pace_s))
         heard = converse(endpoint, sound, setup_for("")).of(SpeechHeard)
         assert [(e.text, e.accepted) for e in heard] == [("every three seconds", accepted)]
         assert heard[0].reason == ("" if accepted else "Not sure enough: less was said than “every three seconds”.")
@@ -63,6 +64,16 @@ def test_nobody_speaks_that_fast(tmp_path: Path) -> None:
 def hearing(plain: Plain) -> Plain:
     found: Plain = plain["x-hearing"]
     return found
+
+
+def paced(plain: Plain, pace_s: float) -> None:
+    hearing(plain)["grammars"]["commands"]["pace_s"] = pace_s
+
+
+def nested(plain: Plain, variant: str) -> None:
+    """A variant of a variant."""
+    stop = hearing(plain)["grammars"]["stop"]
+    stop["over_voice"] = {**stop, variant: dict(stop)}
 
 
 @pytest.mark.parametrize(
@@ -74,6 +85,8 @@ def hearing(plain: Plain) -> Plain:
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].pop("score"), "stop.score is missing"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(noisy={}), "stop.noisy"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(over_voice={}), "stop.over_voice"),
+        ("E_MANIFEST_SCHEMA", lambda m: nested(m, "noisy"), "stop.over_voice.noisy"),
+        ("E_MANIFEST_SCHEMA", lambda m: nested(m, "over_voice"), "stop.over_voice.over_voice"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(score=math.nan), "stop.score must be"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(score=1), "from -1000 to 0, not 1"),
         ("E_MANIFEST_SCHEMA", lambda m: hearing(m)["grammars"]["stop"].update(longest_s=1e9), "longest_s must be from"),

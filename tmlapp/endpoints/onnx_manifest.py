@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -315,15 +315,18 @@ class _Reader:
         return HearingSpec(engine=engine, grammars=grammars, noise_db=noise_db, words=words)
 
     def _grammar(self, part: JsonObject) -> Grammar:
-        noisy, over_voice = (
-            self._all([part.child(name)], self._grammar)[0] if part.has(name) else None for name in _VARIANTS
-        )
+        # Variants have none of their own: those would never be used.
+        variants = {name: self._all([part.child(name)], self._one_grammar)[0] for name in _VARIANTS if part.has(name)}
+        return replace(self._one_grammar(part), **variants)
+
+    @staticmethod
+    def _one_grammar(part: JsonObject) -> Grammar:
         numbers = {name: part.between(name, *limits) for name, limits in _HEARING_LIMITS.items()}
         numbers["pace_s"] = part.between("pace_s", 0, _SLOWEST_S, 0)
         silence_ms = part.integer("silence_ms", least=100)
         if silence_ms > _LONGEST_SILENCE_MS:
             raise part.wrong("silence_ms", f"must be at most {_LONGEST_SILENCE_MS}, not {silence_ms}")
-        return Grammar(file=part.text("file"), silence_ms=silence_ms, noisy=noisy, over_voice=over_voice, **numbers)
+        return Grammar(file=part.text("file"), silence_ms=silence_ms, noisy=None, over_voice=None, **numbers)
 
     @staticmethod
     def _runtime(part: JsonObject) -> tuple[str, ...]:

@@ -90,6 +90,21 @@ def test_who_speaks_into_the_loudspeakers_words_is_kept_whole() -> None:
     assert heard_db > 12
 
 
+def test_an_echo_that_jumps_is_not_taken_for_a_person() -> None:
+    far, jump = spoken(12.0), 8 * 16_000
+    raw = np.concatenate([echo_of(far)[:jump], echo_of(far, delay_ms=150)[jump:]])
+    known, blind = EchoCanceller(), EchoCanceller()
+    left: dict[bool, list[Pcm]] = {True: [], False: []}
+    for index, (near, reference) in enumerate(turns(raw, far)):
+        if index * TURN_SAMPLES == jump:
+            known.moved()
+        left[True].append(known.process(near, reference))
+        left[False].append(blind.process(near, reference))
+    told, untold = (np.concatenate(left[kind])[jump : jump + 2 * 16_000] for kind in (True, False))
+    assert loss_db(raw[jump : jump + 2 * 16_000], told) > 0
+    assert loss_db(untold, told) > 2
+
+
 def test_what_comes_out_is_late_by_a_known_number_of_samples() -> None:
     noise = np.random.default_rng(3).normal(size=16_000) * 3_000
     out = EchoCanceller().process(noise.astype(np.int16), np.zeros(16_000, np.int16))
@@ -129,11 +144,11 @@ class Desk:
         self._fast = fast
         self._callbacks = count()
         self._next = next(self._callbacks)
-        self.now_ns = START_NS
+        self.lost_ns = 0
         self.index = 0
 
     def to(self, now_ns: int) -> None:
-        while (at_ns := START_NS + round(self._next * 10 * MS / (1 + self._fast))) <= now_ns:
+        while (at_ns := START_NS + self.lost_ns + round(self._next * 10 * MS / (1 + self._fast))) <= now_ns:
             block = np.zeros(BLOCK, np.int16)
             part = self.sound[self._next * BLOCK : (self._next + 1) * BLOCK]
             block[: len(part)] = part
@@ -183,6 +198,20 @@ def test_two_sound_cards_with_clocks_of_their_own_stay_together(fast: float) -> 
     leads = (heard - at)[-60:]
     assert np.ptp(leads) < (0.4 if fast else 0.07), "2.4 ms apart in this half minute if nothing were done"
     assert leads.min() > 0
+
+
+def test_it_says_when_the_two_are_aligned_anew() -> None:
+    desk = Desk(clicks())
+    moved = []
+    for index in range(40):
+        if index == 20:
+            # 60 ms in which the sound card asks for nothing.
+            desk.lost_ns += 60 * MS
+        desk.turn()
+        moved.append(desk.reference.moved)
+    assert moved[0]
+    assert any(moved[20:23])
+    assert not any((*moved[1:20], *moved[23:]))
 
 
 def test_a_loudspeaker_that_was_opened_again_has_a_reference_of_its_own() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.capture.sound_made import noise, write_wav
+from tmlapp.capture.echo import EchoCanceller
 from tmlapp.capture.playtap import PlayTap
 from tmlapp.config.settings import Settings
 from tmlapp.core.feed import Captured
@@ -73,6 +74,20 @@ def test_without_a_canceller_the_sound_is_the_very_same() -> None:
     silent, raw = Ears().hear(one, muted=True)
     assert not silent.any()
     assert raw is None
+
+
+def test_the_canceller_is_told_when_the_reference_stands_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    taps: list[PlayTap] = []
+    path, told = EchoPath(lambda: taps[-1] if taps else None), []
+    now = -1
+    monkeypatch.setattr(EchoCanceller, "moved", lambda _: told.append(now))
+    for now in range(8):
+        if now in (2, 5):
+            taps.append(PlayTap(48_000))
+        for tap in taps[-1:]:
+            tap.write(np.zeros(9_600, np.int16), (now + 1) * TURN_NS)
+        path.process(captured(now))
+    assert told == [2, 5]
 
 
 def test_muted_means_silence_on_both_tracks_and_the_room_is_not_forgotten() -> None:

@@ -59,6 +59,13 @@ class EchoCanceller:
         self._linear = LinearEcho()
         self._gate = TalkGate()
         self._waiting: Floats = np.zeros((2, DELAY_SAMPLES), np.float32)
+        self.moved()
+
+    def moved(self) -> None:
+        """The loudspeaker's sound now stands elsewhere against its echo: the linear filter has to win trust anew.
+
+        Until it has learnt that, it would add to the echo, and the rest of it would be taken for a person.
+        """
         self._trust = 0.0
         self._before = self._after = 1.0
 

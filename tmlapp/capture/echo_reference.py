@@ -34,7 +34,11 @@ _KEPT = 2 * SAMPLE_RATE_HZ
 
 
 class EchoReference:
-    """Follows one session; one thread. Begins anew when the loudspeaker was reopened or the microphone stood still."""
+    """Follows one session; one thread. Begins anew when the loudspeaker was reopened or the microphone stood still.
+
+    Attributes:
+        moved: with the newest micro-turn the two streams were aligned anew.
+    """
 
     def __init__(self) -> None:
         self._tap: PlayTap | None = None
@@ -43,6 +47,7 @@ class EchoReference:
         self._end: float | None = None
         self._drift = Drift()
         self._leads: deque[int] = deque(maxlen=_RECENT)
+        self.moved = False
 
     def turn(self, tap: PlayTap | None, mono_ns: int, ready_ns: int) -> Pcm:
         """The reference for the next micro-turn.
@@ -55,7 +60,7 @@ class EchoReference:
             int16 [3200] at 16 kHz; zeros where nothing was played.
         """
         stood = self._mono_ns is not None and abs(mono_ns - self._mono_ns - TURN_NS) > _STEP_NS
-        self._mono_ns = mono_ns
+        self._mono_ns, self.moved = mono_ns, False
         if tap is not self._tap or stood:
             self._tap, self._mic_end, self._end = tap, 0, None
             self._drift = Drift()
@@ -74,7 +79,7 @@ class EchoReference:
         if self._end is not None:
             self._end += TURN_SAMPLES * self._drift.rate
         if self._end is None or not self._end <= there <= self._end + _SLACK:
-            self._end = there - _MARGIN
+            self._end, self.moved = there - _MARGIN, True
         return self._cut(self._end)
 
     def _begin(self, tap: PlayTap, frame: int) -> None:

@@ -52,6 +52,8 @@ class EchoPath:
     def process(self, captured: Captured) -> Pcm:
         """The micro-turn's sound without the loudspeaker's: int16 [3200]."""
         far = self._reference.turn(self._tap(), captured.mono_ns, captured.ready_ns)
+        if self._reference.moved:
+            self._canceller.moved()
         clean = self._canceller.process(captured.pcm, far)
         self._unmeasured = captured.pcm, clean, far
         return clean

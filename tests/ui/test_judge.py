@@ -136,7 +136,7 @@ def test_a_run_is_judged_by_keyboard_alone(person: Person, run: Path) -> None:
     person.sees(lambda: [v.note for v in mine(run, page)] == ["says 1 or 2 things"])
     assert [(v.value, v.confidence) for v in mine(run, page)] == [("wrong", 3)]
     assert QApplication.focusWidget() is not panel.note
-    assert judges(page)[f"{panel.state.rater} (you)"] == "✕ wrong"
+    person.sees(lambda: judges(page).get(f"{panel.state.rater} (you)") == "✕ wrong")
     person.press(Key.Key_G)
     person.sees(lambda: panel.state.current is not None and panel.state.current.subject != first.subject)
     person.sees(lambda: len(page.opened) == 2)

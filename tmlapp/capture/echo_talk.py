@@ -1,8 +1,8 @@
 """Who is heard while the loudspeaker plays: only its echo, or a person as well.
 
 AEC3 suppresses what may be echo, and a person's words with it: they are noticed, but no longer understood. While a
-person speaks, what the linear filter leaves is the better sound: the person is whole in it, and the rest of the echo
-some 15 to 20 dB below. Figures are in docs/echo.md.
+person speaks, what the linear filter leaves is the better sound: the person is whole in it, with a little more echo.
+Figures are in docs/echo.md.
 """
 
 from __future__ import annotations
